@@ -1,0 +1,93 @@
+"""What an engine is: pixels of two keyframes and times in, frames out. It knows nothing of jobs, sockets or files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tweenbridge.protocol.messages import EngineInfo, Scalar
+
+Image = NDArray[np.float32]
+"""(H, W, 3) RGB or (H, W, 4) RGBA, float32, display-referred, nominally in [0, 1] (a little beyond is allowed); RGBA is
+premultiplied. C-contiguous."""
+
+Flow = NDArray[np.float32]
+"""(H, W, 2) float32: for each pixel of one image, (dx, dy) in pixels to its place in the other image."""
+
+Map = NDArray[np.float32]
+"""(H, W) float32 in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The two keyframes of a gap: equal shape."""
+
+    a: Image
+    b: Image
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Where things go between the two keyframes of a gap, and how far that can be trusted.
+
+    Attributes:
+        forward: flow from A to B, on A's pixels.
+        backward: flow from B to A, on B's pixels.
+        confidence_a: for each pixel of A, 1 where `forward` is trusted and the pixel is visible in B, 0 where not.
+        confidence_b: the same for B and `backward`.
+    """
+
+    forward: Flow
+    backward: Flow
+    confidence_a: Map
+    confidence_b: Map
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One in-between at time t of its gap, of the gap's size and channels."""
+
+    t: float
+    pixels: Image
+
+
+class Cancelled(Exception):
+    """Raised by `Progress` inside an engine when the job was cancelled; engines let it pass."""
+
+
+class Progress(Protocol):
+    """Called by an engine between steps."""
+
+    def __call__(self, fraction: float, stage: str) -> None:
+        """Report that `fraction` (0 to 1) of the gap's work is done and what comes next.
+
+        Raises:
+            Cancelled: the engine must stop now.
+        """
+
+
+class Engine(Protocol):
+    """An engine. Instances live in a worker process and may keep models and compiled code between gaps."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """Name, version, profiles and settings."""
+
+    def interpolate(
+        self,
+        gap: Gap,
+        times: Sequence[float],
+        profile: str,
+        settings: Mapping[str, Scalar],
+        progress: Progress,
+    ) -> Iterator[Frame]:
+        """Make the in-betweens at `times` (each 0 < t < 1, ascending), in that order, lazily.
+
+        Raises:
+            TweenbridgeError: with a code and a remedy, when the engine cannot.
+            Cancelled: passed through from `progress`.
+        """

@@ -1,0 +1,44 @@
+"""Bounds that both sides check before they send and after they receive. The server advertises its own in `welcome`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PROTOCOL_VERSIONS = (1,)
+"""Protocol versions that this code speaks, newest first."""
+
+MAX_HEADER_BYTES = 64 * 1024
+MAX_NESTING_ITEMS = 20_000
+"""Most elements of one array, or entries of one map, inside a header."""
+MAX_STRING_BYTES = 16 * 1024
+NONCE_BYTES = 32
+
+HELLO_TIMEOUT = 3.0
+"""Seconds a handshake may take."""
+PING_AFTER = 5.0
+"""Seconds of silence after which the client sends a ping."""
+DEAD_AFTER = 15.0
+"""Seconds of silence after which the other side counts as gone."""
+FETCH_WINDOW = 2
+"""Frames that a client may have asked for and not yet received."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one server accepts. Sizes in bytes.
+
+    Attributes:
+        frame_bytes: largest pixel part, and the socket's maximum message size.
+        keyframes_per_job: most keyframes of one job.
+        frames_per_job: most distinct images one job may make.
+        jobs_per_client: most jobs of one client that are neither finished nor released.
+        queued_jobs: most unfinished jobs of all clients together.
+        spool_bytes: most bytes that keyframes and results together may take on disk.
+    """
+
+    frame_bytes: int = 160 * 1024 * 1024
+    keyframes_per_job: int = 256
+    frames_per_job: int = 10_000
+    jobs_per_client: int = 64
+    queued_jobs: int = 10_000
+    spool_bytes: int = 20 * 1024**3
