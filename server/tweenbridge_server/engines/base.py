@@ -8,7 +8,6 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
 from tweenbridge.protocol.messages import EngineInfo, Scalar
 
 Image = NDArray[np.float32]

@@ -21,8 +21,7 @@ from .limits import MAX_HEADER_BYTES, MAX_NESTING_ITEMS, MAX_STRING_BYTES, PROTO
 from .messages import Message
 
 MESSAGE_TYPES: dict[str, type] = {
-    kind.TYPE: kind
-    for kind in (*get_args(messages.ClientMessage), *get_args(messages.ServerMessage))
+    kind.TYPE: kind for kind in (*get_args(messages.ClientMessage), *get_args(messages.ServerMessage))
 }
 """Every message class by the `t` that names it."""
 

@@ -38,9 +38,7 @@ class ErrorCode(str, Enum):
     INTERNAL = "internal"
 
 
-_RETRYABLE = frozenset(
-    {ErrorCode.BUSY, ErrorCode.NOT_READY, ErrorCode.NOT_RUNNING, ErrorCode.TIMED_OUT}
-)
+_RETRYABLE = frozenset({ErrorCode.BUSY, ErrorCode.NOT_READY, ErrorCode.NOT_RUNNING, ErrorCode.TIMED_OUT})
 
 REMEDIES: dict[ErrorCode, str] = {
     ErrorCode.BAD_MESSAGE: "Update the plugin and the server to the same version.",
@@ -108,7 +106,7 @@ class TweenbridgeError(Exception):
         )
 
     @classmethod
-    def from_info(cls, info: ErrorInfo) -> "TweenbridgeError":
+    def from_info(cls, info: ErrorInfo) -> TweenbridgeError:
         """Rebuild the exception from what the other side sent."""
         error = cls(info.code, info.message, remedy=info.remedy, retry_after=info.retry_after)
         error.info = info
