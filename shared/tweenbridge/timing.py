@@ -133,9 +133,7 @@ def _slot_times(slots: int, timing: Timing) -> list[tuple[int, float]]:
     if timing.chart:
         drawings = len(timing.chart)
         if slots < drawings:
-            raise _fail(
-                f"The timing chart has {drawings} drawings, but a gap has only {slots} frames to show them in."
-            )
+            raise _fail(f"The timing chart has {drawings} drawings, but a gap has only {slots} frames to show them in.")
         times = (0.0, *timing.chart)
         shown = [i * (drawings + 1) // (slots + 1) for i in range(1, slots + 1)]
         return [(k, times[k]) for k in shown]
