@@ -4,8 +4,8 @@ Words (an animator's): a *gap* lies between neighbouring keyframes A and B and h
 strictly between them. A *drawing* is one image to make, at time t of its gap (0 is A, 1 is B). A slot *exposes* a
 drawing; on twos or threes several neighbouring slots expose the same one. A *timing chart* lists the t of each drawing.
 
-Slot i (1..N) of a gap sits at u = i / (N + 1). On a hold of h it exposes the drawing begun at slot h * floor(i / h), so the
-cadence counts from the keyframe itself: on twos, A is shown for two frames, then a new drawing every two. The first
+Slot i (1..N) of a gap sits at u = i / (N + 1). On a hold of h it exposes the drawing begun at slot h * floor(i / h), so
+the cadence counts from the keyframe itself: on twos, A is shown for two frames, then a new drawing every two. The first
 h - 1 slots therefore expose A again; they are drawings at t = 0, which the server copies.
 """
 
@@ -40,7 +40,8 @@ class Timing:
         count: slots in every gap, or None to fill the timeline frames between the keyframes' positions.
         spacing: curve from even slot times to drawing times; not used where there is a chart.
         chart: explicit drawing times in [0, 1] for each gap; () for none. Its drawings are exposed as evenly as
-            the slots allow, after A: with K drawings in N slots, slot i exposes drawing floor(i (K + 1) / (N + 1)), 0 being A.
+            the slots allow, after A: with K drawings in N slots, slot i exposes drawing
+            floor(i (K + 1) / (N + 1)), 0 being A.
             Without `count` and without room between the positions, a chart makes one slot per drawing and hold.
         hold: 1 on ones, 2 on twos, 3 on threes.
         loop: add a gap from the last keyframe back to the first, as long as the last gap.

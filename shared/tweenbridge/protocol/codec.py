@@ -1,8 +1,8 @@
 """Messages to bytes and back. PROTOCOL.md, "Header", is the specification.
 
 A header is one msgpack map: `v` (protocol version), `t` (type), `id` (the sender's own number for it), `re` (the id it
-answers) and the message's fields. Whatever arrives is checked against the dataclass's types before anyone sees it: a header
-that does not fit is BAD_MESSAGE, never an exception of another kind.
+answers) and the message's fields. Whatever arrives is checked against the dataclass's types before anyone sees it: a
+header that does not fit is BAD_MESSAGE, never an exception of another kind.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Proofs of the mutual handshake (PROTOCOL.md, "Opening a session"): HMAC-SHA256 over both nonces with the token of the run file.
+"""Proofs of the mutual handshake (PROTOCOL.md, "Opening a session").
 
+Each is an HMAC-SHA256 over both nonces, with the token of the run file as the key.
 The server proves first, so a process that squats on the port learns nothing it could use.
 """
 
