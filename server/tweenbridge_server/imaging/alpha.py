@@ -1,0 +1,35 @@
+"""Alpha arithmetic on float32 images: pure functions that can work in place."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+
+
+def premultiply(colour: FloatArray, alpha: FloatArray) -> None:
+    """Turn straight colour (H, W, C) into premultiplied colour in place, with alpha (H, W)."""
+    colour *= alpha[..., None]
+
+
+def unpremultiply(colour: FloatArray, alpha: FloatArray) -> None:
+    """Turn premultiplied colour (H, W, C) into straight colour in place; 0 where alpha is 0 or less.
+
+    Rounding leaves a relative error of about 1e-7, so 8-bit and 16-bit samples come back exactly where alpha > 0.
+    """
+    covered = alpha > 0
+    with np.errstate(over="ignore"):
+        np.divide(colour, alpha[..., None], out=colour, where=covered[..., None])
+    colour[~covered] = 0
+
+
+def with_alpha(image: FloatArray) -> FloatArray:
+    """An RGB image (H, W, 3) as an opaque RGBA one (H, W, 4). An RGBA image is returned as it is."""
+    if image.shape[2] == 4:
+        return image
+    height, width, _ = image.shape
+    rgba = np.empty((height, width, 4), np.float32)
+    rgba[..., :3] = image
+    rgba[..., 3] = 1
+    return rgba
