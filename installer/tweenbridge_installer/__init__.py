@@ -1,0 +1,1 @@
+"""Puts Tweenbridge on a machine: its Python environment, and later the editors' plugins. Standard library only."""
