@@ -16,6 +16,7 @@ sets it.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,7 @@ from tweenbridge.pixels import Alpha, Colour, Encoding, PixelFormat, SampleType
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
 from ..engines.base import Image
+from . import layout
 from . import samples as sampling
 from .formats import check_alike, float_samples, result_format
 from .headers import ENCODING_NAMES, MAX_SIDE, bad_keyframe, check_file, check_size, sentence
@@ -48,37 +50,19 @@ _OIIO_TYPES: Final = {sample_type: name for name, sample_type in _SAMPLE_TYPES.i
 __all__ = ["Still", "check_alike", "probe", "read", "result_format", "write"]
 
 _CHANNEL_NAMES: Final = {1: ("Y",), 2: ("Y", "A"), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}
-_LAYOUT_TAGS: Final = frozenset(
-    {
-        "planarconfig",
-        "chunkcount",
-        "name",
-        "version",
-        "type",
-        "fovcot",
-        "thumbnail_image",
-        "acesimagecontainerflag",
-    }
-)
-_LAYOUT_PREFIXES: Final = (
-    "oiio:",
-    "tiff:",
-    "png:",
-    "iccprofile:",
-    "thumbnail",
-    "openexr:chunk",
-    "openexr:level",
-)
+_PNG_FILTER_AVERAGE: Final = 64
+"""libpng's flag; one filter for all rows takes half the time of trying each, and costs 1 % in size."""
+
+_TIFF_COMPRESSIONS: Final = frozenset({"none", "lzw", "zip", "packbits"})
+"""Those that lose nothing and take any depth; a keyframe of another kind has its results compressed with zip."""
+
+_SPACE_LEFT: Final = 16 * 1024 * 1024
+
 _LOCAL_TAGS: Final = ("compression", "jpeg:", "openexr:", "orientation", "oiio:colorspace", "oiio:gamma")
 """Tags that mean something in their own encoding alone."""
 
-_ROTATIONS: Final = dict(
-    zip(
-        range(1, 9),
-        [(0, False), (0, True), (2, False), (2, True), (3, True), (3, False), (1, True), (1, False)],
-    )
-)
-"""Orientation tag to (quarter turns to the left, mirrored left to right afterwards) that make the picture upright."""
+_COLOUR_TAGS: Final = ("iccprofile", "chromaticities", "cicp", "oiio:colorspace", "oiio:gamma")
+"""Tags that describe the colour of the samples, and are wrong once that is converted."""
 
 
 @dataclass(frozen=True)
@@ -163,17 +147,18 @@ def write(path: Path, pixels: Image, like: Still, output: PixelFormat | None = N
         )
     assert target.channels and target.dtype and target.colour and target.alpha and like.format.colour
     same_encoding = target.encoding is like.format.encoding
-    stored = _turned_back(pixels, like.orientation) if same_encoding else pixels
+    stored = layout.turned_back(pixels, like.orientation) if same_encoding else pixels
     samples = sampling.to_samples(
         stored, like.format.colour, target.channels, target.dtype, target.colour, target.alpha
     )
     try:
+        _check_space(path, samples.nbytes)
         if target.encoding is Encoding.RAW:
             samples.tofile(path)
         else:
             _write_file(path, samples, like, target)
     except OSError as error:
-        raise _write_error(path) from error
+        raise _write_error(path, error) from error
     return target
 
 
@@ -209,7 +194,7 @@ def _file_format(spec: oiio.ImageSpec, claim: PixelFormat, name: str) -> PixelFo
         raise _unsupported(name, f"has samples of the type {spec.format}")
     is_float = float_samples(dtype)
     straight = claim.encoding in (Encoding.PNG, Encoding.JPEG) or spec.get_int_attribute("oiio:UnassociatedAlpha")
-    swapped = _orientation(spec) >= 5
+    swapped = layout.orientation_of(spec) >= 5
     found = PixelFormat(
         encoding=claim.encoding,
         width=spec.full_height if swapped else spec.full_width,
@@ -238,55 +223,16 @@ def _read_file(path: Path, fmt: PixelFormat, name: str) -> Still:
             raise bad_keyframe(name, "is damaged: its pixels cannot be decoded")
     finally:
         reader.close()
-    pixels = sampling.to_pixels(_on_display_window(samples, spec), found.colour, found.alpha)
-    orientation = _orientation(spec)
+    pixels = sampling.to_pixels(layout.on_display_window(samples, spec), found.colour, found.alpha)
+    orientation = layout.orientation_of(spec)
     return Still(
-        pixels=_upright(pixels, orientation),
+        pixels=layout.upright(pixels, orientation),
         format=found,
-        tags=_tags(spec),
+        tags=layout.kept_tags(spec),
         channel_names=tuple(spec.channelnames),
         orientation=orientation,
         origin=(spec.full_x, spec.full_y),
     )
-
-
-def _on_display_window(samples: sampling.Samples, spec: oiio.ImageSpec) -> sampling.Samples:
-    """The samples that lie inside the display window, with nothing (0) where the file has none."""
-    left, top = spec.x - spec.full_x, spec.y - spec.full_y
-    if (left, top, spec.width, spec.height) == (0, 0, spec.full_width, spec.full_height):
-        return samples
-    canvas = np.zeros((spec.full_height, spec.full_width, samples.shape[2]), samples.dtype)
-    rows = slice(max(top, 0), max(min(top + spec.height, spec.full_height), 0))
-    columns = slice(max(left, 0), max(min(left + spec.width, spec.full_width), 0))
-    part = samples[max(-top, 0) :, max(-left, 0) :]
-    canvas[rows, columns] = part[: max(rows.stop - rows.start, 0), : max(columns.stop - columns.start, 0)]
-    return canvas
-
-
-def _orientation(spec: oiio.ImageSpec) -> int:
-    value = spec.get_int_attribute("Orientation", 1)
-    return value if value in _ROTATIONS else 1
-
-
-def _upright(pixels: Image, orientation: int) -> Image:
-    turns, mirrored = _ROTATIONS[orientation]
-    turned = np.rot90(pixels, turns)
-    return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
-
-
-def _turned_back(pixels: Image, orientation: int) -> Image:
-    turns, mirrored = _ROTATIONS[orientation]
-    return np.rot90(pixels[:, ::-1] if mirrored else pixels, -turns)
-
-
-def _tags(spec: oiio.ImageSpec) -> oiio.ParamValueList:
-    kept = oiio.ParamValueList()
-    for tag in spec.extra_attribs:
-        key = tag.name.lower()
-        layout = key in _LAYOUT_TAGS or key.startswith(_LAYOUT_PREFIXES)
-        if not layout or key in ("oiio:colorspace", "oiio:gamma"):
-            kept.append(tag)
-    return kept
 
 
 def _raw_format(path: Path, fmt: PixelFormat, name: str) -> PixelFormat:
@@ -327,37 +273,46 @@ def _write_file(path: Path, samples: sampling.Samples, like: Still, target: Pixe
     spec = oiio.ImageSpec(width, height, channels, _OIIO_TYPES[target.dtype])
     same_encoding = target.encoding is like.format.encoding
     for tag in like.tags:
-        if same_encoding or not tag.name.lower().startswith(_LOCAL_TAGS):
+        key = tag.name.lower()
+        foreign = not same_encoding and key.startswith(_LOCAL_TAGS)
+        if not foreign and (target.colour is like.format.colour or key not in _COLOUR_TAGS):
             spec.extra_attribs.append(tag)
     if target.encoding is Encoding.PNG:
         spec["oiio:UnassociatedAlpha"] = 1
         spec["png:compressionLevel"] = 1
+        spec["png:filter"] = _PNG_FILTER_AVERAGE
     elif target.encoding is Encoding.TIFF:
         if target.alpha is Alpha.STRAIGHT:
             spec["oiio:UnassociatedAlpha"] = 1
-        if not same_encoding:
-            spec["compression"] = "none"
+        compression = spec.get_string_attribute("compression", "none")
+        spec["compression"] = compression if compression in _TIFF_COMPRESSIONS else "zip"
     elif target.encoding is Encoding.JPEG:
         spec["compression"] = "jpeg:98"
         spec["jpeg:subsampling"] = "4:4:4"
-    elif not same_encoding:
-        spec["compression"] = "zip"
-    if target.encoding is Encoding.EXR:
+    elif target.encoding is Encoding.EXR:
+        if not spec.get_string_attribute("compression"):
+            spec["compression"] = "zip"
         spec.x, spec.y = spec.full_x, spec.full_y = like.origin
         if channels == len(like.channel_names) and same_encoding:
             spec.channelnames = like.channel_names
         else:
             spec.channelnames = _CHANNEL_NAMES[channels]
     writer = oiio.ImageOutput.create(_FORMAT_NAMES[target.encoding])
-    if not (writer and writer.open(str(path), spec) and writer.write_image(samples) and writer.close()):
+    assert writer is not None
+    written = writer.open(str(path), spec) and writer.write_image(samples) and writer.close()
+    # For PNG a full disk shows in the error state alone; for TIFF that state may speak of a harmless missing Exif block.
+    if not written or (target.encoding is Encoding.PNG and writer.has_error):
         raise OSError("OpenImageIO could not write the file")
 
 
-def _write_error(path: Path) -> TweenbridgeError:
-    try:
-        free = shutil.disk_usage(path.parent).free
-    except OSError:
-        free = 0
-    if free < 64 * 1024 * 1024:
+def _check_space(path: Path, size: int) -> None:
+    """Refuse to begin a file for which there may be no room: libjpeg ends the whole process when the disk is full."""
+    if shutil.disk_usage(path.parent).free < size + _SPACE_LEFT:
+        raise OSError(errno.ENOSPC, "no space left")
+
+
+def _write_error(path: Path, error: OSError) -> TweenbridgeError:
+    path.unlink(missing_ok=True)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return TweenbridgeError(ErrorCode.DISK_FULL, "The disk is full: a frame could not be written.")
     return TweenbridgeError(ErrorCode.INTERNAL, "A frame could not be written to the server's folder.")
