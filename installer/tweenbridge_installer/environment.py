@@ -27,7 +27,7 @@ DEV = "dev"
 DREAMMOVER = "dreammover"
 
 _STEPS = {
-    SERVER: "Installing the flow engine (about 150 MB, once)...",
+    SERVER: "Installing the flow engine (about 200 MB, once)...",
     DEV: "Installing the test tools...",
     DREAMMOVER: "Installing the diffusion engine's libraries...",
 }
@@ -36,6 +36,7 @@ _IMPORTS = {
     DEV: ("pytest", "hypothesis", "mypy"),
     DREAMMOVER: ("torch", "diffusers", "transformers", "peft", "safetensors"),
 }
+_VENV = ("-m", "venv")
 _OLDEST_PIP = "pip>=24.1"
 """Older ones cannot report the progress of a download to another program."""
 
@@ -216,7 +217,7 @@ def _make(environment: Environment, say: Callable[[str], None]) -> None:
             shutil.rmtree(entry)
         else:
             entry.unlink()
-    command = [sys.executable, "-I", "-m", "venv", str(environment.folder)]
+    command = [sys.executable, "-I", *_VENV, str(environment.folder)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         output = result.stdout + result.stderr
@@ -243,7 +244,7 @@ def _install(
     version = interpreter_version(environment) or "?"
     pip.install(environment.python, [_OLDEST_PIP], environment.log, version, progress=False)
     if DREAMMOVER in extras:
-        _install_torch(environment, version, say)
+        _install_torch(environment, version, DREAMMOVER in fresh, say)
     for extra, step in _STEPS.items():
         if extra in fresh:
             say(step)
@@ -262,7 +263,7 @@ def _install(
     return problem
 
 
-def _install_torch(environment: Environment, version: str, say: Callable[[str], None]) -> None:
+def _install_torch(environment: Environment, version: str, fresh: bool, say: Callable[[str], None]) -> None:
     facts = torch_build.look()
     try:
         choice = torch_build.choose_torch(facts)
@@ -277,11 +278,11 @@ def _install_torch(environment: Environment, version: str, say: Callable[[str], 
                 say("PyTorch's download site has no such build; using the default package source instead.")
         except OSError:
             say("PyTorch's download site cannot be reached; using the default package source instead.")
+    kind = f"PyTorch ({build})" if build else "PyTorch"
+    say(f"Installing {kind}: a large download, once..." if fresh else f"Checking {kind}...")
     if build is None:
-        say("Installing PyTorch (a large download, once)...")
         pip.install(environment.python, [choice.requirement], environment.log, version)
     else:
-        say(f"Installing PyTorch for {build} (a large download, once)...")
         # With its build in the version, pip exchanges one that is there for another kind of device.
         arguments = [f"{choice.requirement}+{build}", "--index-url", torch_build.SOURCE + build]
         pip.install(environment.python, arguments, environment.log, version)

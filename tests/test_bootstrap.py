@@ -1,0 +1,424 @@
+"""bootstrap.py: choosing PyTorch's build, explaining pip's failures, making and repairing the environment."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from tweenbridge_installer import bootstrap, checks, environment, pip
+from tweenbridge_installer.environment import DEV, DREAMMOVER, SERVER, Environment, Fault, find_fault
+from tweenbridge_installer.errors import InstallError
+from tweenbridge_installer.lock import locked
+from tweenbridge_installer.torch_build import VERSION, Facts, choose_torch, listed, parse_nvidia_smi
+
+ROOT = Path(__file__).resolve().parent.parent
+PINNED = f"torch=={VERSION}"
+
+# ---------------------------------------------------------------- choosing PyTorch's build
+
+
+@pytest.mark.parametrize(
+    ("facts", "first"),
+    [
+        (Facts("linux", "x86_64", cuda=(13, 0)), "cu130"),
+        (Facts("linux", "x86_64", cuda=(12, 8)), "cu128"),
+        (Facts("windows", "amd64", cuda=(12, 7)), "cu126"),
+        (Facts("linux", "x86_64", cuda=(12, 2)), "cu118"),
+        (Facts("linux", "x86_64", rocm=(6, 4)), "rocm6.4"),
+        (Facts("linux", "x86_64", rocm=(7, 0)), "rocm7.0"),
+        (Facts("linux", "x86_64", rocm=(0, 0)), "rocm7.2"),
+        (Facts("linux", "x86_64"), "cpu"),
+        (Facts("windows", "amd64", rocm=(6, 4)), "cpu"),
+        (Facts("linux", "x86_64", cuda=(10, 2)), "cpu"),
+        (Facts("darwin", "arm64"), None),
+        (Facts("linux", "x86_64", override="default"), None),
+        (Facts("linux", "x86_64", cuda=(13, 0), override="cu128"), "cu128"),
+        (Facts("linux", "x86_64", override="rocm6.4"), "rocm6.4"),
+        (Facts("darwin", "arm64", override="cpu"), "cpu"),
+    ],
+)
+def test_the_build_suits_the_machine(facts: Facts, first: str | None) -> None:
+    choice = choose_torch(facts)
+    assert (choice.builds[0] if choice.builds else None) == first
+    assert choice.requirement == PINNED
+    assert choice.reason.endswith(".")
+
+
+def test_a_driver_is_never_given_a_build_of_a_newer_major_version() -> None:
+    builds = choose_torch(Facts("linux", "x86_64", cuda=(12, 4))).builds
+    assert builds[0] == "cu124"
+    assert {"cu126", "cu128"} <= set(builds)
+    assert not any(build.startswith("cu13") for build in builds)
+
+
+def test_an_old_driver_is_named_as_the_reason() -> None:
+    assert "driver is too old" in choose_torch(Facts("linux", "x86_64", cuda=(10, 2))).reason
+
+
+def test_a_requirement_overrides_everything() -> None:
+    choice = choose_torch(Facts("linux", "x86_64", cuda=(13, 0), override="torch==2.9.1"))
+    assert (choice.requirement, choice.builds) == ("torch==2.9.1", ())
+
+
+def test_a_senseless_override_is_refused_with_what_it_can_be() -> None:
+    with pytest.raises(ValueError, match="it can be cu128 or the like"):
+        choose_torch(Facts("linux", "x86_64", override="cuda"))
+
+
+@pytest.mark.parametrize(
+    ("output", "cuda"),
+    [
+        ("| NVIDIA-SMI 580.65   Driver Version: 580.65   CUDA Version: 13.0  |", (13, 0)),
+        ("| Driver Version: 535.104.05   CUDA Version: N/A |", (12, 0)),
+        ("| Driver Version: 390.12 |", (10, 0)),
+        ("no devices were found", None),
+    ],
+)
+def test_what_nvidia_smi_prints_is_understood(output: str, cuda: tuple[int, int] | None) -> None:
+    assert parse_nvidia_smi(output) == cuda
+
+
+def test_an_index_page_is_searched_for_release_python_and_machine() -> None:
+    page = f'<a href="/whl/cu130/torch-{VERSION}%2Bcu130-cp312-cp312-manylinux_2_28_x86_64.whl#sha256=0">'
+    assert listed(page, "cp312", "x86_64")
+    assert not listed(page, "cp313", "x86_64")
+    assert not listed(page, "cp312", "aarch64")
+    assert not listed(page.replace(VERSION, "1.0.0"), "cp312", "x86_64")
+
+
+# ---------------------------------------------------------------- pip
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk is full"),
+        ("Retrying ... ProxyError('Cannot connect to proxy.')\nERROR: No matching distribution found for x", "proxy"),
+        ("SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]", "certificate"),
+        (
+            "WARNING: Retrying after connection broken by 'NewConnectionError(...)'\n"
+            "ERROR: No matching distribution found for setuptools>=77",
+            "cannot be reached",
+        ),
+        ("ERROR: No matching distribution found for numba>=0.61", "numba>=0.61 for Python 3.19"),
+        ("ERROR: Could not install: [WinError 5] Access is denied", "could not be written"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", "damaged"),
+        ("ERROR: something new", "something new"),
+    ],
+)  # fmt: skip
+def test_failures_of_pip_are_explained(output: str, words: str) -> None:
+    assert words in pip.explain(output, "3.19")
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_a_downloads_progress_on_one_line() -> None:
+    terminal = _Terminal()
+    display = pip.Display(terminal)
+    display.feed("Downloading torch-2.13.0-cp312-cp312-manylinux_2_28_x86_64.whl (190.0 MB)\n")
+    display.feed("Progress 95000000 of 190000000\n")
+    display.clear()
+    assert "\n" not in terminal.getvalue()
+    assert "[############............] torch 95.0 of 190.0 MB" in terminal.getvalue()
+
+
+def test_a_file_gets_no_progress_line() -> None:
+    stream = io.StringIO()
+    pip.Display(stream).feed("Progress 1 of 2\n")
+    assert stream.getvalue() == ""
+
+
+def test_a_failing_pip_raises_the_sentence_and_keeps_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "bootstrap.log"
+    arguments = ["--no-index", "--find-links", str(tmp_path), "tweenbridge-no-such-package"]
+    with pytest.raises(InstallError, match="no ready-made build of tweenbridge-no-such-package"):
+        pip.install(Path(sys.executable), arguments, log, "3.12")
+    assert "No matching distribution" in log.read_text(encoding="utf-8")
+
+
+# ---------------------------------------------------------------- the environment
+
+
+class FakePip:
+    """Stands in for pip: puts one small package into the environment, without a network."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.interrupt = False
+
+    def __call__(
+        self, python: Path, arguments: Sequence[str], log: Path, version: str, *, progress: bool = True
+    ) -> None:
+        self.calls.append(arguments[-1])
+        if "--editable" not in arguments:
+            return
+        packages = Environment(python.parent.parent.parent).packages()
+        assert packages is not None
+        module = packages / "tweenbridge_sample.py"
+        module.write_text("VALUE = 1\n")
+        if self.interrupt:
+            raise KeyboardInterrupt
+        info = packages / "tweenbridge_sample-1.0.dist-info"
+        info.mkdir(exist_ok=True)
+        (info / "RECORD").write_text(f"tweenbridge_sample.py,sha256=x,{module.stat().st_size}\n")
+
+    @property
+    def targets(self) -> list[str]:
+        return [call for call in self.calls if "[" in call]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Environment:
+    root = tmp_path / "checkout"
+    root.mkdir()
+    (root / "pyproject.toml").write_text("[project]\n")
+    return Environment(root)
+
+
+@pytest.fixture
+def fake_pip(monkeypatch: pytest.MonkeyPatch) -> FakePip:
+    fake = FakePip()
+    monkeypatch.setattr(pip, "install", fake)
+    monkeypatch.setattr(environment, "_VENV", ("-m", "venv", "--without-pip"))
+
+    def importable(env: Environment, extras: frozenset[str]) -> str | None:
+        command = [str(env.python), "-I", "-c", "import tweenbridge_sample; tweenbridge_sample.VALUE"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        return result.stderr or None
+
+    monkeypatch.setattr(environment, "_import_problem", importable)
+    return fake
+
+
+def _ensure(env: Environment, *extras: str) -> list[str]:
+    said: list[str] = []
+    environment.ensure(env, frozenset(extras or (SERVER,)), said.append)
+    return said
+
+
+def test_from_nothing_and_again(checkout: Environment, fake_pip: FakePip) -> None:
+    assert _ensure(checkout)[0] == "Making the environment..."
+    assert find_fault(checkout, frozenset({SERVER})) is Fault.NONE
+    calls = len(fake_pip.calls)
+    assert _ensure(checkout) == []
+    assert len(fake_pip.calls) == calls
+
+
+def test_extras_add_up(checkout: Environment, fake_pip: FakePip) -> None:
+    _ensure(checkout)
+    said = _ensure(checkout, SERVER, DEV)
+    assert said == ["Installing the test tools..."]
+    assert fake_pip.targets[-1].endswith("[dev,server]")
+    assert _ensure(checkout) == []
+
+
+def test_a_changed_project_is_installed_again(checkout: Environment, fake_pip: FakePip) -> None:
+    _ensure(checkout, SERVER, DEV)
+    (checkout.root / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    _ensure(checkout)
+    assert fake_pip.targets[-1].endswith("[dev,server]")
+    assert find_fault(checkout, frozenset({SERVER, DEV})) is Fault.NONE
+
+
+def test_an_interrupted_installation_goes_on(checkout: Environment, fake_pip: FakePip) -> None:
+    fake_pip.interrupt = True
+    with pytest.raises(KeyboardInterrupt):
+        _ensure(checkout)
+    assert find_fault(checkout, frozenset({SERVER})) is Fault.UNFINISHED
+    fake_pip.interrupt = False
+    assert "Making the environment..." not in _ensure(checkout)
+    assert find_fault(checkout, frozenset({SERVER})) is Fault.NONE
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "record"])
+def test_a_damaged_package_is_repaired(checkout: Environment, fake_pip: FakePip, damage: str) -> None:
+    _ensure(checkout)
+    packages = checkout.packages()
+    assert packages is not None
+    module = packages / "tweenbridge_sample.py"
+    if damage == "cut":
+        module.write_text("V")
+    elif damage == "gone":
+        module.unlink()
+    else:
+        (packages / "tweenbridge_sample-1.0.dist-info" / "RECORD").unlink()
+    assert "Repairing tweenbridge_sample..." in _ensure(checkout)
+    assert find_fault(checkout, frozenset({SERVER})) is Fault.NONE
+
+
+def _remove_interpreter(env: Environment) -> None:
+    env.python.unlink()
+
+
+def _leave_a_dead_link(env: Environment) -> None:
+    env.python.unlink()
+    env.python.symlink_to(env.root / "removed")
+
+
+def _keep_only_a_file(env: Environment) -> None:
+    shutil.rmtree(env.folder)
+    env.folder.mkdir()
+    (env.folder / "leftover").write_text("")
+
+
+@pytest.mark.parametrize("harm", [_remove_interpreter, _leave_a_dead_link, _keep_only_a_file])
+def test_a_broken_interpreter_means_anew(
+    checkout: Environment, fake_pip: FakePip, harm: Callable[[Environment], None]
+) -> None:
+    _ensure(checkout)
+    harm(checkout)
+    assert find_fault(checkout, frozenset({SERVER})) is Fault.BROKEN
+    assert _ensure(checkout)[0] == "Making the environment..."
+    assert find_fault(checkout, frozenset({SERVER})) is Fault.NONE
+
+
+def test_a_moved_checkout_makes_its_environment_anew(checkout: Environment, fake_pip: FakePip, tmp_path: Path) -> None:
+    _ensure(checkout)
+    moved = Environment(checkout.root.rename(tmp_path / "moved"))
+    assert find_fault(moved, frozenset({SERVER})) is Fault.BROKEN
+
+
+def test_an_import_that_fails_leads_to_a_new_environment(
+    checkout: Environment, fake_pip: FakePip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problems = iter(["ImportError: cut off", None])
+    monkeypatch.setattr(environment, "_import_problem", lambda *_: next(problems))
+    assert "The environment is damaged; making it anew..." in _ensure(checkout)
+    assert find_fault(checkout, frozenset({SERVER})) is Fault.NONE
+
+
+def test_an_import_that_keeps_failing_is_reported(
+    checkout: Environment, fake_pip: FakePip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "_import_problem", lambda *_: "ImportError: libGL.so.1")
+    with pytest.raises(InstallError, match=r"libGL\.so\.1"):
+        _ensure(checkout)
+    assert find_fault(checkout, frozenset({SERVER})) is Fault.UNFINISHED
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a folder that this user may not write to")
+def test_a_folder_that_cannot_be_written_is_named(checkout: Environment) -> None:
+    checkout.root.chmod(0o500)
+    try:
+        with pytest.raises(InstallError, match="cannot be written"):
+            _ensure(checkout)
+    finally:
+        checkout.root.chmod(0o700)
+
+
+def test_the_lock_waits_for_its_holder_and_survives_its_death(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    program = (
+        f"import sys, time; sys.path.insert(0, {str(ROOT / 'installer')!r}); from pathlib import Path\n"
+        f"from tweenbridge_installer.lock import locked\n"
+        f"with locked(Path({str(path)!r}), print):\n    print('held', flush=True)\n    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        said: list[str] = []
+        killer = threading.Timer(0.5, holder.kill)
+        killer.start()
+        started = time.monotonic()
+        with locked(path, said.append):
+            assert time.monotonic() - started >= 0.4
+    assert said == ["Another bootstrap is working in this folder; waiting for it..."]
+
+
+# ---------------------------------------------------------------- the command
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "bootstrap.py"), *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_alone_it_prints_help() -> None:
+    result = _run()
+    assert result.returncode == 0
+    assert all(word in result.stdout for word in ("demo", "test", "setup", "interpolate"))
+
+
+def test_an_old_python_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import runpy
+
+    module = runpy.run_path(str(ROOT / "bootstrap.py"))
+    monkeypatch.setattr(sys, "version_info", (3, 9, 18, "final", 0))
+    assert module["main"]() == 1
+    message = capsys.readouterr().err
+    assert "needs Python 3.10 or newer; this is Python 3.9.18" in message
+    assert "Install Python 3.12" in message
+
+
+def test_the_diffusion_engine_is_installed_when_it_is_asked_for(tmp_path: Path) -> None:
+    asked = ["a.png", "b.png", "--engine", "dreammover"]
+    assert not bootstrap.wants_dreammover(asked, tmp_path)
+    (tmp_path / "server/tweenbridge_server/engines/dreammover").mkdir(parents=True)
+    assert bootstrap.wants_dreammover(asked, tmp_path)
+    assert bootstrap.wants_dreammover(["--engine=dreammover"], tmp_path)
+    assert not bootstrap.wants_dreammover(["dreammover.png", "--engine", "flow"], tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="on Windows the command is a child, not this process")
+def test_the_commands_status_is_passed_on(checkout: Environment, fake_pip: FakePip) -> None:
+    _ensure(checkout)
+    packages = checkout.packages()
+    assert packages is not None
+    (packages / "tweenbridge_server.py").write_text("import sys; print(sys.argv[1:]); sys.exit(7)")
+    program = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'installer')!r}); from pathlib import Path\n"
+        "from tweenbridge_installer import bootstrap\n"
+        f"sys.exit(bootstrap.main(Path({str(checkout.root)!r}), ['status', '--json']))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (7, "['status', '--json']\n")
+
+
+def test_setup_installs_torch_first_and_only_setup_does(
+    checkout: Environment, fake_pip: FakePip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWEENBRIDGE_TORCH", "default")
+    _ensure(checkout)
+    assert not any(call.startswith("torch") for call in fake_pip.calls)
+    _ensure(checkout, SERVER, DREAMMOVER)
+    assert fake_pip.calls[-2:] == [PINNED, f"{checkout.root}[dreammover,server]"]
+    assert json.loads(checkout.stamp.read_text())["extras"] == ["dreammover", "server"]
+
+
+def test_a_source_out_of_reach_gives_way_to_the_default_one(
+    checkout: Environment, fake_pip: FakePip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWEENBRIDGE_TORCH", "cu128")
+    monkeypatch.setattr("tweenbridge_installer.torch_build.SOURCE", "http://127.0.0.1:9/")
+    said = _ensure(checkout, SERVER, DREAMMOVER)
+    assert "PyTorch's download site cannot be reached; using the default package source instead." in said
+    assert PINNED in fake_pip.calls
+
+
+def test_the_checks_run_in_order_and_a_failed_one_fails_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    failing = ("lint", ["-c", "print('unused import'); raise SystemExit(1)"])
+    monkeypatch.setattr(checks, "commands", lambda root: (failing, ("types", ["-c", ""])))
+    (tmp_path / "test_sample.py").write_text("def test_sample(): pass\n")
+    assert checks.run(Path(sys.executable), tmp_path, ["-p", "no:cacheprovider"]) == 1
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0].startswith("lint: FAILED")
+    assert "unused import" in lines
+    assert any(line.startswith("types: ok") for line in lines)
+    assert "1 passed" in lines[-1]
