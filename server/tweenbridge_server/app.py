@@ -1,0 +1,171 @@
+"""The composition root: one server for one data folder, from taking the lock to giving it back."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tweenbridge.discovery import ServerAddress, lock_file, private_folder, read_address, remove_address, write_address
+from tweenbridge.launcher import record_command
+from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
+from tweenbridge.protocol.limits import PROTOCOL_VERSIONS
+
+from . import __version__
+from .config import Config
+from .diagnostics import logs
+from .diagnostics.logs import event
+from .transport.endpoint import is_loopback
+from .transport.gateway import Gateway
+from .transport.keys import Keys, fresh_keys, kept_keys
+
+if TYPE_CHECKING:
+    from .jobs.service import Change, JobService
+
+log = logging.getLogger(__name__)
+
+LOCK_PATIENCE = 2.0
+"""Seconds to wait for a server that is just ending."""
+
+
+@contextmanager
+def only_server(home: Path) -> Iterator[None]:
+    """Be the one server of a data folder.
+
+    Raises:
+        TweenbridgeError: BUSY, saying which server runs already; START_FAILED when the folder cannot be locked.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(lock_file(home))
+    try:
+        private_folder(lock_file(home).parent)
+        lock.acquire(timeout=LOCK_PATIENCE, poll_interval=0.05)
+    except Timeout:
+        raise _runs_already(home) from None
+    except (OSError, NotImplementedError) as error:
+        raise TweenbridgeError(
+            ErrorCode.START_FAILED,
+            f"The data folder {home} cannot be used: {error}.",
+            remedy="Choose another folder with the environment variable TWEENBRIDGE_HOME.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _runs_already(home: Path) -> TweenbridgeError:
+    address = read_address(home)
+    which = "it is just starting or ending"
+    if address is not None:
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(address.started))
+        which = f"process {address.pid} at {address.endpoint}, since {since}"
+    return TweenbridgeError(
+        ErrorCode.BUSY,
+        f"A Tweenbridge server already runs on {home}: {which}.",
+        remedy="Use it as it is, or end it with `tweenbridge stop`.",
+    )
+
+
+def serve(config: Config) -> int:
+    """Run the server until it is told to stop by a client, SIGTERM or SIGINT.
+
+    Returns:
+        The exit status: 0.
+
+    Raises:
+        TweenbridgeError: BUSY or START_FAILED, and what the job service raises when the store cannot be opened.
+    """
+    with only_server(config.home):
+        keys = fresh_keys() if is_loopback(config.host) else kept_keys(config.home)
+        logs.configure(config.home, config.log_level, _secrets(keys))
+        try:
+            for warning in config.warnings:
+                log.warning(warning)
+            _run(config, keys)
+        except Exception:
+            log.exception("The server ended unexpectedly.")
+            raise
+        finally:
+            logs.close()
+    return 0
+
+
+def _secrets(keys: Keys) -> tuple[str, ...]:
+    return (keys.token.hex(), keys.curve.secret) if keys.curve is not None else (keys.token.hex(),)
+
+
+def _run(config: Config, keys: Keys) -> None:
+    gateway: Gateway | None = None
+
+    def changed(change: Change) -> None:
+        if gateway is not None:
+            gateway.changed(change)
+
+    service = _job_service(config, changed)
+    name = f"tweenbridge {__version__}"
+    gateway = Gateway(service, name, config.home, config.limits, keys, config.host, config.port)
+    gateway.start()
+    try:
+        service.start()
+        with _stopped_by_signals(gateway):
+            _announce(config, gateway, keys)
+            # In slices, because on Windows a wait without end keeps Ctrl-C from being noticed.
+            while not gateway.join(0.5):
+                pass
+    finally:
+        remove_address(config.home, os.getpid())
+        gateway.stop()
+        gateway.join()
+        service.close()
+        event(log, logging.INFO, "server ended")
+
+
+def _job_service(config: Config, changed: Callable[[Change], None]) -> JobService:
+    from .executors.base import WorkerSettings
+    from .executors.local import LocalExecutor
+    from .jobs.service import JobService
+
+    settings = WorkerSettings(idle_seconds=config.worker_idle_seconds, threads=config.cpu_threads)
+    return JobService(config.home, config.limits, config.retention, LocalExecutor(config.home, settings), changed)
+
+
+def _announce(config: Config, gateway: Gateway, keys: Keys) -> None:
+    record_command([sys.executable, "-m", "tweenbridge_server", "serve"], config.home)
+    address = ServerAddress(
+        endpoint=gateway.endpoint,
+        token=keys.token,
+        pid=os.getpid(),
+        started=time.time(),
+        versions=PROTOCOL_VERSIONS,
+        curve_key=keys.curve.public if keys.curve is not None else None,
+    )
+    write_address(address, config.home)
+    event(log, logging.INFO, "server ready", endpoint=gateway.endpoint, pid=os.getpid(), version=__version__)
+
+
+@contextmanager
+def _stopped_by_signals(gateway: Gateway) -> Iterator[None]:
+    """SIGTERM and SIGINT end the server in order. Signals belong to the main thread; elsewhere this does nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        gateway.stop()
+
+    names = [name for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), stop) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)

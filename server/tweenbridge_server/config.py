@@ -1,0 +1,228 @@
+"""The server's settings: home/config.toml, overridden by TWEENBRIDGE_* variables of the environment.
+
+docs/configuration.md lists them. `limits.frame_bytes` is the key frame_bytes of the file's table [limits], and
+TWEENBRIDGE_LIMITS_FRAME_BYTES.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
+from tweenbridge.protocol.limits import Limits
+
+Value = str | int | float
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long results stay.
+
+    Attributes:
+        days: a finished job and its frames are forgotten when nobody has asked for them for so long.
+        bytes: results and keyframes of finished jobs may take so much; those unused the longest go first.
+    """
+
+    days: float = 14.0
+    bytes: int = 10 * GIB
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of one server.
+
+    Attributes:
+        home: the data folder.
+        host, port: address to listen on; port 0 takes any free one.
+        limits: what clients may ask for.
+        retention: how long results stay.
+        worker_idle_seconds: a worker process that has had nothing to do for so long is ended.
+        cpu_threads: threads a worker may compute with; 0 is one for each core.
+        log_level: least level that is logged.
+        warnings: what was odd about the settings, one sentence each.
+    """
+
+    home: Path
+    host: str = "127.0.0.1"
+    port: int = 0
+    limits: Limits = field(default_factory=Limits)
+    retention: Retention = field(default_factory=Retention)
+    worker_idle_seconds: float = 120.0
+    cpu_threads: int = 0
+    log_level: str = "info"
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Key:
+    """One setting: where it stands, its default, and what it may be."""
+
+    table: str
+    name: str
+    default: Value
+    allowed: str
+    read: Callable[[Any], Value]
+    help: str
+
+    @property
+    def path(self) -> str:
+        """Its name with its table's, e.g. "limits.frame_bytes"."""
+        return f"{self.table}.{self.name}"
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that overrides it."""
+        return f"TWEENBRIDGE_{self.table}_{self.name}".upper()
+
+
+def _whole(table: str, name: str, default: int, low: int, high: int, help: str) -> Key:
+    def read(value: Any) -> int:
+        number = int(value) if isinstance(value, str) else value
+        if isinstance(number, bool) or not isinstance(number, int) or not low <= number <= high:
+            raise ValueError
+        return number
+
+    return Key(table, name, default, f"a whole number from {low} to {high}", read, help)
+
+
+def _number(table: str, name: str, default: float, low: float, high: float, help: str) -> Key:
+    def read(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+            raise ValueError
+        number = float(value)
+        if not low <= number <= high:
+            raise ValueError
+        return number
+
+    return Key(table, name, default, f"a number from {low:g} to {high:g}", read, help)
+
+
+def _address(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    return str(ipaddress.ip_address(value))
+
+
+def _level(value: Any) -> str:
+    if not isinstance(value, str) or value.lower() not in LOG_LEVELS:
+        raise ValueError
+    return value.lower()
+
+
+_LIMITS = Limits()
+_RETENTION = Retention()
+
+# Upper bounds of the counts keep every message within one header (protocol/limits.py).
+KEYS: tuple[Key, ...] = (
+    Key("server", "host", "127.0.0.1", "an IP address", _address,
+        "Address to listen on. Any other than a loopback address is encrypted; see below."),
+    _whole("server", "port", 0, 0, 65535, "Port to listen on; 0 takes any free one."),
+    _whole("limits", "frame_bytes", _LIMITS.frame_bytes, MIB, 1024 * MIB, "Largest keyframe or frame, in bytes."),
+    _whole("limits", "keyframes_per_job", _LIMITS.keyframes_per_job, 2, 256, "Most keyframes of one job."),
+    _whole("limits", "frames_per_job", _LIMITS.frames_per_job, 1, 10_000, "Most frames that one job may make."),
+    _whole("limits", "jobs_per_client", _LIMITS.jobs_per_client, 1, 10_000,
+           "Most jobs of one client that are neither finished nor released."),
+    _whole("limits", "queued_jobs", _LIMITS.queued_jobs, 1, 1_000_000, "Most unfinished jobs of all clients together."),
+    _whole("limits", "spool_bytes", _LIMITS.spool_bytes, 256 * MIB, 2**60,
+           "Most bytes that keyframes and frames together may take on disk."),
+    _number("retention", "days", _RETENTION.days, 0.01, 3650,
+            "Days after which a finished job and its frames are forgotten when nobody has asked for them."),
+    _whole("retention", "bytes", _RETENTION.bytes, 0, 2**60,
+           "Most bytes that finished jobs may keep on disk; those unused the longest go first."),
+    _number("workers", "idle_seconds", 120.0, 1, 86400, "Seconds without work after which a worker process ends."),
+    _whole("workers", "cpu_threads", 0, 0, 1024, "Threads that a worker computes with; 0 is one for each core."),
+    Key("log", "level", "info", "one of " + ", ".join(LOG_LEVELS), _level, "Least level that is logged."),
+)  # fmt: skip
+
+
+def config_file(home: Path) -> Path:
+    """The settings file; it need not exist."""
+    return home / "config.toml"
+
+
+def load_config(home: Path, environment: Mapping[str, str] = os.environ) -> Config:
+    """Read the settings of a data folder.
+
+    Raises:
+        TweenbridgeError: BAD_REQUEST naming the file or variable, the key and what is allowed.
+    """
+    path = config_file(home)
+    content = _read_file(path)
+    values: dict[str, Any] = {}
+    for key in KEYS:
+        table = content.get(key.table, {})
+        if not isinstance(table, dict):
+            raise _bad(str(path), key.table, table, "a table")
+        if key.name in table:
+            values[key.path] = _checked(key, table[key.name], str(path))
+        if environment.get(key.variable):
+            values[key.path] = _checked(key, environment[key.variable], f"environment variable {key.variable}")
+    return _build(home, {key.path: key.default for key in KEYS} | values, _unknown_keys(path, content))
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise TweenbridgeError(
+            ErrorCode.BAD_REQUEST, f"{path} cannot be read: {error}.", remedy="Correct the file, or remove it."
+        ) from error
+
+
+def _checked(key: Key, value: Any, source: str) -> Value:
+    try:
+        return key.read(value)
+    except ValueError:
+        raise _bad(source, key.path, value, key.allowed) from None
+
+
+def _bad(source: str, key: str, value: Any, allowed: str) -> TweenbridgeError:
+    return TweenbridgeError(
+        ErrorCode.BAD_REQUEST,
+        f"{source}: {key} is {str(value)[:80]!r}; it must be {allowed}.",
+        remedy="Correct the setting, or remove it to use the default.",
+    )
+
+
+def _unknown_keys(path: Path, content: Mapping[str, Any]) -> tuple[str, ...]:
+    known = {key.path for key in KEYS}
+    tables = {key.table for key in KEYS}
+    unknown = [name for name in content if name not in tables]
+    for table in tables & content.keys():
+        unknown += [f"{table}.{name}" for name in content[table] if f"{table}.{name}" not in known]
+    return tuple(f"{path}: {name} is not a setting and is ignored." for name in sorted(unknown))
+
+
+def _build(home: Path, values: Mapping[str, Any], warnings: tuple[str, ...]) -> Config:
+    def table(name: str) -> dict[str, Any]:
+        return {key.name: values[key.path] for key in KEYS if key.table == name}
+
+    return Config(
+        home=home,
+        host=values["server.host"],
+        port=values["server.port"],
+        limits=Limits(**table("limits")),
+        retention=Retention(**table("retention")),
+        worker_idle_seconds=values["workers.idle_seconds"],
+        cpu_threads=values["workers.cpu_threads"],
+        log_level=values["log.level"],
+        warnings=warnings,
+    )

@@ -1,0 +1,135 @@
+"""What each request asks of the job service. Runs on the gateway's I/O threads: it may hash, write and open files."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
+from tweenbridge.protocol.messages import (
+    Cancel,
+    Engines,
+    Error,
+    Fetch,
+    FrameData,
+    GetEngines,
+    GetJob,
+    GetStatus,
+    Job,
+    Jobs,
+    ListJobs,
+    Put,
+    Release,
+    Released,
+    ServerMessage,
+    Snapshot,
+    Status,
+    Submit,
+    Watch,
+)
+
+from ..diagnostics.memory import resident_bytes
+from .frame_files import Payload, open_payload
+
+if TYPE_CHECKING:
+    from ..jobs.service import JobService
+
+log = logging.getLogger(__name__)
+
+Request = Submit | Put | Fetch | Cancel | Release | GetJob | ListJobs | Watch | GetEngines | GetStatus
+REQUESTS = (Submit, Put, Fetch, Cancel, Release, GetJob, ListJobs, Watch, GetEngines, GetStatus)
+"""What only a client with an open session may send, and the job service answers."""
+
+MOST_LISTED = 1000
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What the gateway knows and a reply may need.
+
+    Attributes:
+        server, epoch, pid, data_dir: who this server is.
+        uptime: seconds since it started.
+        sessions: open sessions.
+        seq: number of the last change sent to the session that asks.
+    """
+
+    server: str
+    epoch: str
+    pid: int
+    data_dir: str
+    uptime: float
+    sessions: int
+    seq: int
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A reply's message, and the frame's bytes where it is a frame."""
+
+    message: ServerMessage
+    payload: Payload | None = None
+
+
+def job_of(request: object) -> str:
+    """The job that a request is about; "" when it is about none."""
+    return getattr(request, "job", "")
+
+
+def failure(error: TweenbridgeError, request: object = None) -> Error:
+    """The message that tells of an error."""
+    return Error(error.info, job_of(request))
+
+
+def answer(service: JobService, request: Request, owner: str, pixels: memoryview | None, now: Circumstances) -> Reply:
+    """Do what a request asks. Errors, also those nobody thought of, become replies."""
+    try:
+        return _answer(service, request, owner, pixels, now)
+    except TweenbridgeError as error:
+        return Reply(failure(error, request))
+    except Exception:  # whatever a request hits, the server and its other clients go on
+        log.exception("request failed", extra={"fields": {"type": request.TYPE, "job": job_of(request)}})
+        unforeseen = TweenbridgeError(ErrorCode.INTERNAL, "The server failed to answer a request.")
+        return Reply(failure(unforeseen, request))
+
+
+def _answer(service: JobService, request: Request, owner: str, pixels: memoryview | None, now: Circumstances) -> Reply:
+    if isinstance(request, Submit):
+        return Reply(service.submit(request, owner))
+    if isinstance(request, Put):
+        assert pixels is not None, "the gateway passes a put on with its pixels"
+        return Reply(service.put(request.job, request.keyframe, pixels))
+    if isinstance(request, Fetch):
+        stored = service.frame(request.job, request.frame)
+        message = FrameData(request.job, request.frame, stored.format, stored.sha256)
+        return Reply(message, open_payload(stored))
+    if isinstance(request, Cancel):
+        return Reply(Job(service.cancel(request.job)))
+    if isinstance(request, Release):
+        service.release(request.job)
+        return Reply(Released(request.job))
+    if isinstance(request, GetJob):
+        return Reply(Job(service.info(request.job)))
+    if isinstance(request, ListJobs):
+        return Reply(Jobs(service.jobs(max(0, min(request.limit, MOST_LISTED)))))
+    if isinstance(request, Watch):
+        return Reply(Snapshot(now.seq, service.snapshot() if request.on else ()))
+    if isinstance(request, GetEngines):
+        return Reply(Engines(service.engines()))
+    return Reply(_status(service, now))
+
+
+def _status(service: JobService, now: Circumstances) -> Status:
+    return Status(
+        server=now.server,
+        epoch=now.epoch,
+        pid=now.pid,
+        uptime=now.uptime,
+        memory=resident_bytes(),
+        sessions=now.sessions,
+        jobs=service.counts(),
+        spool_bytes=service.spool_bytes(),
+        data_dir=now.data_dir,
+        workers=service.workers(),
+    )
