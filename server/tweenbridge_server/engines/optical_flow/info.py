@@ -1,0 +1,18 @@
+"""What the `flow` engine says of itself; importable without its code."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tweenbridge.protocol.messages import EngineInfo, ProfileInfo
+
+INFO: Final = EngineInfo(
+    name="flow",
+    title="Optical flow",
+    version="1",
+    profiles=(
+        ProfileInfo("quality", "Quality", "Follows large and fine motion; a little slower."),
+        ProfileInfo("draft", "Draft", "Fast, for trying timings."),
+    ),
+    description="Moves pixels along the motion it finds between the keyframes. Works at once, with no download.",
+)

@@ -1,0 +1,140 @@
+"""Which engines there are. Knowing them imports none of their code: that happens in a worker, in `create`.
+
+Others add engines with an entry point of the group "tweenbridge.engines" whose object is a `Registration`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
+from tweenbridge.protocol.messages import EngineInfo, Scalar, SettingInfo
+
+from .optical_flow.info import INFO as FLOW
+
+if TYPE_CHECKING:
+    from .base import Engine
+
+GROUP = "tweenbridge.engines"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Registration:
+    """An engine's description, and where its code is: "package.module:Class", called without arguments."""
+
+    info: EngineInfo
+    factory: str
+
+
+_BUILT_IN = (Registration(FLOW, "tweenbridge_server.engines.optical_flow.engine:FlowEngine"),)
+
+
+@lru_cache(maxsize=1)
+def _registrations() -> dict[str, Registration]:
+    known = {registration.info.name: registration for registration in _BUILT_IN}
+    for point in metadata.entry_points(group=GROUP):
+        try:
+            registration = point.load()
+        except Exception:
+            log.exception("The engine %s could not be loaded and is left out.", point.name)
+            continue
+        if not isinstance(registration, Registration):
+            log.error("The engine %s is no Registration and is left out.", point.name)
+        else:
+            known.setdefault(registration.info.name, registration)
+    return known
+
+
+def _find(name: str) -> Registration:
+    for registration in _BUILT_IN:
+        if registration.info.name == name:
+            return registration
+    known = _registrations()
+    if name not in known:
+        raise _refused(f"There is no engine {name!r}; there is {', '.join(sorted(known))}.")
+    return known[name]
+
+
+def _refused(message: str) -> TweenbridgeError:
+    return TweenbridgeError(ErrorCode.BAD_REQUEST, message)
+
+
+def infos() -> tuple[EngineInfo, ...]:
+    """All engines; the built-in ones first."""
+    return tuple(registration.info for registration in _registrations().values())
+
+
+def info(name: str) -> EngineInfo:
+    """One engine's description.
+
+    Raises:
+        TweenbridgeError: BAD_REQUEST, naming the engines there are.
+    """
+    return _find(name).info
+
+
+def create(name: str) -> Engine:
+    """Import an engine's code and make one. Only in a worker process.
+
+    Raises:
+        TweenbridgeError: BAD_REQUEST when there is no such engine.
+    """
+    module, _, attribute = _find(name).factory.partition(":")
+    engine: Engine = getattr(importlib.import_module(module), attribute)()
+    return engine
+
+
+def check(name: str, profile: str, settings: Mapping[str, Scalar]) -> tuple[str, dict[str, Scalar]]:
+    """The profile ("" means the first) and the complete settings, defaults filled in.
+
+    Raises:
+        TweenbridgeError: BAD_REQUEST, saying what is allowed.
+    """
+    engine = info(name)
+    profiles = [known.name for known in engine.profiles]
+    if profile and profile not in profiles:
+        raise _refused(f"Engine {name} has no profile {profile!r}; it has {', '.join(profiles)}.")
+    known = {setting.name: setting for setting in engine.settings}
+    for unknown in settings.keys() - known.keys():
+        names = ", ".join(known) or "no settings"
+        raise _refused(f"Engine {name} has no setting {unknown!r}; it has {names}.")
+    complete = {
+        setting.name: _checked(setting, settings[setting.name]) if setting.name in settings else setting.default
+        for setting in engine.settings
+    }
+    return profile or profiles[0], complete
+
+
+def _checked(setting: SettingInfo, value: Scalar) -> Scalar:
+    if setting.kind == "bool":
+        if isinstance(value, bool):
+            return value
+        raise _refused(f"{setting.title} is on or off, not {value!r}.")
+    if setting.kind in ("int", "float"):
+        return _number(setting, value)
+    if not isinstance(value, str) or (setting.kind == "choice" and value not in setting.choices):
+        allowed = f"one of {', '.join(setting.choices)}" if setting.kind == "choice" else "text"
+        raise _refused(f"{setting.title} is {allowed}, not {value!r}.")
+    return value
+
+
+def _number(setting: SettingInfo, value: Scalar) -> Scalar:
+    whole = setting.kind == "int"
+    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    low = -math.inf if setting.minimum is None else setting.minimum
+    high = math.inf if setting.maximum is None else setting.maximum
+    if math.isfinite(number) and low <= number <= high and (not whole or number == int(number)):
+        return int(number) if whole else float(number)
+    kind = "a whole number" if whole else "a number"
+    ends = [f"at least {low:g}" if low > -math.inf else "", f"at most {high:g}" if high < math.inf else ""]
+    allowed = " and ".join(end for end in ends if end)
+    raise _refused(f"{setting.title} is {kind}{' of ' if allowed else ''}{allowed}, not {value!r}.")

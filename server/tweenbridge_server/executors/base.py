@@ -1,0 +1,162 @@
+"""What an executor is: it runs gap tasks somewhere and reports what happens. It knows nothing of jobs.
+
+Tasks and events are small frozen dataclasses that also cross the pipe to a worker process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+from tweenbridge.pixels import PixelFormat
+from tweenbridge.protocol.errors import ErrorInfo
+from tweenbridge.protocol.messages import Scalar, WorkerInfo
+
+from ..jobs.plan import Relation
+
+
+@dataclass(frozen=True)
+class KeyframeFile:
+    """One keyframe in the spool: its file's name, the form its sender declared, and what the user calls it."""
+
+    file: str
+    format: PixelFormat
+    name: str
+
+
+@dataclass(frozen=True)
+class FrameOrder:
+    """One frame to make: its content address and its time in the gap."""
+
+    key: str
+    t: float
+
+
+@dataclass(frozen=True)
+class GapTask:
+    """The missing frames of one gap. `job` and `gap` are for people who read logs."""
+
+    id: str
+    job: str
+    gap: int
+    spool: str
+    engine: str
+    profile: str
+    settings: dict[str, Scalar]
+    a: KeyframeFile
+    b: KeyframeFile
+    frames: tuple[FrameOrder, ...]
+    output: PixelFormat | None = None
+
+
+@dataclass(frozen=True)
+class Related:
+    """How the task's keyframes relate; comes before its frames."""
+
+    TYPE: ClassVar[str] = "related"
+    relation: Relation
+
+
+@dataclass(frozen=True)
+class Made:
+    """A frame lies in the spool under its final name."""
+
+    TYPE: ClassVar[str] = "made"
+    key: str
+    format: PixelFormat
+    sha256: str
+    size: int
+    relation: Relation
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """`fraction` of the task is done and `stage` comes next."""
+
+    TYPE: ClassVar[str] = "advanced"
+    fraction: float
+    stage: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """All frames of the task are made."""
+
+    TYPE: ClassVar[str] = "finished"
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The task cannot be done; `detail` is for the log."""
+
+    TYPE: ClassVar[str] = "failed"
+    error: ErrorInfo
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The task was cancelled."""
+
+    TYPE: ClassVar[str] = "stopped"
+
+
+@dataclass(frozen=True)
+class Died:
+    """The worker ended in the middle of the task; `reason` is one sentence."""
+
+    TYPE: ClassVar[str] = "died"
+    reason: str
+
+
+TaskEvent = Related | Made | Advanced | Finished | Failed | Stopped | Died
+"""What happens to a task. The last four are final: exactly one of them comes, and nothing after it."""
+
+OnEvent = Callable[[str, TaskEvent], None]
+"""Called with the task's id, from one thread of the executor's."""
+
+
+class Executor(Protocol):
+    """Runs tasks. No method blocks for long."""
+
+    @property
+    def slots(self) -> int:
+        """Tasks that may run at once; the caller gives no more."""
+
+    def start(self, on_event: OnEvent) -> None:
+        """Begin; events go to `on_event` from now on."""
+
+    def prepare(self, engine: str, profile: str) -> None:
+        """Work for this engine will come soon: start and warm what it needs."""
+
+    def run(self, task: GapTask) -> None:
+        """Do a task in a free slot."""
+
+    def cancel(self, task: str) -> None:
+        """Stop a task; it still reports its final event."""
+
+    def workers(self) -> tuple[WorkerInfo, ...]:
+        """The processes there are now."""
+
+    def close(self) -> None:
+        """End all workers at once. No events come after this."""
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """How worker processes run.
+
+    Attributes:
+        devices: one worker process for each, e.g. ("cpu",).
+        idle_seconds: after this long without work a worker ends and frees its memory.
+        cancel_seconds: a worker that does not stop a cancelled task within this time is killed.
+        threads: CPU threads of one worker; 0 takes what the machine has.
+        environment: variables on top of the server's own.
+    """
+
+    devices: tuple[str, ...] = ("cpu",)
+    idle_seconds: float = 120.0
+    cancel_seconds: float = 3.0
+    threads: int = 0
+    environment: dict[str, str] = field(default_factory=dict)

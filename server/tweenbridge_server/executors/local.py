@@ -1,0 +1,216 @@
+"""The executor for this machine: one worker process per device, started when work comes, ended when idle.
+
+One thread owns all state; everybody else puts work into its inbox. That keeps every call short and needs no locks.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tweenbridge.protocol.messages import WorkerInfo
+
+from .base import Advanced, Died, GapTask, Made, OnEvent, Related, Stopped, WorkerSettings
+from .pipe import CancelTask, Happened, Prepare, Run
+from .process import WorkerProcess
+
+log = logging.getLogger(__name__)
+
+_ENDING_SECONDS = 2.0
+"""How long `close` waits for workers before it kills them."""
+
+
+@dataclass
+class _Slot:
+    """One device and the worker on it, if any."""
+
+    device: str
+    worker: WorkerProcess | None = None
+    task: GapTask | None = None
+    cancelled: bool = False
+    cancel_by: float | None = None
+    idle_since: float = 0.0
+    releasing: bool = False
+
+
+class LocalExecutor:
+    """Worker processes on this machine's devices."""
+
+    def __init__(self, home: Path, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._environment = _environment(home, settings)
+        self._slots = [_Slot(device) for device in settings.devices]
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._on_event: OnEvent = _nobody
+        self._thread = threading.Thread(target=self._loop, name="executor", daemon=True)
+        self._closing = False
+
+    @property
+    def slots(self) -> int:
+        """One task per device."""
+        return len(self._slots)
+
+    def start(self, on_event: OnEvent) -> None:
+        """Begin; no worker is started before there is work."""
+        self._on_event = on_event
+        self._thread.start()
+
+    def prepare(self, engine: str, profile: str) -> None:
+        """Start a worker on a free device and have it import and warm the engine."""
+        self._inbox.put(lambda: self._prepare(engine, profile))
+
+    def run(self, task: GapTask) -> None:
+        """Do a task on a free device."""
+        self._inbox.put(lambda: self._run(task))
+
+    def cancel(self, task: str) -> None:
+        """Stop a task; a worker that does not react in time is killed."""
+        self._inbox.put(lambda: self._cancel(task))
+
+    def workers(self) -> tuple[WorkerInfo, ...]:
+        """The worker processes there are, with the memory they hold."""
+        found = []
+        for slot in self._slots:
+            worker, task = slot.worker, slot.task
+            if worker is not None:
+                state, job = ("busy", task.job) if task else ("idle", "")
+                found.append(WorkerInfo(slot.device, worker.pid, state, worker.memory(), job))
+        return tuple(found)
+
+    def close(self) -> None:
+        """End all workers at once."""
+        self._inbox.put(self._end)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    # ------------------------------------------------------------ on the executor's thread
+
+    def _loop(self) -> None:
+        while not self._closing:
+            try:
+                self._inbox.get(timeout=self._until_deadline())()
+            except queue.Empty:
+                log.debug("A deadline has come.")
+            except Exception:
+                log.exception("The executor met a mistake in the program.")
+            self._deadlines(time.monotonic())
+
+    def _until_deadline(self) -> float | None:
+        """Seconds to the next thing to be done without being asked; None when there is nothing."""
+        times = [slot.cancel_by for slot in self._slots if slot.cancel_by is not None]
+        idle = [slot for slot in self._slots if slot.worker and not slot.task and not slot.releasing]
+        times += [slot.idle_since + self._settings.idle_seconds for slot in idle]
+        return max(0.0, min(times) - time.monotonic()) if times else None
+
+    def _deadlines(self, now: float) -> None:
+        for slot in self._slots:
+            if slot.worker is None:
+                continue
+            if slot.cancel_by is not None and now >= slot.cancel_by:
+                log.warning("Worker %d did not stop a cancelled task and is killed.", slot.worker.pid)
+                slot.worker.kill()
+                slot.cancel_by = None
+            elif slot.task is None and not slot.releasing and now >= slot.idle_since + self._settings.idle_seconds:
+                log.info("Worker %d was idle and is released.", slot.worker.pid)
+                slot.releasing = True
+                slot.worker.release()
+
+    def _free(self) -> _Slot | None:
+        """A device without a task, rather one whose worker runs already."""
+        free = [slot for slot in self._slots if slot.task is None]
+        return min(free, key=lambda slot: slot.worker is None or slot.releasing, default=None)
+
+    def _ensure_worker(self, slot: _Slot) -> WorkerProcess:
+        """The slot's worker, started if need be. OSError when the system refuses."""
+        if slot.worker is None or slot.releasing:
+            slot.releasing = False
+            slot.worker = WorkerProcess(
+                self._settings.threads,
+                self._environment,
+                on_event=lambda worker, happened: self._inbox.put(lambda: self._happened(worker, happened)),
+                on_exit=lambda worker: self._inbox.put(lambda: self._exited(worker)),
+            )
+            log.info("Worker %d started for device %s.", slot.worker.pid, slot.device)
+        slot.idle_since = time.monotonic()
+        return slot.worker
+
+    def _prepare(self, engine: str, profile: str) -> None:
+        slot = self._free()
+        if slot is not None:
+            try:
+                self._ensure_worker(slot).send(Prepare(engine, profile))
+            except OSError as error:
+                log.error("A worker could not be started: %s", error)
+
+    def _run(self, task: GapTask) -> None:
+        slot = self._free()
+        assert slot is not None, "the service gives no more tasks than there are slots"
+        slot.task = task
+        try:
+            self._ensure_worker(slot).send(Run(task))
+        except OSError as error:
+            slot.task = None
+            self._on_event(task.id, Died(f"A worker could not be started: {error}."))
+
+    def _cancel(self, task: str) -> None:
+        for slot in self._slots:
+            if slot.task and slot.task.id == task and slot.worker and not slot.cancelled:
+                slot.cancelled = True
+                slot.cancel_by = time.monotonic() + self._settings.cancel_seconds
+                slot.worker.send(CancelTask(task))
+
+    def _happened(self, worker: WorkerProcess, happened: Happened) -> None:
+        slot = self._slot_of(worker)
+        if slot is None or slot.task is None or slot.task.id != happened.task:
+            return
+        if not isinstance(happened.event, (Related, Made, Advanced)):
+            self._clear(slot)
+        self._on_event(happened.task, happened.event)
+
+    def _exited(self, worker: WorkerProcess) -> None:
+        slot = self._slot_of(worker)
+        if slot is None:
+            return
+        task, cancelled = slot.task, slot.cancelled
+        slot.worker, slot.releasing = None, False
+        self._clear(slot)
+        epitaph = worker.epitaph()
+        if task is not None:
+            log.error("Worker %d ended during job %s, gap %d. %s", worker.pid, task.job, task.gap, epitaph)
+            self._on_event(task.id, Stopped() if cancelled else Died(epitaph))
+
+    def _clear(self, slot: _Slot) -> None:
+        slot.task, slot.cancelled, slot.cancel_by, slot.idle_since = None, False, None, time.monotonic()
+
+    def _slot_of(self, worker: WorkerProcess) -> _Slot | None:
+        return next((slot for slot in self._slots if slot.worker is worker), None)
+
+    def _end(self) -> None:
+        self._closing = True
+        workers = [slot.worker for slot in self._slots if slot.worker]
+        for worker in workers:
+            worker.release()
+        give_up = time.monotonic() + _ENDING_SECONDS
+        for worker in workers:
+            if not worker.wait(max(0.0, give_up - time.monotonic())):
+                worker.kill()
+
+
+def _nobody(task: str, event: object) -> None:
+    log.debug("Nobody listens to %s of task %s.", event, task)
+
+
+def _environment(home: Path, settings: WorkerSettings) -> dict[str, str]:
+    """Variables that must be set before a worker's libraries are imported."""
+    cache = home / "cache" / "numba"
+    variables = {"NUMBA_CACHE_DIR": str(cache), "PYTHONUNBUFFERED": "1"}
+    if settings.threads:
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS",
+                 "OPENCV_FOR_THREADS_NUM")  # fmt: skip
+        variables |= {name: str(settings.threads) for name in names}
+    return {**variables, **settings.environment}

@@ -1,0 +1,102 @@
+"""Messages between the server and a worker process over its stdin and stdout: four bytes of length, then msgpack.
+
+Only the two processes of one installation speak this; it is no wire protocol.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from dataclasses import dataclass
+from typing import IO, Any, ClassVar
+
+import msgpack
+from tweenbridge.protocol.codec import from_plain, to_plain
+
+from .base import Advanced, Died, Failed, Finished, GapTask, Made, Related, Stopped, TaskEvent
+
+_LENGTH = struct.Struct("<I")
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """To the worker: import and warm an engine."""
+
+    TYPE: ClassVar[str] = "prepare"
+    engine: str
+    profile: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """To the worker: do a task."""
+
+    TYPE: ClassVar[str] = "run"
+    task: GapTask
+
+
+@dataclass(frozen=True)
+class CancelTask:
+    """To the worker: stop the task, whether it runs or waits."""
+
+    TYPE: ClassVar[str] = "cancel"
+    task: str
+
+
+@dataclass(frozen=True)
+class Happened:
+    """From the worker: something happened to a task."""
+
+    TYPE: ClassVar[str] = "happened"
+    task: str
+    event: TaskEvent
+
+
+Command = Prepare | Run | CancelTask
+
+_COMMANDS = {kind.TYPE: kind for kind in (Prepare, Run, CancelTask)}
+_EVENTS = {kind.TYPE: kind for kind in (Related, Made, Advanced, Finished, Failed, Stopped, Died)}
+
+
+class PipeWriter:
+    """Writes messages; any thread may."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+        self._lock = threading.Lock()
+
+    def command(self, command: Command) -> None:
+        """Send a command to a worker. OSError when it is gone."""
+        self._write({"t": command.TYPE, **to_plain(command)})
+
+    def happened(self, task: str, event: TaskEvent) -> None:
+        """Send an event to the server. OSError when it is gone."""
+        self._write({"t": event.TYPE, "task": task, "event": to_plain(event)})
+
+    def _write(self, message: dict[str, Any]) -> None:
+        body = msgpack.packb(message)
+        with self._lock:
+            self._pipe.write(_LENGTH.pack(len(body)) + body)
+            self._pipe.flush()
+
+
+def _read(pipe: IO[bytes]) -> dict[str, Any] | None:
+    """The next message's map, or None at the end; a message that was cut off counts as the end."""
+    head = pipe.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    body = pipe.read(length)
+    return None if len(body) < length else msgpack.unpackb(body)
+
+
+def read_command(pipe: IO[bytes]) -> Command | None:
+    """The next command, or None when the server is gone."""
+    message = _read(pipe)
+    return None if message is None else from_plain(_COMMANDS[message["t"]], message)
+
+
+def read_event(pipe: IO[bytes]) -> Happened | None:
+    """The next event, or None when the worker is gone."""
+    message = _read(pipe)
+    return None if message is None else Happened(message["task"], from_plain(_EVENTS[message["t"]], message["event"]))

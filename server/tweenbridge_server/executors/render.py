@@ -1,0 +1,275 @@
+"""Inside a worker: one gap's keyframes to stored frames.
+
+The engine computes while a second thread encodes, hashes and stores the frame before, with at most one more waiting, so
+that storing costs next to nothing and memory stays flat.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import OpenImageIO as oiio
+from tweenbridge.pixels import PixelFormat
+from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
+
+from ..engines import registry
+from ..engines.base import Cancelled, Engine, Gap, Image
+from ..imaging import alpha, io, scenes
+from ..jobs.plan import Relation, Source, source
+from ..jobs.spool import Spool, hash_file
+from .base import Advanced, FrameOrder, GapTask, KeyframeFile, Made, Related, TaskEvent
+
+log = logging.getLogger(__name__)
+
+PROGRESS_INTERVAL = 0.05
+"""Seconds between reports of the same stage."""
+
+Report = Callable[[str, TaskEvent], None]
+
+
+@runtime_checkable
+class WarmsUp(Protocol):
+    """An engine that can compile or load what a profile needs before the first gap comes."""
+
+    def warm_up(self, profile: str) -> None:
+        """Make the first gap as fast as the next ones."""
+
+
+def use_threads(threads: int) -> None:
+    """Limit what this process computes with to that many threads; 0 leaves the libraries' own choice."""
+    if threads:
+        oiio.attribute("threads", threads)
+        oiio.attribute("exr_threads", threads)
+        os.environ["OPENCV_FOR_THREADS_NUM"] = str(threads)
+
+
+def explain(error: BaseException) -> ErrorInfo:
+    """An exception as the error of a job."""
+    if isinstance(error, TweenbridgeError):
+        return error.info
+    # OpenCV reports memory that it cannot get as an error of its own, with this code.
+    if isinstance(error, MemoryError) or getattr(error, "code", None) == -4:
+        return TweenbridgeError(ErrorCode.OUT_OF_MEMORY, "There is not enough memory for these keyframes.").info
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return TweenbridgeError(ErrorCode.DISK_FULL, "The disk is full: a frame could not be written.").info
+    return TweenbridgeError(
+        ErrorCode.INTERNAL, f"The in-betweens could not be made, because of a mistake in the program ({error!r:.200})."
+    ).info
+
+
+class _Storing:
+    """Stores frames on a thread of its own, one at a time, with at most one waiting."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "storing")
+        self._room = threading.BoundedSemaphore(2)
+        self._pending: list[Future[None]] = []
+
+    def put(self, store: Callable[[], None]) -> None:
+        """Store something soon. Waits for room; raises what storing an earlier frame raised."""
+        self._room.acquire()
+        for done in [future for future in self._pending if future.done()]:
+            self._pending.remove(done)
+            if done.exception():
+                self._room.release()
+                done.result()
+        self._pending.append(self._thread.submit(self._run, store))
+
+    def _run(self, store: Callable[[], None]) -> None:
+        try:
+            store()
+        finally:
+            self._room.release()
+
+    def finish(self) -> None:
+        """Wait for everything; raises the first error."""
+        pending, self._pending = self._pending, []
+        errors = [future.exception() for future in pending]
+        for error in errors:
+            if error:
+                raise error
+
+
+class Renderer:
+    """Does gap tasks, keeping engines and the last gap's keyframes between them."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._engines: dict[str, Engine] = {}
+        self._stills: dict[KeyframeFile, io.Still] = {}
+        self._storing = _Storing()
+
+    def prepare(self, engine: str, profile: str) -> None:
+        """Import and warm an engine."""
+        made = self._engine(engine)
+        if isinstance(made, WarmsUp):
+            made.warm_up(profile)
+
+    def _engine(self, name: str) -> Engine:
+        if name not in self._engines:
+            self._engines[name] = registry.create(name)
+        return self._engines[name]
+
+    def render(self, task: GapTask, is_cancelled: Callable[[], bool]) -> None:
+        """Make the frames of a task that the spool does not have yet, reporting each.
+
+        Raises:
+            TweenbridgeError: what the job fails with.
+            Cancelled: when `is_cancelled` said so.
+        """
+        try:
+            _Rendering(self, task, is_cancelled).run()
+        except MemoryError:
+            self._stills.clear()
+            raise
+        finally:
+            if sys.exc_info()[0] is not None:
+                self._abandon()
+        self._storing.finish()
+
+    def _abandon(self) -> None:
+        """Let the frames that are being stored finish; the task's own error counts, not theirs."""
+        try:
+            self._storing.finish()
+        except (OSError, TweenbridgeError, MemoryError) as error:
+            log.warning("A frame could not be stored: %s", error)
+
+    def still(self, keyframe: KeyframeFile, spool: Spool) -> io.Still:
+        """A keyframe, decoded once for the gaps on both its sides."""
+        if keyframe not in self._stills:
+            self._stills[keyframe] = io.read(spool.keyframe_path(keyframe.file), keyframe.format, keyframe.name)
+        return self._stills[keyframe]
+
+    def keep_only(self, *keyframes: KeyframeFile) -> None:
+        """Forget decoded keyframes other than these."""
+        self._stills = {keyframe: still for keyframe, still in self._stills.items() if keyframe in keyframes}
+
+    def engine(self, name: str) -> Engine:
+        """The engine of that name."""
+        return self._engine(name)
+
+    def report(self, task: str, event: TaskEvent) -> None:
+        """Tell the server."""
+        self._report(task, event)
+
+    def store(self, work: Callable[[], None]) -> None:
+        """Have the storing thread do something."""
+        self._storing.put(work)
+
+
+class _Rendering:
+    """One task on its way."""
+
+    def __init__(self, renderer: Renderer, task: GapTask, is_cancelled: Callable[[], bool]) -> None:
+        self._renderer = renderer
+        self._task = task
+        self._is_cancelled = is_cancelled
+        self._spool = Spool(Path(task.spool))
+        self._reported = (0.0, "")
+
+    def run(self) -> None:
+        task = self._task
+        self._progress(0.0, "reading keyframes")
+        self._renderer.keep_only(task.a, task.b)
+        a = self._renderer.still(task.a, self._spool)
+        b = self._renderer.still(task.b, self._spool)
+        io.check_alike([a.format, b.format], [task.a.name, task.b.name])
+        gap = _gap(a, b)
+        relation = Relation(scenes.classify(gap.a, gap.b).value)
+        self._event(Related(relation))
+        made_here = [frame for frame in task.frames if not self._adopt(frame, relation)]
+        for frame in made_here:
+            kind = source(relation, frame.t)
+            if kind is not Source.ENGINE:
+                self._progress(0.0, "copying")
+                self._copy(frame, relation, task.a if kind is Source.A else task.b)
+        orders = [frame for frame in made_here if source(relation, frame.t) is Source.ENGINE]
+        if orders:
+            self._interpolate(gap, orders, relation, a)
+
+    def _event(self, event: TaskEvent) -> None:
+        self._renderer.report(self._task.id, event)
+
+    def _progress(self, fraction: float, stage: str) -> None:
+        if self._is_cancelled():
+            raise Cancelled
+        now = time.monotonic()
+        last, last_stage = self._reported
+        if stage != last_stage or now - last >= PROGRESS_INTERVAL:
+            self._reported = (now, stage)
+            self._event(Advanced(min(max(fraction, 0.0), 1.0), stage))
+
+    def _adopt(self, frame: FrameOrder, relation: Relation) -> bool:
+        """Report a frame that a worker stored and did not live to report."""
+        found = self._spool.find_frame(frame.key)
+        if found is None:
+            return False
+        self._event(Made(frame.key, found.format, hash_file(found.path), found.size, relation))
+        return True
+
+    def _interpolate(self, gap: Gap, orders: list[FrameOrder], relation: Relation, like: io.Still) -> None:
+        task = self._task
+        ordered = sorted(orders, key=lambda frame: frame.t)
+        engine = self._renderer.engine(task.engine)
+        frames = engine.interpolate(gap, [frame.t for frame in ordered], task.profile, task.settings, self._progress)
+        remaining = iter(ordered)
+        for made in frames:
+            order = next(remaining, None)
+            if order is None or made.t != order.t or made.pixels.shape != gap.a.shape:
+                raise RuntimeError(f"engine {task.engine} made a frame that nobody asked for")
+            self._store(order, relation, _writer(made.pixels, like, task.output))
+            del made
+            if self._is_cancelled():
+                raise Cancelled
+        if next(remaining, None) is not None:
+            raise RuntimeError(f"engine {task.engine} left frames out")
+
+    def _copy(self, frame: FrameOrder, relation: Relation, keyframe: KeyframeFile) -> None:
+        """Store a keyframe as a frame: its very bytes where they have the form that results of this gap have."""
+        still = self._renderer.still(keyframe, self._spool)
+        like = self._renderer.still(self._task.a, self._spool)
+        if still.format != io.result_format(like.format, self._task.output):
+            self._store(frame, relation, _writer(still.pixels, like, self._task.output))
+            return
+        path = self._spool.keyframe_path(keyframe.file)
+
+        def copy(place: Path) -> PixelFormat:
+            shutil.copyfile(path, place)
+            return still.format
+
+        self._store(frame, relation, copy)
+
+    def _store(self, frame: FrameOrder, relation: Relation, write: Callable[[Path], PixelFormat]) -> None:
+        def store() -> None:
+            with self._spool.new_file(".part") as path:
+                form = write(path)
+                digest, size = hash_file(path), path.stat().st_size
+                self._spool.publish(path, self._spool.frame_path(frame.key, form))
+            self._event(Made(frame.key, form, digest, size, relation))
+
+        self._renderer.store(store)
+
+
+def _gap(a: io.Still, b: io.Still) -> Gap:
+    """Both keyframes in one shape: opaque where only the other has alpha."""
+    if a.pixels.shape == b.pixels.shape:
+        return Gap(a.pixels, b.pixels)
+    return Gap(alpha.with_alpha(a.pixels), alpha.with_alpha(b.pixels))
+
+
+def _writer(pixels: Image, like: io.Still, output: PixelFormat | None) -> Callable[[Path], PixelFormat]:
+    def write(path: Path) -> PixelFormat:
+        return io.write(path, np.ascontiguousarray(pixels), like, output)
+
+    return write

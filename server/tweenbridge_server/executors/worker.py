@@ -1,0 +1,108 @@
+"""A worker process, `python -m tweenbridge_server.executors.worker`: commands come on stdin, events go out on stdout.
+
+Three threads: one reads commands (and ends the process at once when the server is gone), the main thread runs engines,
+one encodes and stores finished frames meanwhile. numpy, OpenCV and OpenImageIO are imported here and nowhere above.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import sys
+import threading
+import traceback
+from typing import IO
+
+from tweenbridge.protocol.errors import TweenbridgeError
+
+from ..engines.base import Cancelled
+from .base import Failed, Finished, GapTask, Stopped, TaskEvent
+from .pipe import CancelTask, PipeWriter, Prepare, Run, read_command
+from .render import Renderer, explain, use_threads
+
+log = logging.getLogger(__name__)
+
+
+def claim_pipes() -> tuple[IO[bytes], IO[bytes]]:
+    """Take stdin and stdout for messages; whatever a library prints goes to stderr from now on."""
+    commands = os.fdopen(os.dup(0), "rb")
+    events = os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return commands, events
+
+
+class Worker:
+    """Runs commands in turn."""
+
+    def __init__(self, commands: IO[bytes], events: IO[bytes]) -> None:
+        self._commands = commands
+        self._writer = PipeWriter(events)
+        self._waiting: queue.SimpleQueue[Prepare | Run] = queue.SimpleQueue()
+        self._cancelled: set[str] = set()
+        self._renderer = Renderer(self._report)
+
+    def run(self) -> None:
+        """Work until the server closes the pipe, which ends the process."""
+        threading.Thread(target=self._listen, name="commands", daemon=True).start()
+        while True:
+            command = self._waiting.get()
+            if isinstance(command, Prepare):
+                self._prepare(command)
+            else:
+                self._do(command.task)
+
+    def _listen(self) -> None:
+        while True:
+            command = read_command(self._commands)
+            if command is None:
+                # The server is gone or wants this worker gone: nothing here is worth waiting for.
+                os._exit(0)
+            if isinstance(command, CancelTask):
+                self._cancelled.add(command.task)
+            else:
+                self._waiting.put(command)
+
+    def _report(self, task: str, event: TaskEvent) -> None:
+        try:
+            self._writer.happened(task, event)
+        except OSError:
+            os._exit(0)
+
+    def _prepare(self, command: Prepare) -> None:
+        try:
+            self._renderer.prepare(command.engine, command.profile)
+        except Exception:  # noqa: BLE001 - the task that needs the engine will meet and report the same error
+            log.warning("The engine %s could not be prepared.\n%s", command.engine, traceback.format_exc())
+
+    def _do(self, task: GapTask) -> None:
+        self._report(task.id, self._outcome(task))
+        self._cancelled.discard(task.id)
+
+    def _outcome(self, task: GapTask) -> TaskEvent:
+        try:
+            self._renderer.render(task, lambda: task.id in self._cancelled)
+        except Cancelled:
+            return Stopped()
+        except TweenbridgeError as error:
+            return Failed(error.info)
+        except Exception as error:  # noqa: BLE001 - whatever an engine raises becomes the job's error
+            return Failed(explain(error), traceback.format_exc())
+        return Finished()
+
+
+def main() -> None:
+    """Entry point of the process. Its one argument is the number of CPU threads, 0 for what the machine has."""
+    threads = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    commands, events = claim_pipes()
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
+    use_threads(threads)
+    Worker(commands, events).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""An unfinished job in memory: what it still lacks, how far it is, and how long it will take. No input or output."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+from tweenbridge.protocol.messages import JobInfo, Note
+
+from .job import JobRecord
+from .plan import Plan, PlannedFrame, Relation, note
+from .spool import keyframe_name
+
+
+class ActiveJob:
+    """The moving part of a job. `record` is replaced as its state changes."""
+
+    def __init__(self, record: JobRecord, plan: Plan, keyframes: Iterable[str]) -> None:
+        """`keyframes`: file names of those of the job's keyframes that the spool has."""
+        self.record = record
+        self.plan = plan
+        names = [keyframe_name(keyframe) for keyframe in record.request.keyframes]
+        self.missing_keyframes = set(names) - set(keyframes)
+        self.keyframe_files = tuple(names)
+        self.places: dict[str, list[tuple[int, int]]] = {}
+        for gap in plan.gaps:
+            for frame in gap.frames:
+                self.places.setdefault(frame.key, []).append((gap.index, frame.index))
+        self._ready: set[str] = set()
+        self._lacking = [len({frame.key for frame in gap.frames}) for gap in plan.gaps]
+        self._relations: dict[int, Relation] = {}
+        self._parts: dict[int, float] = {}
+        self._stage = ""
+        self._fraction = 0.0
+        self._measured_from: tuple[float, float] | None = None
+
+    @property
+    def id(self) -> str:
+        """The client's name for the job."""
+        return self.record.id
+
+    def need(self) -> tuple[int, ...]:
+        """Indices of the keyframes to send; of equal keyframes the first."""
+        first = {name: index for index, name in reversed(list(enumerate(self.keyframe_files)))}
+        return tuple(sorted(first[name] for name in self.missing_keyframes))
+
+    def missing(self, gap: int) -> tuple[PlannedFrame, ...]:
+        """The frames of a gap that are not there yet, each key once."""
+        frames = {frame.key: frame for frame in self.plan.gaps[gap].frames if frame.key not in self._ready}
+        return tuple(frames.values())
+
+    def gap_complete(self, gap: int) -> bool:
+        """Nothing of the gap is left to do. A gap whose keyframes were never compared still is: for its note."""
+        return not self.plan.gaps[gap].frames or (self._lacking[gap] == 0 and gap in self._relations)
+
+    def complete(self) -> bool:
+        """Nothing of the job is left to do."""
+        return all(self.gap_complete(gap.index) for gap in self.plan.gaps)
+
+    def ready(self) -> tuple[int, ...]:
+        """Drawing indices of the frames that are there."""
+        return tuple(index for index, key in enumerate(self.plan.keys) if key in self._ready)
+
+    def frame_ready(self, key: str, relation: Relation | None) -> tuple[int, ...]:
+        """A frame is there. Returns the drawings that became ready by it."""
+        if relation:
+            self.relate(key, relation)
+        if key in self._ready or key not in self.places:
+            return ()
+        self._ready.add(key)
+        for gap in {gap for gap, _ in self.places[key]}:
+            self._lacking[gap] -= 1
+        return tuple(index for _, index in self.places[key])
+
+    def relate(self, key: str, relation: Relation) -> None:
+        """The keyframes of the gaps that the frame is in relate so."""
+        for gap, _ in self.places.get(key, ()):
+            self._relations[gap] = relation
+
+    def begin(self, gap: int, now: float) -> None:
+        """A worker begins a gap."""
+        self._parts[gap] = 0.0
+        if self._measured_from is None:
+            self._measured_from = (now, self._measure())
+
+    def advance(self, gap: int, fraction: float, stage: str) -> None:
+        """A worker has done `fraction` (0 to 1) of what was missing in a gap."""
+        self._parts[gap] = fraction
+        self._stage = stage
+
+    def end(self, gap: int) -> None:
+        """No worker is at that gap any more."""
+        self._parts.pop(gap, None)
+
+    def notes(self) -> tuple[Note, ...]:
+        """What the user should know about gaps that were not interpolated."""
+        keyframes = self.record.request.keyframes
+        found = (note(relation, self.plan.gaps[gap], keyframes) for gap, relation in sorted(self._relations.items()))
+        return tuple(item for item in found if item)
+
+    def _measure(self) -> float:
+        """The share of the job's work that is done, 0 to 1, counting frames that are on their way."""
+        total = len(self.plan.keys)
+        if not total:
+            return 0.0
+        done = float(sum(len(places) for key, places in self.places.items() if key in self._ready))
+        for gap, part in self._parts.items():
+            size = len(self.plan.gaps[gap].frames)
+            made = sum(frame.key in self._ready for frame in self.plan.gaps[gap].frames)
+            done += max(0.0, part * size - made)
+        return min(done / total, 1.0)
+
+    def info(self, now: float) -> JobInfo:
+        """What lists show. The fraction never goes back."""
+        self._fraction = max(self._fraction, self._measure())
+        eta = None
+        if self._measured_from and self._parts:
+            since, already = self._measured_from
+            if self._fraction > already and now > since:
+                eta = (1.0 - self._fraction) * (now - since) / (self._fraction - already)
+        return dataclasses.replace(
+            self.record.to_info(),
+            done=len(self.ready()),
+            fraction=self._fraction,
+            stage=self._stage if self._parts else "",
+            eta=eta,
+            notes=self.notes(),
+        )

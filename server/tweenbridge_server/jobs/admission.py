@@ -1,0 +1,92 @@
+"""What may come in: a submitted job checked against the server's limits before anything is stored. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from tweenbridge.pixels import Encoding
+from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
+from tweenbridge.protocol.limits import Limits
+from tweenbridge.protocol.messages import Keyframe, Submit
+
+from ..engines import registry
+from .job import JobRecord
+from .plan import Plan, check_size, make_plan, params_hash, too_many_frames
+
+_JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_LONGEST_TEXT = 1000
+_LARGEST_POSITION = 2**53
+
+
+def _refused(message: str) -> TweenbridgeError:
+    return TweenbridgeError(ErrorCode.BAD_REQUEST, message)
+
+
+def check_job_id(job: str) -> None:
+    """Refuse an id that is none.
+
+    Raises:
+        TweenbridgeError: BAD_REQUEST.
+    """
+    if not _JOB_ID.fullmatch(job):
+        raise _refused("A job id is 1 to 64 letters, digits, dots, dashes and underscores.")
+
+
+def _check_keyframe(keyframe: Keyframe, number: int, limits: Limits) -> None:
+    called = f"Keyframe {number}" + (f" ({keyframe.name})" if keyframe.name else "")
+    if not _HASH.fullmatch(keyframe.sha256):
+        raise _refused(f"{called} has no proper sha256 hash: 64 lower-case hexadecimal digits.")
+    if keyframe.size < 1:
+        raise TweenbridgeError(ErrorCode.BAD_KEYFRAME, f"{called} is empty.")
+    if keyframe.size > limits.frame_bytes:
+        raise TweenbridgeError(
+            ErrorCode.TOO_LARGE,
+            f"{called} is {keyframe.size / 1e6:.0f} MB large; {limits.frame_bytes / 1e6:.0f} MB are allowed.",
+        )
+    if abs(keyframe.position) > _LARGEST_POSITION or len(keyframe.name) > _LONGEST_TEXT:
+        raise _refused(f"Keyframe {number} has a senseless position or name.")
+    if keyframe.format.encoding is Encoding.RAW and keyframe.format.raw_size() != keyframe.size:
+        raise TweenbridgeError(
+            ErrorCode.BAD_KEYFRAME, f"{called} has {keyframe.size} bytes; its size needs {keyframe.format.raw_size()}."
+        )
+
+
+def check(message: Submit, owner: str, limits: Limits, now: float) -> tuple[JobRecord, Plan]:
+    """The record and the plan of a submitted job.
+
+    Raises:
+        TweenbridgeError: BAD_REQUEST, BAD_KEYFRAME, UNSUPPORTED_FORMAT or TOO_LARGE, saying what is wrong.
+    """
+    check_job_id(message.job)
+    request = message.request
+    if max(len(message.title), len(message.origin)) > _LONGEST_TEXT:
+        raise _refused("The job's title or origin is too long.")
+    if len(request.keyframes) > limits.keyframes_per_job:
+        raise TweenbridgeError(
+            ErrorCode.TOO_LARGE,
+            f"The job has {len(request.keyframes)} keyframes; {limits.keyframes_per_job} are allowed.",
+        )
+    for number, keyframe in enumerate(request.keyframes, start=1):
+        _check_keyframe(keyframe, number, limits)
+    check_size(request, limits.frames_per_job)
+    profile, settings = registry.check(request.engine, request.profile, request.settings)
+    version = registry.info(request.engine).version
+    plan = make_plan(request, version, profile, settings)
+    if len(plan.keys) > limits.frames_per_job:
+        raise too_many_frames(limits.frames_per_job)
+    record = JobRecord(
+        id=message.job,
+        owner=owner,
+        params=params_hash(request),
+        request=request,
+        version=version,
+        profile=profile,
+        settings=settings,
+        total=len(plan.keys),
+        priority=message.priority,
+        title=message.title,
+        origin=message.origin,
+        created=now,
+    )
+    return record, plan

@@ -1,0 +1,74 @@
+"""Making store and spool agree when the server starts, whatever moment it was killed at."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+
+from tweenbridge.protocol.errors import TweenbridgeError
+from tweenbridge.protocol.messages import JobState
+
+from ..engines import registry
+from .active import ActiveJob
+from .job import Event, JobRecord
+from .plan import make_plan
+from .scheduler import Scheduler
+from .spool import Spool, keyframe_name
+from .store import FrameRow, Store
+
+log = logging.getLogger(__name__)
+
+
+def reconcile(store: Store, spool: Spool) -> None:
+    """Sweep half-written files, adopt finished files without a row, drop rows without their file.
+
+    Adopted frames are hashed when they are first asked for, so that a large spool does not delay the start.
+    """
+    swept = spool.sweep()
+    frames = {file.key: file for file in spool.all_frames()}
+    keyframes = dict(spool.all_keyframes())
+    known = {thing.name: thing for thing in store.stored_frames()}
+    known_keyframes = {thing.name: thing for thing in store.stored_keyframes()}
+    adopted = [file for key, file in frames.items() if key not in known or known[key].size != file.size]
+    now = time.time()
+    with store.transaction():
+        store.remove_frames(known.keys() - frames.keys())
+        store.remove_keyframes(known_keyframes.keys() - keyframes.keys())
+        for file in adopted:
+            store.add_frame(FrameRow(file.key, file.format, None, file.size), now)
+        for name, size in keyframes.items():
+            if name not in known_keyframes:
+                store.add_keyframe(name, size, now)
+    if swept or adopted:
+        log.info("%d half-written files were deleted and %d finished frames adopted.", swept, len(adopted))
+
+
+def resume(store: Store, scheduler: Scheduler) -> None:
+    """Give the unfinished jobs of the last run to the scheduler."""
+    for record in store.unfinished():
+        _resume(store, scheduler, record)
+
+
+def _resume(store: Store, scheduler: Scheduler, record: JobRecord) -> None:
+    now = time.time()
+    if record.state is JobState.RUNNING:
+        record = record.after(Event.SERVER_RESTARTED, now=now)
+    try:
+        request = record.request
+        profile, settings = registry.check(request.engine, request.profile, request.settings)
+        # A new version of an engine makes new frames.
+        record = replace(record, version=registry.info(request.engine).version, profile=profile, settings=settings)
+        plan = make_plan(request, record.version, profile, settings)
+    except TweenbridgeError as error:
+        failed = record.after(Event.FAILED, now=now, error=error.info)
+        with store.transaction():
+            store.update_job(failed)
+        return
+    names = [keyframe_name(keyframe) for keyframe in record.request.keyframes]
+    job = ActiveJob(record, plan, store.keyframes(names))
+    if record.state is JobState.RECEIVING and not job.missing_keyframes:
+        job.record = record.after(Event.KEYFRAMES_COMPLETE, now=now)
+    with store.transaction():
+        store.update_job(job.record)
+    scheduler.admit(job)

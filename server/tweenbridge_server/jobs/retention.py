@@ -1,0 +1,78 @@
+"""How long results stay: the least recently used frames and keyframes go when they are too old or take too much."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from .spool import Spool
+from .store import Store, StoredThing
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What is kept.
+
+    Attributes:
+        max_age: seconds after its last use that a frame or keyframe is kept, and a finished job in the list.
+        max_bytes: most bytes of frames and keyframes together; unfinished jobs may take it beyond.
+        history: most finished jobs in the list.
+        interval: seconds between two looks.
+    """
+
+    max_age: float = 7 * 24 * 3600.0
+    max_bytes: int = 16 * 1024**3
+    history: int = 500
+    interval: float = 60.0
+
+
+def choose(
+    things: Sequence[StoredThing], protected: AbstractSet[str], total: int, policy: Retention, now: float
+) -> list[StoredThing]:
+    """Which of `things` (least recently used first) have to go, so that `total` bytes become what the policy allows."""
+    going = []
+    for thing in things:
+        if thing.used >= now - policy.max_age and total <= policy.max_bytes:
+            break
+        if thing.name not in protected:
+            going.append(thing)
+            total -= thing.size
+    return going
+
+
+def collect(
+    store: Store, spool: Spool, protected: AbstractSet[str], policy: Retention, now: float
+) -> tuple[int, list[str]]:
+    """Delete what has to go. `protected` are frame keys and keyframe names that stay.
+
+    Returns:
+        (bytes freed, ids of forgotten jobs)
+    """
+    going: list[StoredThing] = []
+    total = store.spool_bytes()
+    if total > policy.max_bytes or store.oldest_use() < now - policy.max_age:
+        things = sorted([*store.stored_frames(), *store.stored_keyframes()], key=lambda thing: thing.used)
+        going = [thing for thing in choose(things, protected, total, policy, now) if _delete(thing, spool)]
+    with store.transaction():
+        store.remove_frames(thing.name for thing in going if thing.format)
+        store.remove_keyframes(thing.name for thing in going if not thing.format)
+        forgotten = store.trim_history(policy.history, now - policy.max_age)
+    freed = sum(thing.size for thing in going)
+    if going:
+        log.info("%d files were deleted to make room or for age: %d bytes.", len(going), freed)
+    return freed, forgotten
+
+
+def _delete(thing: StoredThing, spool: Spool) -> bool:
+    place = spool.frame_path(thing.name, thing.format) if thing.format else spool.keyframe_path(thing.name)
+    try:
+        place.unlink(missing_ok=True)
+    except OSError as error:
+        # Windows keeps a file that is being read; it goes next time.
+        log.info("%s could not be deleted yet: %s", place.name, error)
+        return False
+    return True

@@ -1,0 +1,314 @@
+"""Unfinished jobs on their way through the executor: which gap runs next, and what its events mean for jobs.
+
+Called under the service's lock. Every change of a job's state is committed before anybody hears of it; where the disk
+is too full even for that, the job fails in memory, and the store learns of it as soon as it can.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
+from tweenbridge.protocol.messages import JobState, Keyframe
+
+from ..executors.base import (
+    Advanced,
+    Died,
+    Executor,
+    Failed,
+    Finished,
+    FrameOrder,
+    GapTask,
+    KeyframeFile,
+    Made,
+    Related,
+    TaskEvent,
+)
+from .active import ActiveJob
+from .job import MAX_DEATHS, Event
+from .queue import GapQueue, QueuedGap
+from .spool import Spool, keyframe_name
+from .store import FrameRow, Store
+
+log = logging.getLogger(__name__)
+
+OnReady = Callable[[str, tuple[int, ...]], None]
+"""Called with a job's id when it changed, and the drawings that became ready."""
+
+
+@dataclass(frozen=True)
+class _Running:
+    job: ActiveJob
+    gap: int
+    keys: frozenset[str]
+
+
+class Scheduler:
+    """All unfinished jobs."""
+
+    def __init__(self, store: Store, spool: Spool, executor: Executor, on_ready: OnReady) -> None:
+        self.jobs: dict[str, ActiveJob] = {}
+        self._store = store
+        self._spool = spool
+        self._executor = executor
+        self._changed = on_ready
+        self._wanted: dict[str, set[str]] = {}
+        self._queue = GapQueue()
+        self._running: dict[str, _Running] = {}
+        self._unsaved: dict[str, ActiveJob] = {}
+        self._task_numbers = itertools.count(1)
+
+    # ------------------------------------------------------------ jobs come and go
+
+    def admit(self, job: ActiveJob) -> None:
+        """Take charge of a job that is in the store; frames that are there become ready at once."""
+        self.jobs[job.id] = job
+        for key, row in self._store.frames(job.places).items():
+            job.frame_ready(key, row.relation)
+        for key in job.places:
+            self._wanted.setdefault(key, set()).add(job.id)
+        if job.record.state is not JobState.RECEIVING:
+            self._enqueue(job)
+        self._changed(job.id, job.ready())
+
+    def keyframe_arrived(self, name: str, size: int) -> None:
+        """A keyframe file lies in the spool: tell the store and all jobs that wait for it.
+
+        Raises:
+            TweenbridgeError: DISK_FULL, when the store cannot note it.
+        """
+        waiting = [job for job in self.jobs.values() if name in job.missing_keyframes]
+        complete = [job for job in waiting if len(job.missing_keyframes) == 1]
+        now = time.time()
+        records = {job.id: job.record.after(Event.KEYFRAMES_COMPLETE, now=now) for job in complete}
+        with self._store.transaction():
+            self._store.add_keyframe(name, size, now)
+            for record in records.values():
+                self._store.update_job(record)
+        for job in waiting:
+            job.missing_keyframes.discard(name)
+        for job in complete:
+            job.record = records[job.id]
+            self._changed(job.id, ())
+            self._enqueue(job)
+
+    def cancel(self, job: ActiveJob) -> None:
+        """Stop a job; its finished frames stay."""
+        self._move(job, Event.CANCELLED)
+        self.dispatch()
+
+    def fail(self, job: ActiveJob, error: ErrorInfo) -> None:
+        """End a job with an error; its finished frames stay."""
+        log.warning("Job %s failed: %s", job.id, error.message)
+        self._move(job, Event.FAILED, error=error)
+        self.dispatch()
+
+    def forget(self, job: ActiveJob) -> None:
+        """The job is no longer in the store."""
+        self._retire(job)
+        self.jobs.pop(job.id, None)
+        self._unsaved.pop(job.id, None)
+        self.dispatch()
+
+    def save_again(self) -> None:
+        """Try to write what could not be written while the disk was full."""
+        for job in list(self._unsaved.values()):
+            self._save(job)
+
+    def protected(self) -> tuple[set[str], set[str]]:
+        """Keys of frames and names of keyframe files that unfinished jobs use."""
+        unfinished = [job for job in self.jobs.values() if not job.record.state.is_final]
+        names = {name for job in unfinished for name in job.keyframe_files}
+        return {key for job in unfinished for key in job.places}, names
+
+    # ------------------------------------------------------------ state
+
+    def _move(self, job: ActiveJob, *events: Event, **changes: Any) -> None:
+        done, notes = len(job.ready()), job.notes()
+        job.record = job.record.after(*events, now=time.time(), done=done, notes=notes, **changes)
+        self._save(job)
+        if job.record.state.is_final:
+            self._retire(job)
+            log.info("Job %s is %s: %d of %d frames.", job.id, job.record.state.value, done, job.record.total)
+        self._changed(job.id, ())
+
+    def _save(self, job: ActiveJob) -> None:
+        try:
+            with self._store.transaction():
+                self._store.update_job(job.record)
+        except TweenbridgeError as error:
+            if job.id not in self._unsaved:
+                log.error("The state of job %s could not be written: %s", job.id, error)
+            self._unsaved[job.id] = job
+            return
+        self._unsaved.pop(job.id, None)
+        if job.record.state.is_final and self.jobs.get(job.id) is job:
+            del self.jobs[job.id]
+
+    def _retire(self, job: ActiveJob) -> None:
+        """Nothing more is to be done for the job."""
+        for key in job.places:
+            if wanting := self._wanted.get(key):
+                wanting.discard(job.id)
+                if not wanting:
+                    del self._wanted[key]
+        if job.record.state is not JobState.DONE:
+            for task, running in self._running.items():
+                if running.job is job:
+                    self._executor.cancel(task)
+
+    def _is_live(self, job: ActiveJob) -> bool:
+        return self.jobs.get(job.id) is job and not job.record.state.is_final
+
+    def _settle(self, job: ActiveJob) -> None:
+        """Finish the job when nothing of it is left to do."""
+        if job.complete():
+            started = () if job.record.state is JobState.RUNNING else (Event.STARTED,)
+            self._move(job, *started, Event.FINISHED)
+
+    # ------------------------------------------------------------ gaps
+
+    def _enqueue(self, job: ActiveJob) -> None:
+        for gap in job.plan.gaps:
+            if not job.gap_complete(gap.index):
+                self._push(job, gap.index)
+        self._settle(job)
+
+    def _push(self, job: ActiveJob, gap: int) -> None:
+        self._queue.push(QueuedGap(job.record.priority, job.record.order, gap, job.id))
+
+    def dispatch(self) -> None:
+        """Give waiting gaps to free slots. A gap whose frames another task is making waits for that task."""
+        waiting: list[QueuedGap] = []
+        while self._queue and len(self._running) < self._executor.slots:
+            entry = self._queue.pop()
+            job = self.jobs.get(entry.job)
+            if job is None or job.record.order != entry.order or not self._can_run(job, entry.gap):
+                continue
+            keys = frozenset(frame.key for frame in job.missing(entry.gap))
+            if any(keys & running.keys for running in self._running.values()):
+                waiting.append(entry)
+            else:
+                self._run(job, entry.gap, keys)
+        for entry in waiting:
+            self._queue.push(entry)
+
+    def _can_run(self, job: ActiveJob, gap: int) -> bool:
+        if job.record.state not in (JobState.QUEUED, JobState.RUNNING) or job.gap_complete(gap):
+            return False
+        return not any(running.job is job and running.gap == gap for running in self._running.values())
+
+    def _run(self, job: ActiveJob, gap: int, keys: frozenset[str]) -> None:
+        number = f"{job.id}/{gap}/{next(self._task_numbers)}"
+        self._running[number] = _Running(job, gap, keys)
+        if job.record.state is JobState.QUEUED:
+            self._move(job, Event.STARTED)
+        job.begin(gap, time.time())
+        self._executor.run(self._task(number, job, gap))
+
+    def _task(self, number: str, job: ActiveJob, gap: int) -> GapTask:
+        planned, request = job.plan.gaps[gap], job.record.request
+        return GapTask(
+            id=number,
+            job=job.id,
+            gap=gap,
+            spool=str(self._spool.root),
+            engine=request.engine,
+            profile=job.record.profile,
+            settings=job.record.settings,
+            a=_file(request.keyframes[planned.a], planned.a),
+            b=_file(request.keyframes[planned.b], planned.b),
+            frames=tuple(FrameOrder(frame.key, frame.t) for frame in job.missing(gap)),
+            output=request.output,
+        )
+
+    # ------------------------------------------------------------ what executors report
+
+    def handle(self, task: str, event: TaskEvent) -> None:
+        """Something happened to a task."""
+        running = self._running.get(task)
+        if running is None:
+            return
+        if isinstance(event, Made):
+            self._made(running, event)
+        elif isinstance(event, Related):
+            self._related(running, event)
+        elif isinstance(event, Advanced):
+            running.job.advance(running.gap, event.fraction, event.stage)
+            self._changed(running.job.id, ())
+        else:
+            del self._running[task]
+            running.job.end(running.gap)
+            if self._is_live(running.job):
+                self._ended(running, event)
+            self.dispatch()
+
+    def _made(self, running: _Running, made: Made) -> None:
+        row = FrameRow(made.key, made.format, made.sha256, made.size, made.relation)
+        try:
+            with self._store.transaction():
+                self._store.add_frame(row, time.time())
+        except TweenbridgeError as error:
+            if self._is_live(running.job):
+                self.fail(running.job, error.info)
+            return
+        for job_id in list(self._wanted.get(made.key, ())):
+            job = self.jobs[job_id]
+            self._changed(job_id, job.frame_ready(made.key, made.relation))
+            if job.record.state is not JobState.RECEIVING:
+                self._settle(job)
+
+    def _related(self, running: _Running, related: Related) -> None:
+        keys = [frame.key for frame in running.job.plan.gaps[running.gap].frames]
+        try:
+            with self._store.transaction():
+                self._store.set_relation(keys, related.relation)
+        except TweenbridgeError as error:
+            log.error("How the keyframes of job %s relate could not be written: %s", running.job.id, error)
+        for key in keys:
+            for job_id in list(self._wanted.get(key, ())):
+                job = self.jobs[job_id]
+                job.relate(key, related.relation)
+                if job.record.state is not JobState.RECEIVING:
+                    self._settle(job)
+
+    def _ended(self, running: _Running, event: TaskEvent) -> None:
+        """A task of a job that is still wanted came to its end."""
+        job = running.job
+        if isinstance(event, Finished):
+            if not job.gap_complete(running.gap):
+                self.fail(job, _internal(f"Gap {running.gap + 1} was reported finished with frames missing."))
+            else:
+                self._settle(job)
+        elif isinstance(event, Failed):
+            if event.detail:
+                log.error("Gap %d of job %s failed.\n%s", running.gap + 1, job.id, event.detail)
+            self.fail(job, event.error)
+        elif isinstance(event, Died):
+            self._died(running, event.reason)
+        else:
+            self._push(job, running.gap)
+
+    def _died(self, running: _Running, reason: str) -> None:
+        job = running.job
+        if job.record.deaths >= MAX_DEATHS:
+            self.fail(job, TweenbridgeError(ErrorCode.WORKER_DIED, reason).info)
+            return
+        log.warning("Job %s is queued again: %s", job.id, reason)
+        if job.record.state is JobState.RUNNING:
+            self._move(job, Event.WORKER_DIED)
+        self._push(job, running.gap)
+
+
+def _file(keyframe: Keyframe, index: int) -> KeyframeFile:
+    called = f"keyframe {index + 1} ({keyframe.name})" if keyframe.name else f"keyframe {index + 1}"
+    return KeyframeFile(keyframe_name(keyframe), keyframe.format, called)
+
+
+def _internal(message: str) -> ErrorInfo:
+    return TweenbridgeError(ErrorCode.INTERNAL, message).info

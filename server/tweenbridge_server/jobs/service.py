@@ -1,0 +1,398 @@
+"""Everything the gateway asks of jobs: submit, put, fetch, cancel, release, list. Thread-safe; no image libraries."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tweenbridge.pixels import FILE_SUFFIX, Encoding, PixelFormat, sniff
+from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
+from tweenbridge.protocol.limits import Limits
+from tweenbridge.protocol.messages import (
+    Accepted,
+    EngineInfo,
+    JobInfo,
+    JobState,
+    Keyframe,
+    Received,
+    Submit,
+    WorkerInfo,
+)
+
+from ..engines import registry
+from ..executors.base import Executor, TaskEvent
+from . import admission, recovery
+from .active import ActiveJob
+from .job import Event, JobRecord
+from .notify import Change, Notifier
+from .plan import Plan, make_plan
+from .retention import Retention, collect
+from .scheduler import Scheduler
+from .spool import Spool, hash_file, keyframe_name
+from .store import FrameRow, Store, open_store
+from .writing import disk_full, write_keyframe
+
+__all__ = ["Change", "JobService", "Retention", "StoredFrame"]
+
+log = logging.getLogger(__name__)
+
+_FINISHED_IN_SNAPSHOT = 50
+_PLANS_KEPT = 16
+_BUSY_SECONDS = 2.0
+_SPOOL_FULL_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class StoredFrame:
+    """A finished frame's file."""
+
+    path: Path
+    format: PixelFormat
+    sha256: str
+    size: int
+
+
+class JobService:
+    """The jobs of one data folder."""
+
+    def __init__(
+        self,
+        home: Path,
+        limits: Limits,
+        retention: Retention,
+        executor: Executor,
+        on_change: Callable[[Change], None],
+    ) -> None:
+        self._home = home
+        self._limits = limits
+        self._retention = retention
+        self._executor = executor
+        self._spool = Spool(home / "spool")
+        self._lock = threading.RLock()
+        self._notifier = Notifier(self._look_up, on_change)
+        self._plans: OrderedDict[tuple[str, str, str], Plan] = OrderedDict()
+        self._touched: set[str] = set()
+        self._closing = threading.Event()
+        self._keeper = threading.Thread(target=self._keep_house, name="retention", daemon=True)
+        self._store: Store
+        self._scheduler: Scheduler
+
+    def start(self) -> None:
+        """Open the store, take up unfinished jobs and begin to work.
+
+        Raises:
+            TweenbridgeError: START_FAILED or DISK_FULL.
+        """
+        try:
+            self._spool.create()
+        except OSError as error:
+            raise TweenbridgeError(
+                ErrorCode.START_FAILED, f"The data folder {self._home} cannot be written: {error.strerror}."
+            ) from error
+        self._store = open_store(self._home / "jobs.sqlite3")
+        self._scheduler = Scheduler(self._store, self._spool, self._executor, self._changed)
+        self._notifier.start()
+        with self._lock:
+            recovery.reconcile(self._store, self._spool)
+            recovery.resume(self._store, self._scheduler)
+            self._executor.start(self._on_event)
+            self._scheduler.dispatch()
+        self._keeper.start()
+
+    def close(self) -> None:
+        """Stop workers and close the store; unfinished jobs go on at the next start."""
+        self._closing.set()
+        self._executor.close()
+        if self._keeper.is_alive():
+            self._keeper.join()
+        self._notifier.close()
+        with self._lock:
+            self._write_touched()
+            self._store.close()
+
+    # ------------------------------------------------------------ requests
+
+    def submit(self, message: Submit, owner: str) -> Accepted:
+        """Take a job; it is on disk when this returns. The same job again is harmless and goes on where it was.
+
+        Raises:
+            TweenbridgeError: BAD_REQUEST, TOO_LARGE, CONFLICT, BUSY, DISK_FULL and others, saying what is wrong.
+        """
+        now = time.time()
+        record, plan = admission.check(message, owner, self._limits, now)
+        with self._lock:
+            known = self._record(record.id)
+            if known is not None and known.params != record.params:
+                raise TweenbridgeError(ErrorCode.CONFLICT, f"Job {record.id} exists already and asks for other frames.")
+            active = self._scheduler.jobs.get(record.id)
+            if active is not None and not active.record.state.is_final:
+                return _accepted(active)
+            if known is not None and known.state is JobState.DONE:
+                present = self._store.frames(plan.keys)
+                if len(present) == len(set(plan.keys)):
+                    return Accepted(known.id, known.state, (), tuple(range(len(plan.keys))), known.total)
+            self._check_room(record)
+            job = self._enter(known, record, plan, now)
+            self._scheduler.dispatch()
+        self._executor.prepare(record.request.engine, record.profile)
+        return _accepted(job)
+
+    def put(self, job: str, keyframe: int, data: memoryview) -> Received:
+        """Store one keyframe's bytes. Slow: hashes and writes.
+
+        Raises:
+            TweenbridgeError: UNKNOWN_JOB, BAD_REQUEST, BAD_KEYFRAME, CANCELLED, DISK_FULL.
+        """
+        with self._lock:
+            record = self._known(job)
+            if not 0 <= keyframe < len(record.request.keyframes):
+                raise TweenbridgeError(ErrorCode.BAD_REQUEST, f"Job {job} has no keyframe {keyframe + 1}.")
+            active = self._scheduler.jobs.get(job)
+            wanted = record.request.keyframes[keyframe]
+            if active is None or keyframe_name(wanted) not in active.missing_keyframes:
+                if record.error:
+                    raise TweenbridgeError.from_info(record.error)
+                if record.state is JobState.CANCELLED:
+                    raise TweenbridgeError(ErrorCode.CANCELLED, f"Job {job} was cancelled.")
+                return Received(job, keyframe, active.need() if active else ())
+        self._check_bytes(active, keyframe, wanted, data)
+        name = keyframe_name(wanted)
+        try:
+            write_keyframe(self._spool, name, data)
+            with self._lock:
+                self._scheduler.keyframe_arrived(name, len(data))
+                self._scheduler.dispatch()
+        except (OSError, TweenbridgeError) as error:
+            full = error if isinstance(error, TweenbridgeError) else disk_full(error)
+            self._fail(active, full)
+            raise full from error
+        return Received(job, keyframe, active.need())
+
+    def frame(self, job: str, frame: int) -> StoredFrame:
+        """Where a finished frame lies.
+
+        Raises:
+            TweenbridgeError: UNKNOWN_JOB, BAD_REQUEST, NOT_READY, EXPIRED, CANCELLED, or what the job failed with.
+        """
+        with self._lock:
+            record = self._known(job)
+            keys = self._plan(record).keys
+            if not 0 <= frame < len(keys):
+                raise TweenbridgeError(ErrorCode.BAD_REQUEST, f"Job {job} has no frame {frame}.")
+            key = keys[frame]
+            row = self._store.frames([key]).get(key)
+            if row is None:
+                raise _absent(record, frame)
+            self._touched.add(key)
+        path = self._spool.frame_path(key, row.format)
+        return StoredFrame(path, row.format, row.sha256 or self._hash_adopted(row, path), row.size)
+
+    def cancel(self, job: str) -> JobInfo:
+        """Stop a job; finished frames stay. A job that is over stays as it is."""
+        with self._lock:
+            record = self._known(job)
+            if not record.state.is_final:
+                self._scheduler.cancel(self._scheduler.jobs[job])
+            return self.info(job)
+
+    def release(self, job: str) -> None:
+        """Forget a job. Its frames stay for other jobs until retention takes them."""
+        with self._lock:
+            self._known(job)
+            active = self._scheduler.jobs.get(job)
+            if active is not None and not active.record.state.is_final:
+                self._scheduler.cancel(active)
+            with self._store.transaction():
+                self._store.remove_job(job)
+            if active is not None:
+                self._scheduler.forget(active)
+        self._notifier.changed(job, urgent=True)
+
+    # ------------------------------------------------------------ questions
+
+    def info(self, job: str) -> JobInfo:
+        """A job as it is now. UNKNOWN_JOB when there is none."""
+        with self._lock:
+            return self._to_info(self._known(job))
+
+    def jobs(self, limit: int) -> tuple[JobInfo, ...]:
+        """The newest jobs, newest first."""
+        with self._lock:
+            return tuple(self._to_info(record) for record in self._store.newest(max(0, limit)))
+
+    def snapshot(self) -> tuple[JobInfo, ...]:
+        """All unfinished jobs, oldest first, then the newest finished ones."""
+        with self._lock:
+            unfinished = [self._to_info(job.record) for job in self._scheduler.jobs.values()]
+            finished = list(self._store.newest_finished(_FINISHED_IN_SNAPSHOT))
+            return (*unfinished, *(record.to_info() for record in finished if record.id not in self._scheduler.jobs))
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs there are in each state."""
+        with self._lock:
+            found = self._store.counts()
+        return {state.value: found.get(state.value, 0) for state in JobState}
+
+    def spool_bytes(self) -> int:
+        """Bytes that keyframes and frames take on disk."""
+        with self._lock:
+            return self._store.spool_bytes()
+
+    def workers(self) -> tuple[WorkerInfo, ...]:
+        """The worker processes."""
+        return self._executor.workers()
+
+    def engines(self) -> tuple[EngineInfo, ...]:
+        """The engines that jobs can name."""
+        return registry.infos()
+
+    # ------------------------------------------------------------ inside
+
+    def _record(self, job: str) -> JobRecord | None:
+        active = self._scheduler.jobs.get(job)
+        return active.record if active else self._store.job(job)
+
+    def _known(self, job: str) -> JobRecord:
+        record = self._record(job)
+        if record is None:
+            raise TweenbridgeError(ErrorCode.UNKNOWN_JOB, f"There is no job {job[:64]!r} on this server.")
+        return record
+
+    def _to_info(self, record: JobRecord) -> JobInfo:
+        active = self._scheduler.jobs.get(record.id)
+        return active.info(time.time()) if active else record.to_info()
+
+    def _look_up(self, job: str) -> JobInfo | None:
+        with self._lock:
+            record = self._record(job)
+            return self._to_info(record) if record else None
+
+    def _plan(self, record: JobRecord) -> Plan:
+        active = self._scheduler.jobs.get(record.id)
+        if active:
+            return active.plan
+        name = (record.id, record.params, record.version)
+        if name not in self._plans:
+            self._plans[name] = make_plan(record.request, record.version, record.profile, record.settings)
+            if len(self._plans) > _PLANS_KEPT:
+                self._plans.popitem(last=False)
+        self._plans.move_to_end(name)
+        return self._plans[name]
+
+    def _check_room(self, record: JobRecord) -> None:
+        unfinished = [job.record for job in self._scheduler.jobs.values() if not job.record.state.is_final]
+        mine = sum(other.owner == record.owner for other in unfinished)
+        if len(unfinished) >= self._limits.queued_jobs or mine >= self._limits.jobs_per_client:
+            raise TweenbridgeError(
+                ErrorCode.BUSY, "The server has as many unfinished jobs as it takes.", retry_after=_BUSY_SECONDS
+            )
+        new = sum({keyframe.sha256: keyframe.size for keyframe in record.request.keyframes}.values())
+        if self._store.spool_bytes() + new > self._limits.spool_bytes:
+            self._collect()
+            if self._store.spool_bytes() + new > self._limits.spool_bytes:
+                raise TweenbridgeError(
+                    ErrorCode.BUSY,
+                    "The server's folder for keyframes and results is full of unfinished work.",
+                    retry_after=_SPOOL_FULL_SECONDS,
+                )
+
+    def _enter(self, known: JobRecord | None, record: JobRecord, plan: Plan, now: float) -> ActiveJob:
+        """Write a new or repeated job to the store and hand it to the scheduler."""
+        if known is not None:
+            again = known.after(Event.SUBMITTED_AGAIN, now=now)
+            record = replace(record, order=again.order, created=again.created)
+        names = [keyframe_name(keyframe) for keyframe in record.request.keyframes]
+        stored = self._store.keyframes(names)
+        present = {name for name in stored if self._spool.keyframe_path(name).exists()}
+        job = ActiveJob(record, plan, present)
+        if not job.missing_keyframes:
+            job.record = record.after(Event.KEYFRAMES_COMPLETE, now=now)
+        with self._store.transaction():
+            self._store.remove_keyframes(stored - present)
+            self._store.touch(plan.keys, present, now)
+            if known is None:
+                job.record = replace(job.record, order=self._store.add_job(job.record))
+            else:
+                self._store.update_job(job.record)
+        self._scheduler.admit(job)
+        return job
+
+    def _check_bytes(self, active: ActiveJob, index: int, wanted: Keyframe, data: memoryview) -> None:
+        called = f"Keyframe {index + 1}" + (f" ({wanted.name})" if wanted.name else "")
+        if len(data) != wanted.size or hashlib.sha256(data).hexdigest() != wanted.sha256:
+            raise TweenbridgeError(
+                ErrorCode.BAD_KEYFRAME, f"{called} arrived with other bytes than announced.", remedy="Send it again."
+            )
+        encoding = wanted.format.encoding
+        if encoding is not Encoding.RAW and sniff(bytes(data[:16])) is not encoding:
+            kind = FILE_SUFFIX[encoding][1:].upper()
+            error = TweenbridgeError(ErrorCode.BAD_KEYFRAME, f"{called} is no {kind} file, or a damaged one.")
+            self._fail(active, error)
+            raise error
+
+    def _fail(self, active: ActiveJob, error: TweenbridgeError) -> None:
+        with self._lock:
+            if self._scheduler.jobs.get(active.id) is active and not active.record.state.is_final:
+                self._scheduler.fail(active, error.info)
+
+    def _hash_adopted(self, row: FrameRow, path: Path) -> str:
+        try:
+            digest = hash_file(path)
+        except OSError as error:
+            raise TweenbridgeError(ErrorCode.EXPIRED, "The frame is no longer on the server's disk.") from error
+        with self._lock, self._store.transaction():
+            self._store.add_frame(replace(row, sha256=digest), time.time())
+        return digest
+
+    def _changed(self, job: str, ready: tuple[int, ...]) -> None:
+        active = self._scheduler.jobs.get(job)
+        self._notifier.changed(job, ready, urgent=active is None or active.record.state.is_final)
+
+    def _on_event(self, task: str, event: TaskEvent) -> None:
+        with self._lock:
+            if not self._closing.is_set():
+                self._scheduler.handle(task, event)
+
+    # ------------------------------------------------------------ housekeeping
+
+    def _keep_house(self) -> None:
+        while not self._closing.wait(self._retention.interval):
+            try:
+                with self._lock:
+                    self._scheduler.save_again()
+                    self._collect()
+            except TweenbridgeError as error:
+                log.warning("Old results could not be cleared away: %s", error)
+
+    def _write_touched(self) -> None:
+        touched, self._touched = self._touched, set()
+        with self._store.transaction():
+            self._store.touch(touched, (), time.time())
+
+    def _collect(self) -> None:
+        self._write_touched()
+        frames, keyframes = self._scheduler.protected()
+        _, forgotten = collect(self._store, self._spool, frames | keyframes, self._retention, time.time())
+        for job in forgotten:
+            self._notifier.changed(job, urgent=True)
+
+
+def _accepted(job: ActiveJob) -> Accepted:
+    return Accepted(job.id, job.record.state, job.need(), job.ready(), job.record.total)
+
+
+def _absent(record: JobRecord, frame: int) -> TweenbridgeError:
+    """Why a frame cannot be had."""
+    if record.state is JobState.DONE:
+        return TweenbridgeError(ErrorCode.EXPIRED, f"Frame {frame} of job {record.id} is no longer on the server.")
+    if record.state is JobState.CANCELLED:
+        return TweenbridgeError(ErrorCode.CANCELLED, f"Job {record.id} was cancelled before frame {frame} was made.")
+    if record.error:
+        return TweenbridgeError.from_info(record.error)
+    return TweenbridgeError(ErrorCode.NOT_READY, f"Frame {frame} of job {record.id} is not made yet.")

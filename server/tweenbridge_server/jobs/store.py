@@ -1,0 +1,319 @@
+"""The job store: one SQLite file in WAL mode that says which jobs, keyframes and frames there are.
+
+Every change of state is one transaction. WAL with synchronous=NORMAL: a killed process loses nothing that was
+committed; a power cut may lose the last moments, never the file's soundness, and clients submit again what they miss.
+Not thread-safe: the service calls it under its lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgpack
+from tweenbridge.pixels import PixelFormat
+from tweenbridge.protocol.codec import from_plain, to_plain
+from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
+from tweenbridge.protocol.messages import JobRequest, JobState, Note, Priority, Scalar
+
+from .job import JobRecord
+from .plan import Relation
+
+SCHEMA_VERSION = 1
+
+log = logging.getLogger(__name__)
+
+_SCHEMA = """
+CREATE TABLE jobs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, params TEXT NOT NULL, request BLOB NOT NULL,
+    version TEXT NOT NULL, profile TEXT NOT NULL, settings BLOB NOT NULL, total INTEGER NOT NULL,
+    priority INTEGER NOT NULL, title TEXT NOT NULL, origin TEXT NOT NULL, state TEXT NOT NULL, done INTEGER NOT NULL,
+    created REAL NOT NULL, started REAL, finished REAL, error BLOB, notes BLOB NOT NULL, deaths INTEGER NOT NULL);
+CREATE INDEX jobs_by_state ON jobs (state);
+CREATE TABLE keyframes (name TEXT PRIMARY KEY, size INTEGER NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE frames (
+    key TEXT PRIMARY KEY, format BLOB NOT NULL, sha256 TEXT, size INTEGER NOT NULL, relation TEXT,
+    used REAL NOT NULL) WITHOUT ROWID;
+"""
+
+_JOB_COLUMNS = (
+    "id", "owner", "params", "request", "version", "profile", "settings", "total", "priority", "title", "origin",
+    "state", "done", "created", "started", "finished", "error", "notes", "deaths",
+)  # fmt: skip
+
+_MOST_VARIABLES = 500
+"""Placeholders per statement; old SQLite builds allow 999."""
+
+
+@dataclass(frozen=True)
+class FrameRow:
+    """One finished frame. `sha256` and `relation` are None for a frame that was found on disk without a row."""
+
+    key: str
+    format: PixelFormat
+    sha256: str | None
+    size: int
+    relation: Relation | None = None
+
+
+@dataclass(frozen=True)
+class StoredThing:
+    """What retention weighs: a keyframe's file name or a frame's key, its bytes and when it was last used."""
+
+    name: str
+    size: int
+    used: float
+    format: PixelFormat | None = None
+
+
+def _pack(value: Any) -> bytes:
+    packed: bytes = msgpack.packb(to_plain(value))
+    return packed
+
+
+def _unpack(kind: Any, data: bytes | None) -> Any:
+    return None if data is None else from_plain(kind, msgpack.unpackb(data))
+
+
+def _to_row(record: JobRecord) -> tuple[Any, ...]:
+    error = None if record.error is None else _pack(record.error)
+    return (
+        record.id, record.owner, record.params, _pack(record.request), record.version, record.profile,
+        _pack(record.settings), record.total, int(record.priority), record.title, record.origin, record.state.value,
+        record.done, record.created, record.started, record.finished, error, _pack(record.notes), record.deaths,
+    )  # fmt: skip
+
+
+def _from_row(row: Sequence[Any]) -> JobRecord:
+    values: dict[str, Any] = dict(zip(("order", *_JOB_COLUMNS), row))
+    values["request"] = _unpack(JobRequest, values["request"])
+    values["settings"] = _unpack(dict[str, Scalar], values["settings"])
+    values["error"] = _unpack(ErrorInfo, values["error"])
+    values["notes"] = _unpack(tuple[Note, ...], values["notes"])
+    values["state"] = JobState(values["state"])
+    values["priority"] = Priority(values["priority"])
+    return JobRecord(**values)
+
+
+def _frame_from_row(row: Sequence[Any]) -> FrameRow:
+    key, form, sha256, size, relation = row
+    return FrameRow(key, _unpack(PixelFormat, form), sha256, size, Relation(relation) if relation else None)
+
+
+def _translated(error: sqlite3.Error) -> TweenbridgeError:
+    if "disk is full" in str(error) or "disk I/O error" in str(error):
+        return TweenbridgeError(ErrorCode.DISK_FULL, "The disk that holds the job list is full.")
+    return TweenbridgeError(ErrorCode.INTERNAL, f"The job list could not be read or written: {error}.")
+
+
+class Store:
+    """The open database. All writing methods are called inside `transaction()`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def close(self) -> None:
+        """Close the file; everything committed is in it."""
+        self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes inside happen, or none.
+
+        Raises:
+            TweenbridgeError: DISK_FULL, or INTERNAL when the database is damaged.
+        """
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise _translated(error) from error
+            raise
+
+    def _read(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise _translated(error) from error
+
+    # ------------------------------------------------------------ jobs
+
+    def add_job(self, record: JobRecord) -> int:
+        """Insert a job; returns its place in the order of submission."""
+        marks = ", ".join("?" for _ in _JOB_COLUMNS)
+        sql = f"INSERT INTO jobs ({', '.join(_JOB_COLUMNS)}) VALUES ({marks})"
+        number = self._connection.execute(sql, _to_row(record)).lastrowid
+        assert number is not None
+        return number
+
+    def update_job(self, record: JobRecord) -> None:
+        """Write what can change in a job."""
+        assignments = ", ".join(f"{column} = ?" for column in _JOB_COLUMNS)
+        sql = f"UPDATE jobs SET {assignments} WHERE number = ?"
+        self._connection.execute(sql, (*_to_row(record), record.order))
+
+    def remove_job(self, job: str) -> None:
+        """Forget a job."""
+        self._connection.execute("DELETE FROM jobs WHERE id = ?", (job,))
+
+    def _jobs(self, condition: str, values: Sequence[Any]) -> list[JobRecord]:
+        sql = f"SELECT number, {', '.join(_JOB_COLUMNS)} FROM jobs {condition}"
+        return [_from_row(row) for row in self._read(sql, values)]
+
+    def job(self, job: str) -> JobRecord | None:
+        """The job of that id."""
+        return next(iter(self._jobs("WHERE id = ?", (job,))), None)
+
+    def unfinished(self) -> list[JobRecord]:
+        """Jobs that are receiving, queued or running, oldest first."""
+        states = [state.value for state in JobState if not state.is_final]
+        return self._jobs("WHERE state IN (?, ?, ?) ORDER BY number", states)
+
+    def newest(self, limit: int) -> list[JobRecord]:
+        """The newest jobs, newest first."""
+        return self._jobs("ORDER BY number DESC LIMIT ?", (limit,))
+
+    def newest_finished(self, limit: int) -> list[JobRecord]:
+        """The newest jobs in a final state, newest first."""
+        states = [state.value for state in JobState if state.is_final]
+        return self._jobs("WHERE state IN (?, ?, ?) ORDER BY number DESC LIMIT ?", (*states, limit))
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs there are in each state that has any."""
+        return dict(self._read("SELECT state, COUNT(*) FROM jobs GROUP BY state"))
+
+    def trim_history(self, most: int, before: float) -> list[str]:
+        """Forget finished jobs beyond the `most` newest, or finished before that time. Returns their ids."""
+        rows = self._read(
+            "SELECT id FROM jobs WHERE finished IS NOT NULL AND (finished < ? OR number NOT IN"
+            " (SELECT number FROM jobs WHERE finished IS NOT NULL ORDER BY number DESC LIMIT ?))",
+            (before, most),
+        )
+        self._connection.executemany("DELETE FROM jobs WHERE id = ?", rows)
+        return [row[0] for row in rows]
+
+    # ------------------------------------------------------------ keyframes and frames
+
+    def add_keyframe(self, name: str, size: int, used: float) -> None:
+        """A keyframe file lies in the spool."""
+        self._connection.execute("INSERT OR REPLACE INTO keyframes VALUES (?, ?, ?)", (name, size, used))
+
+    def add_frame(self, frame: FrameRow, used: float) -> None:
+        """A frame file lies in the spool."""
+        relation = frame.relation.value if frame.relation else None
+        row = (frame.key, _pack(frame.format), frame.sha256, frame.size, relation, used)
+        self._connection.execute("INSERT OR REPLACE INTO frames VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def set_relation(self, keys: Iterable[str], relation: Relation) -> None:
+        """Say how the keyframes of these frames' gap relate."""
+        rows = [(relation.value, key) for key in keys]
+        self._connection.executemany("UPDATE frames SET relation = ? WHERE key = ?", rows)
+
+    def touch(self, frames: Iterable[str], keyframes: Iterable[str], used: float) -> None:
+        """Frames and keyframes were used at that time."""
+        self._connection.executemany("UPDATE frames SET used = ? WHERE key = ?", [(used, key) for key in frames])
+        self._connection.executemany("UPDATE keyframes SET used = ? WHERE name = ?", [(used, key) for key in keyframes])
+
+    def remove_frames(self, keys: Iterable[str]) -> None:
+        """These frames' files are gone."""
+        self._connection.executemany("DELETE FROM frames WHERE key = ?", [(key,) for key in keys])
+
+    def remove_keyframes(self, names: Iterable[str]) -> None:
+        """These keyframes' files are gone."""
+        self._connection.executemany("DELETE FROM keyframes WHERE name = ?", [(name,) for name in names])
+
+    def frames(self, keys: Iterable[str]) -> dict[str, FrameRow]:
+        """Those of the frames that there are."""
+        sql = "SELECT key, format, sha256, size, relation FROM frames WHERE key IN ({})"
+        rows = (_frame_from_row(row) for row in self._in_batches(sql, keys))
+        return {row.key: row for row in rows}
+
+    def keyframes(self, names: Iterable[str]) -> set[str]:
+        """Those of the keyframes that there are."""
+        return {row[0] for row in self._in_batches("SELECT name FROM keyframes WHERE name IN ({})", names)}
+
+    def _in_batches(self, sql: str, values: Iterable[str]) -> Iterator[Any]:
+        wanted = list(dict.fromkeys(values))
+        for start in range(0, len(wanted), _MOST_VARIABLES):
+            batch = wanted[start : start + _MOST_VARIABLES]
+            yield from self._read(sql.format(", ".join("?" * len(batch))), batch)
+
+    def stored_frames(self) -> list[StoredThing]:
+        """Every frame, least recently used first."""
+        rows = self._read("SELECT key, size, used, format FROM frames ORDER BY used")
+        return [StoredThing(key, size, used, _unpack(PixelFormat, form)) for key, size, used, form in rows]
+
+    def stored_keyframes(self) -> list[StoredThing]:
+        """Every keyframe, least recently used first."""
+        return [StoredThing(*row) for row in self._read("SELECT name, size, used FROM keyframes ORDER BY used")]
+
+    def oldest_use(self) -> float:
+        """When the least recently used frame, keyframe or finished job was last used; infinity when there is none."""
+        tables = ("MIN(used) FROM frames", "MIN(used) FROM keyframes", "MIN(finished) FROM jobs")
+        times = [self._read(f"SELECT {table}")[0][0] for table in tables]
+        return min((moment for moment in times if moment is not None), default=math.inf)
+
+    def spool_bytes(self) -> int:
+        """Bytes of all keyframes and frames."""
+        sql = "SELECT (SELECT TOTAL(size) FROM frames) + (SELECT TOTAL(size) FROM keyframes)"
+        return int(self._read(sql)[0][0])
+
+
+# ---------------------------------------------------------------- opening
+
+
+def _open(path: Path) -> Store:
+    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise TweenbridgeError(
+                ErrorCode.START_FAILED,
+                "The job list was written by a newer Tweenbridge.",
+                remedy="Update Tweenbridge, or choose another folder with TWEENBRIDGE_HOME.",
+            )
+        if version == 0:
+            connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+        problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if problem != "ok":
+            raise sqlite3.DatabaseError(problem)
+        store = Store(connection)
+        store.unfinished()
+    except BaseException:
+        connection.close()
+        raise
+    return store
+
+
+def open_store(path: Path) -> Store:
+    """Open the database, making it when absent. A damaged one is moved aside and a fresh one begun.
+
+    Raises:
+        TweenbridgeError: START_FAILED when a newer Tweenbridge wrote it, DISK_FULL.
+    """
+    try:
+        return _open(path)
+    except sqlite3.OperationalError as error:
+        raise _translated(error) from error
+    except sqlite3.DatabaseError as error:
+        aside = path.with_name(f"{path.stem}.damaged-{time.strftime('%Y%m%d-%H%M%S')}{path.suffix}")
+        log.error("The job list was damaged (%s). It was moved to %s and a fresh one begun.", error, aside)
+        for ending in ("", "-wal", "-shm"):
+            source = path.with_name(path.name + ending)
+            if source.exists():
+                source.replace(aside.with_name(aside.name + ending))
+        return _open(path)

@@ -1,0 +1,73 @@
+"""Blends two keyframes, and writes a line for every frame that it computes to the file named by BLEND_ENGINE_LOG."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from tweenbridge.protocol.messages import EngineInfo, Scalar
+from tweenbridge_server.engines.base import Frame, Gap, Progress
+
+from .info import INFO
+
+
+def _note(line: str) -> None:
+    with open(os.environ["BLEND_ENGINE_LOG"], "ab", buffering=0) as file:
+        file.write(f"{line}\n".encode())
+
+
+def _noted(word: str) -> bool:
+    with open(os.environ["BLEND_ENGINE_LOG"], "rb") as file:
+        return word.encode() in file.read()
+
+
+class BlendEngine:
+    info: EngineInfo = INFO
+
+    def warm_up(self, profile: str) -> None:
+        _note(f"warm {os.getpid()} {profile}")
+
+    def interpolate(
+        self, gap: Gap, times: Sequence[float], profile: str, settings: Mapping[str, Scalar], progress: Progress
+    ) -> Iterator[Frame]:
+        pair = f"{zlib.crc32(gap.a.tobytes()):08x}-{zlib.crc32(gap.b.tobytes()):08x}"
+        for number, t in enumerate(times):
+            progress(number / len(times), "blending")
+            self._misbehave(settings, t)
+            _sleep(float(settings["seconds"]), number / len(times), progress, settings["mischief"] == "stubborn")
+            _note(f"frame {os.getpid()} {pair} {t!r}")
+            pixels = np.ascontiguousarray(gap.a * np.float32(1 - t) + gap.b * np.float32(t))
+            if settings["mischief"] == "wrong shape":
+                pixels = pixels[1:]
+            if settings["mischief"] != "too few":
+                yield Frame(t, pixels)
+
+    def _misbehave(self, settings: Mapping[str, Scalar], t: float) -> None:
+        mischief = settings["mischief"]
+        if mischief in ("none", "wrong shape", "too few", "stubborn") or t < float(settings["at"]):
+            return
+        if mischief == "raise":
+            raise ValueError("the engine broke")
+        if mischief == "exit" or (mischief == "exit once" and not _noted("exit")):
+            _note("exit")
+            print("last words", file=sys.stderr, flush=True)
+            os._exit(7)
+        if mischief == "memory":
+            np.empty((1 << 50,), np.float64)
+        if mischief == "hang":
+            time.sleep(60)
+        if mischief == "print":
+            print("a library prints to standard output", flush=True)
+            os.write(1, b"and so does native code\n")
+
+
+def _sleep(seconds: float, fraction: float, progress: Progress, stubborn: bool) -> None:
+    end = time.monotonic() + seconds
+    while (rest := end - time.monotonic()) > 0:
+        time.sleep(min(rest, 0.005))
+        if not stubborn:
+            progress(fraction, "blending")
