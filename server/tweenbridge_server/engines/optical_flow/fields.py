@@ -1,0 +1,103 @@
+"""Arithmetic on flow fields: sampling along them, composing them, and the affine motions that describe them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base import Flow, Map
+
+Mask = NDArray[np.bool_]
+Picture = NDArray[np.uint8]
+"""(H, W, 3) RGB, what motion is estimated on."""
+
+Matrix = NDArray[np.float64]
+"""(3, 3) affine motion in homogeneous pixel coordinates, keyframe A to keyframe B unless said otherwise."""
+
+
+@lru_cache(maxsize=4)
+def pixel_grid(height: int, width: int) -> Flow:
+    """(H, W, 2) of each pixel's own (x, y). Shared: do not write into it."""
+    grid = np.empty((height, width, 2), np.float32)
+    grid[..., 0] = np.arange(width, dtype=np.float32)
+    grid[..., 1] = np.arange(height, dtype=np.float32)[:, None]
+    return grid
+
+
+def targets(flow: Flow) -> Flow:
+    """Where each pixel lands in the other keyframe."""
+    return cv2.add(flow, pixel_grid(*flow.shape[:2]))
+
+
+def sample(image: NDArray[np.float32], places: Flow) -> NDArray[np.float32]:
+    """Bilinear samples of `image` at `places`; the border is replicated."""
+    return cv2.remap(image, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def outside(places: Flow) -> Mask:
+    """Which of `places` lie outside the picture."""
+    height, width = places.shape[:2]
+    x, y = places[..., 0], places[..., 1]
+    return (x < 0) | (y < 0) | (x > width - 1) | (y > height - 1)
+
+
+def length(vectors: Flow) -> Map:
+    """Euclidean length of each vector, in pixels."""
+    return cv2.magnitude(vectors[..., 0], vectors[..., 1])
+
+
+def round_trip(flow: Flow, back: Flow) -> Map:
+    """How far from itself a pixel ends, in pixels, after following `flow` and then `back`."""
+    return length(cv2.add(sample(back, targets(flow)), flow))
+
+
+def median(flow: Flow, size: int) -> Flow:
+    """Component-wise median over size x size (3 or 5)."""
+    return np.dstack([cv2.medianBlur(np.ascontiguousarray(flow[..., k]), size) for k in (0, 1)])
+
+
+def affine_flow(matrix: Matrix, height: int, width: int) -> Flow:
+    """The flow of an affine motion."""
+    shift = (matrix - np.eye(3))[:2].astype(np.float32)
+    return cv2.transform(pixel_grid(height, width), shift)
+
+
+def fit_affine(flow: Flow, weight: Map, samples: int = 6000, rounds: int = 6) -> Matrix:
+    """The affine motion that most of `flow` follows, by iteratively reweighted least squares (Geman-McClure, 2 px).
+
+    Args:
+        flow: the field.
+        weight: how much each pixel's vector counts, >= 0.
+    """
+    height, width = weight.shape
+    step = max(1, int(np.sqrt(height * width / samples)))
+    places = pixel_grid(height, width)[::step, ::step].reshape(-1, 2).astype(np.float64)
+    vectors = flow[::step, ::step].reshape(-1, 2).astype(np.float64)
+    prior = weight[::step, ::step].ravel().astype(np.float64)
+    used = prior > 0
+    matrix = np.eye(3)
+    if used.sum() < 8:
+        return matrix
+    places, vectors, prior = places[used], vectors[used], prior[used]
+    centre, extent = places.mean(0), max(height, width)
+    basis = np.column_stack([(places - centre) / extent, np.ones(len(places))])
+    start = np.median(vectors, axis=0)
+    robust = prior / (1 + ((vectors - start) ** 2).sum(1) / 9) ** 2
+    normal = np.eye(3) * 1e-6
+    for _ in range(rounds):
+        weighted = basis * robust[:, None]
+        solution = np.linalg.solve(weighted.T @ basis + normal, weighted.T @ vectors)
+        robust = prior / (1 + ((vectors - basis @ solution) ** 2).sum(1) / 4) ** 2
+    matrix[:2, :2] += solution[:2].T / extent
+    matrix[:2, 2] = solution[2] - (solution[:2].T / extent) @ centre
+    return matrix
+
+
+def scaled(flow: Flow, height: int, width: int) -> Flow:
+    """`flow` at another size of the same picture, its vectors grown to match."""
+    grown = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
+    ratio = (width / flow.shape[1], height / flow.shape[0])
+    return cv2.transform(grown, np.diag(ratio).astype(np.float32))

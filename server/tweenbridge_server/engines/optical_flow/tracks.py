@@ -1,0 +1,53 @@
+"""What the estimate hands to the synthesis: each pixel's way from its own keyframe to the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ..base import Flow, Map
+from .fields import scaled
+
+STRAIGHT: Flow = np.zeros((1, 1, 2), np.float32)
+"""The bend of tracks none of which curves."""
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Ways of the pixels of one keyframe.
+
+    A pixel at x is, a share s of the way to the other keyframe, at x + s * flow + s * (1 - s) * bend.
+
+    Attributes:
+        flow: (H, W, 2) the whole way, in pixels.
+        bend: (H, W, 2) how the way curves (turning things move on arcs); STRAIGHT where nothing turns.
+        confidence: (H, W) 0 to 1, the pixel is visible in the other keyframe and its flow is trusted.
+        depth: (H, W) log importance: of two pixels that land on the same place, the higher is in front.
+    """
+
+    flow: Flow
+    bend: Flow
+    confidence: Map
+    depth: Map
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The tracks of a gap: of A's pixels and of B's."""
+
+    a: Tracks
+    b: Tracks
+
+
+def enlarge(tracks: Tracks, height: int, width: int) -> Tracks:
+    """Tracks at the keyframe's full size."""
+    if tracks.depth.shape == (height, width):
+        return tracks
+    return Tracks(
+        scaled(tracks.flow, height, width),
+        tracks.bend if tracks.bend is STRAIGHT else scaled(tracks.bend, height, width),
+        cv2.resize(tracks.confidence, (width, height)),
+        cv2.resize(tracks.depth, (width, height)),
+    )
