@@ -108,4 +108,3 @@ class WorkerProcess:
             self._last_lines.append(line)
             if line:
                 log.info("worker %d: %s", self.pid, line)
-

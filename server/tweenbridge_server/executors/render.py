@@ -10,7 +10,6 @@ import errno
 import logging
 import os
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,8 +17,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-import OpenImageIO as oiio
 from tweenbridge.pixels import PixelFormat
 from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
 
@@ -49,6 +46,8 @@ class WarmsUp(Protocol):
 def use_threads(threads: int) -> None:
     """Limit what this process computes with to that many threads; 0 leaves the libraries' own choice."""
     if threads:
+        import OpenImageIO as oiio
+
         oiio.attribute("threads", threads)
         oiio.attribute("exr_threads", threads)
         os.environ["OPENCV_FOR_THREADS_NUM"] = str(threads)
@@ -105,18 +104,19 @@ class Renderer:
     """Does gap tasks, keeping engines and the last gap's keyframes between them."""
 
     def __init__(self, report: Report) -> None:
-        self._report = report
+        self.report = report
+        self.storing = _Storing()
         self._engines: dict[str, Engine] = {}
         self._stills: dict[KeyframeFile, io.Still] = {}
-        self._storing = _Storing()
 
     def prepare(self, engine: str, profile: str) -> None:
         """Import and warm an engine."""
-        made = self._engine(engine)
+        made = self.engine(engine)
         if isinstance(made, WarmsUp):
             made.warm_up(profile)
 
-    def _engine(self, name: str) -> Engine:
+    def engine(self, name: str) -> Engine:
+        """The engine of that name, made when it is first asked for."""
         if name not in self._engines:
             self._engines[name] = registry.create(name)
         return self._engines[name]
@@ -130,18 +130,17 @@ class Renderer:
         """
         try:
             _Rendering(self, task, is_cancelled).run()
-        except MemoryError:
-            self._stills.clear()
+        except BaseException as error:
+            if isinstance(error, MemoryError):
+                self._stills.clear()
+            self._abandon()
             raise
-        finally:
-            if sys.exc_info()[0] is not None:
-                self._abandon()
-        self._storing.finish()
+        self.storing.finish()
 
     def _abandon(self) -> None:
         """Let the frames that are being stored finish; the task's own error counts, not theirs."""
         try:
-            self._storing.finish()
+            self.storing.finish()
         except (OSError, TweenbridgeError, MemoryError) as error:
             log.warning("A frame could not be stored: %s", error)
 
@@ -154,18 +153,6 @@ class Renderer:
     def keep_only(self, *keyframes: KeyframeFile) -> None:
         """Forget decoded keyframes other than these."""
         self._stills = {keyframe: still for keyframe, still in self._stills.items() if keyframe in keyframes}
-
-    def engine(self, name: str) -> Engine:
-        """The engine of that name."""
-        return self._engine(name)
-
-    def report(self, task: str, event: TaskEvent) -> None:
-        """Tell the server."""
-        self._report(task, event)
-
-    def store(self, work: Callable[[], None]) -> None:
-        """Have the storing thread do something."""
-        self._storing.put(work)
 
 
 class _Rendering:
@@ -188,13 +175,15 @@ class _Rendering:
         gap = _gap(a, b)
         relation = Relation(scenes.classify(gap.a, gap.b).value)
         self._event(Related(relation))
-        made_here = [frame for frame in task.frames if not self._adopt(frame, relation)]
-        for frame in made_here:
+        missing = [frame for frame in task.frames if not self._adopt(frame, relation)]
+        orders = []
+        for frame in missing:
             kind = source(relation, frame.t)
-            if kind is not Source.ENGINE:
+            if kind is Source.ENGINE:
+                orders.append(frame)
+            else:
                 self._progress(0.0, "copying")
                 self._copy(frame, relation, task.a if kind is Source.A else task.b)
-        orders = [frame for frame in made_here if source(relation, frame.t) is Source.ENGINE]
         if orders:
             self._interpolate(gap, orders, relation, a)
 
@@ -258,7 +247,7 @@ class _Rendering:
                 self._spool.publish(path, self._spool.frame_path(frame.key, form))
             self._event(Made(frame.key, form, digest, size, relation))
 
-        self._renderer.store(store)
+        self._renderer.storing.put(store)
 
 
 def _gap(a: io.Still, b: io.Still) -> Gap:
@@ -270,6 +259,6 @@ def _gap(a: io.Still, b: io.Still) -> Gap:
 
 def _writer(pixels: Image, like: io.Still, output: PixelFormat | None) -> Callable[[Path], PixelFormat]:
     def write(path: Path) -> PixelFormat:
-        return io.write(path, np.ascontiguousarray(pixels), like, output)
+        return io.write(path, pixels, like, output)
 
     return write

@@ -20,7 +20,8 @@ class ActiveJob:
         self.record = record
         self.plan = plan
         names = [keyframe_name(keyframe) for keyframe in record.request.keyframes]
-        self.missing_keyframes = set(names) - set(keyframes)
+        wanted = {names[index] for gap in plan.gaps if gap.frames for index in (gap.a, gap.b)}
+        self.missing_keyframes = wanted - set(keyframes)
         self.keyframe_files = tuple(names)
         self.places: dict[str, list[tuple[int, int]]] = {}
         for gap in plan.gaps:

@@ -12,6 +12,9 @@ from .store import Store, StoredThing
 
 log = logging.getLogger(__name__)
 
+HALF_WRITTEN_SECONDS = 3600.0
+"""Age at which a file that nobody finished is deleted."""
+
 
 @dataclass(frozen=True)
 class Retention:
@@ -31,12 +34,18 @@ class Retention:
 
 
 def choose(
-    things: Sequence[StoredThing], protected: AbstractSet[str], total: int, policy: Retention, now: float
+    things: Sequence[StoredThing], protected: AbstractSet[str], most_bytes: int, before: float
 ) -> list[StoredThing]:
-    """Which of `things` (least recently used first) have to go, so that `total` bytes become what the policy allows."""
+    """Which of `things` have to go: those last used `before` that time, then others, until `most_bytes` are left.
+
+    Args:
+        things: everything there is, least recently used first.
+        protected: names of those that stay in any case.
+    """
+    total = sum(thing.size for thing in things)
     going = []
     for thing in things:
-        if thing.used >= now - policy.max_age and total <= policy.max_bytes:
+        if thing.used >= before and total <= most_bytes:
             break
         if thing.name not in protected:
             going.append(thing)
@@ -45,26 +54,23 @@ def choose(
 
 
 def collect(
-    store: Store, spool: Spool, protected: AbstractSet[str], policy: Retention, now: float
-) -> tuple[int, list[str]]:
-    """Delete what has to go. `protected` are frame keys and keyframe names that stay.
-
-    Returns:
-        (bytes freed, ids of forgotten jobs)
-    """
+    store: Store, spool: Spool, protected: AbstractSet[str], policy: Retention, most_bytes: int, now: float
+) -> list[str]:
+    """Delete what has to go (see `choose`), and files that nobody finished. Returns the ids of forgotten jobs."""
+    before = now - policy.max_age
+    spool.sweep(now - HALF_WRITTEN_SECONDS)
     going: list[StoredThing] = []
-    total = store.spool_bytes()
-    if total > policy.max_bytes or store.oldest_use() < now - policy.max_age:
+    if store.spool_bytes() > most_bytes or store.oldest_use() < before:
         things = sorted([*store.stored_frames(), *store.stored_keyframes()], key=lambda thing: thing.used)
-        going = [thing for thing in choose(things, protected, total, policy, now) if _delete(thing, spool)]
+        going = [thing for thing in choose(things, protected, most_bytes, before) if _delete(thing, spool)]
     with store.transaction():
         store.remove_frames(thing.name for thing in going if thing.format)
         store.remove_keyframes(thing.name for thing in going if not thing.format)
-        forgotten = store.trim_history(policy.history, now - policy.max_age)
-    freed = sum(thing.size for thing in going)
+        forgotten = store.trim_history(policy.history, before)
     if going:
+        freed = sum(thing.size for thing in going)
         log.info("%d files were deleted to make room or for age: %d bytes.", len(going), freed)
-    return freed, forgotten
+    return forgotten
 
 
 def _delete(thing: StoredThing, spool: Spool) -> bool:

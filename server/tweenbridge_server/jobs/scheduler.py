@@ -68,6 +68,7 @@ class Scheduler:
     def admit(self, job: ActiveJob) -> None:
         """Take charge of a job that is in the store; frames that are there become ready at once."""
         self.jobs[job.id] = job
+        self._unsaved.pop(job.id, None)
         for key, row in self._store.frames(job.places).items():
             job.frame_ready(key, row.relation)
         for key in job.places:
@@ -119,6 +120,13 @@ class Scheduler:
         """Try to write what could not be written while the disk was full."""
         for job in list(self._unsaved.values()):
             self._save(job)
+
+    def give_up_waiting(self, before: float) -> None:
+        """Fail jobs that were submitted before that time and whose keyframes never came."""
+        for job in list(self.jobs.values()):
+            if job.record.state is JobState.RECEIVING and job.record.created < before:
+                message = "The job was given up, because its keyframes never came."
+                self.fail(job, TweenbridgeError(ErrorCode.EXPIRED, message).info)
 
     def protected(self) -> tuple[set[str], set[str]]:
         """Keys of frames and names of keyframe files that unfinished jobs use."""

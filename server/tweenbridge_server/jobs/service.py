@@ -189,8 +189,12 @@ class JobService:
             row = self._store.frames([key]).get(key)
             if row is None:
                 raise _absent(record, frame)
+            path = self._spool.frame_path(key, row.format)
+            if not _is_whole(path, row.size):
+                with self._store.transaction():
+                    self._store.remove_frames([key])
+                raise _absent(record, frame)
             self._touched.add(key)
-        path = self._spool.frame_path(key, row.format)
         return StoredFrame(path, row.format, row.sha256 or self._hash_adopted(row, path), row.size)
 
     def cancel(self, job: str) -> JobInfo:
@@ -294,7 +298,7 @@ class JobService:
             )
         new = sum({keyframe.sha256: keyframe.size for keyframe in record.request.keyframes}.values())
         if self._store.spool_bytes() + new > self._limits.spool_bytes:
-            self._collect()
+            self._collect(min(self._retention.max_bytes, self._limits.spool_bytes - new))
             if self._store.spool_bytes() + new > self._limits.spool_bytes:
                 raise TweenbridgeError(
                     ErrorCode.BUSY,
@@ -361,13 +365,18 @@ class JobService:
 
     # ------------------------------------------------------------ housekeeping
 
+    def keep_house(self) -> None:
+        """Clear away what retention no longer keeps and write what could not be written; also runs by itself."""
+        with self._lock:
+            self._scheduler.save_again()
+            self._scheduler.give_up_waiting(time.time() - self._retention.max_age)
+            self._collect(self._retention.max_bytes)
+
     def _keep_house(self) -> None:
         while not self._closing.wait(self._retention.interval):
             try:
-                with self._lock:
-                    self._scheduler.save_again()
-                    self._collect()
-            except TweenbridgeError as error:
+                self.keep_house()
+            except (OSError, TweenbridgeError) as error:
                 log.warning("Old results could not be cleared away: %s", error)
 
     def _write_touched(self) -> None:
@@ -375,16 +384,25 @@ class JobService:
         with self._store.transaction():
             self._store.touch(touched, (), time.time())
 
-    def _collect(self) -> None:
+    def _collect(self, most_bytes: int) -> None:
         self._write_touched()
         frames, keyframes = self._scheduler.protected()
-        _, forgotten = collect(self._store, self._spool, frames | keyframes, self._retention, time.time())
+        protected = frames | keyframes
+        forgotten = collect(self._store, self._spool, protected, self._retention, most_bytes, time.time())
         for job in forgotten:
             self._notifier.changed(job, urgent=True)
 
 
 def _accepted(job: ActiveJob) -> Accepted:
     return Accepted(job.id, job.record.state, job.need(), job.ready(), job.record.total)
+
+
+def _is_whole(path: Path, size: int) -> bool:
+    """Whether nobody deleted or changed the file behind the store's back."""
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
 
 
 def _absent(record: JobRecord, frame: int) -> TweenbridgeError:

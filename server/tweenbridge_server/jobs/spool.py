@@ -11,6 +11,7 @@ A RAW frame's name carries its form (`<key>.1920x1080x4-uint8.raw`), since the b
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import threading
@@ -151,12 +152,14 @@ class Spool:
             if not place.exists():
                 raise
 
-    def sweep(self) -> int:
-        """Delete what was being written when its writer ended. Returns how many files."""
+    def sweep(self, before: float = math.inf) -> int:
+        """Delete files that were being written when their writer ended, `before` that time. Returns how many."""
         removed = 0
-        for path in self.temporary.iterdir():
-            path.unlink(missing_ok=True)
-            removed += 1
+        with os.scandir(self.temporary) as entries:
+            for entry in entries:
+                if entry.stat().st_mtime < before:
+                    Path(entry.path).unlink(missing_ok=True)
+                    removed += 1
         return removed
 
 
