@@ -202,8 +202,17 @@ def _header_id(header: dict[str, Any], key: str) -> Optional[int]:
 
 def peek_id(data: Union[bytes, memoryview]) -> Optional[int]:
     """The id of a header that may be broken otherwise, so that an error can name what it answers."""
+    return _peek(data, "id")
+
+
+def peek_re(data: Union[bytes, memoryview]) -> Optional[int]:
+    """The id that a reply answers, which may be broken otherwise, so that nobody waits for it in vain."""
+    return _peek(data, "re")
+
+
+def _peek(data: Union[bytes, memoryview], key: str) -> Optional[int]:
     try:
-        return _header_id(unpack_header(data), "id")
+        return _header_id(unpack_header(data), key)
     except TweenbridgeError:
         return None
 
