@@ -11,6 +11,7 @@ from tweenbridge.protocol.messages import Keyframe, Submit
 
 from ..engines import registry
 from .job import JobRecord
+from .keyframes import at_start, called
 from .plan import Plan, check_size, make_plan, params_hash, too_many_frames
 
 _JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -33,22 +34,22 @@ def check_job_id(job: str) -> None:
         raise _refused("A job id is 1 to 64 letters, digits, dots, dashes and underscores.")
 
 
-def _check_keyframe(keyframe: Keyframe, number: int, limits: Limits) -> None:
-    called = f"Keyframe {number}" + (f" ({keyframe.name})" if keyframe.name else "")
+def _check_keyframe(keyframe: Keyframe, index: int, limits: Limits) -> None:
+    if abs(keyframe.position) > _LARGEST_POSITION or len(keyframe.name) > _LONGEST_TEXT:
+        raise _refused(f"Keyframe {index + 1} has a senseless position or name.")
+    name = at_start(called(keyframe, index))
     if not _HASH.fullmatch(keyframe.sha256):
-        raise _refused(f"{called} has no proper sha256 hash: 64 lower-case hexadecimal digits.")
+        raise _refused(f"{name} has no proper sha256 hash: 64 lower-case hexadecimal digits.")
     if keyframe.size < 1:
-        raise TweenbridgeError(ErrorCode.BAD_KEYFRAME, f"{called} is empty.")
+        raise TweenbridgeError(ErrorCode.BAD_KEYFRAME, f"{name} is empty.")
     if keyframe.size > limits.frame_bytes:
         raise TweenbridgeError(
             ErrorCode.TOO_LARGE,
-            f"{called} is {keyframe.size / 1e6:.0f} MB large; {limits.frame_bytes / 1e6:.0f} MB are allowed.",
+            f"{name} is {keyframe.size / 1e6:.0f} MB large; {limits.frame_bytes / 1e6:.0f} MB are allowed.",
         )
-    if abs(keyframe.position) > _LARGEST_POSITION or len(keyframe.name) > _LONGEST_TEXT:
-        raise _refused(f"Keyframe {number} has a senseless position or name.")
     if keyframe.format.encoding is Encoding.RAW and keyframe.format.raw_size() != keyframe.size:
         raise TweenbridgeError(
-            ErrorCode.BAD_KEYFRAME, f"{called} has {keyframe.size} bytes; its size needs {keyframe.format.raw_size()}."
+            ErrorCode.BAD_KEYFRAME, f"{name} has {keyframe.size} bytes; its size needs {keyframe.format.raw_size()}."
         )
 
 
@@ -67,8 +68,8 @@ def check(message: Submit, owner: str, limits: Limits, now: float) -> tuple[JobR
             ErrorCode.TOO_LARGE,
             f"The job has {len(request.keyframes)} keyframes; {limits.keyframes_per_job} are allowed.",
         )
-    for number, keyframe in enumerate(request.keyframes, start=1):
-        _check_keyframe(keyframe, number, limits)
+    for index, keyframe in enumerate(request.keyframes):
+        _check_keyframe(keyframe, index, limits)
     check_size(request, limits.frames_per_job)
     profile, settings = registry.check(request.engine, request.profile, request.settings)
     version = registry.info(request.engine).version

@@ -31,6 +31,7 @@ from ..executors.base import (
 )
 from .active import ActiveJob
 from .job import MAX_DEATHS, Event
+from .keyframes import called
 from .queue import GapQueue, QueuedGap
 from .spool import Spool, keyframe_name
 from .store import FrameRow, Store
@@ -314,8 +315,7 @@ class Scheduler:
 
 
 def _file(keyframe: Keyframe, index: int) -> KeyframeFile:
-    called = f"keyframe {index + 1} ({keyframe.name})" if keyframe.name else f"keyframe {index + 1}"
-    return KeyframeFile(keyframe_name(keyframe), keyframe.format, called)
+    return KeyframeFile(keyframe_name(keyframe), keyframe.format, called(keyframe, index))
 
 
 def _internal(message: str) -> ErrorInfo:

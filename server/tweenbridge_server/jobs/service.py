@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from tweenbridge.pixels import FILE_SUFFIX, Encoding, PixelFormat, sniff
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import Limits
 from tweenbridge.protocol.messages import (
@@ -19,7 +16,6 @@ from tweenbridge.protocol.messages import (
     EngineInfo,
     JobInfo,
     JobState,
-    Keyframe,
     Received,
     Submit,
     WorkerInfo,
@@ -30,32 +26,22 @@ from ..executors.base import Executor, TaskEvent
 from . import admission, recovery
 from .active import ActiveJob
 from .job import Event, JobRecord
+from .keyframes import check_bytes, check_kind, write_keyframe
 from .notify import Change, Notifier
-from .plan import Plan, make_plan
+from .plan import Plan
+from .results import PlanCache, StoredFrame, absent, is_whole
 from .retention import Retention, collect
 from .scheduler import Scheduler
 from .spool import Spool, hash_file, keyframe_name
 from .store import FrameRow, Store, open_store
-from .writing import disk_full, write_keyframe
 
 __all__ = ["Change", "JobService", "Retention", "StoredFrame"]
 
 log = logging.getLogger(__name__)
 
 _FINISHED_IN_SNAPSHOT = 50
-_PLANS_KEPT = 16
 _BUSY_SECONDS = 2.0
 _SPOOL_FULL_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class StoredFrame:
-    """A finished frame's file."""
-
-    path: Path
-    format: PixelFormat
-    sha256: str
-    size: int
 
 
 class JobService:
@@ -76,7 +62,7 @@ class JobService:
         self._spool = Spool(home / "spool")
         self._lock = threading.RLock()
         self._notifier = Notifier(self._look_up, on_change)
-        self._plans: OrderedDict[tuple[str, str, str], Plan] = OrderedDict()
+        self._plans = PlanCache()
         self._touched: set[str] = set()
         self._closing = threading.Event()
         self._keeper = threading.Thread(target=self._keep_house, name="retention", daemon=True)
@@ -161,17 +147,16 @@ class JobService:
                 if record.state is JobState.CANCELLED:
                     raise TweenbridgeError(ErrorCode.CANCELLED, f"Job {job} was cancelled.")
                 return Received(job, keyframe, active.need() if active else ())
-        self._check_bytes(active, keyframe, wanted, data)
-        name = keyframe_name(wanted)
+        check_bytes(wanted, keyframe, data)
         try:
-            write_keyframe(self._spool, name, data)
+            check_kind(wanted, keyframe, data)
+            write_keyframe(self._spool, wanted, data)
             with self._lock:
-                self._scheduler.keyframe_arrived(name, len(data))
+                self._scheduler.keyframe_arrived(keyframe_name(wanted), len(data))
                 self._scheduler.dispatch()
-        except (OSError, TweenbridgeError) as error:
-            full = error if isinstance(error, TweenbridgeError) else disk_full(error)
-            self._fail(active, full)
-            raise full from error
+        except TweenbridgeError as error:
+            self._fail(active, error)
+            raise
         return Received(job, keyframe, active.need())
 
     def frame(self, job: str, frame: int) -> StoredFrame:
@@ -188,12 +173,12 @@ class JobService:
             key = keys[frame]
             row = self._store.frames([key]).get(key)
             if row is None:
-                raise _absent(record, frame)
+                raise absent(record, frame)
             path = self._spool.frame_path(key, row.format)
-            if not _is_whole(path, row.size):
+            if not is_whole(path, row.size):
                 with self._store.transaction():
                     self._store.remove_frames([key])
-                raise _absent(record, frame)
+                raise absent(record, frame)
             self._touched.add(key)
         return StoredFrame(path, row.format, row.sha256 or self._hash_adopted(row, path), row.size)
 
@@ -279,15 +264,7 @@ class JobService:
 
     def _plan(self, record: JobRecord) -> Plan:
         active = self._scheduler.jobs.get(record.id)
-        if active:
-            return active.plan
-        name = (record.id, record.params, record.version)
-        if name not in self._plans:
-            self._plans[name] = make_plan(record.request, record.version, record.profile, record.settings)
-            if len(self._plans) > _PLANS_KEPT:
-                self._plans.popitem(last=False)
-        self._plans.move_to_end(name)
-        return self._plans[name]
+        return active.plan if active else self._plans.plan(record)
 
     def _check_room(self, record: JobRecord) -> None:
         unfinished = [job.record for job in self._scheduler.jobs.values() if not job.record.state.is_final]
@@ -326,19 +303,6 @@ class JobService:
                 self._store.update_job(job.record)
         self._scheduler.admit(job)
         return job
-
-    def _check_bytes(self, active: ActiveJob, index: int, wanted: Keyframe, data: memoryview) -> None:
-        called = f"Keyframe {index + 1}" + (f" ({wanted.name})" if wanted.name else "")
-        if len(data) != wanted.size or hashlib.sha256(data).hexdigest() != wanted.sha256:
-            raise TweenbridgeError(
-                ErrorCode.BAD_KEYFRAME, f"{called} arrived with other bytes than announced.", remedy="Send it again."
-            )
-        encoding = wanted.format.encoding
-        if encoding is not Encoding.RAW and sniff(bytes(data[:16])) is not encoding:
-            kind = FILE_SUFFIX[encoding][1:].upper()
-            error = TweenbridgeError(ErrorCode.BAD_KEYFRAME, f"{called} is no {kind} file, or a damaged one.")
-            self._fail(active, error)
-            raise error
 
     def _fail(self, active: ActiveJob, error: TweenbridgeError) -> None:
         with self._lock:
@@ -395,22 +359,3 @@ class JobService:
 
 def _accepted(job: ActiveJob) -> Accepted:
     return Accepted(job.id, job.record.state, job.need(), job.ready(), job.record.total)
-
-
-def _is_whole(path: Path, size: int) -> bool:
-    """Whether nobody deleted or changed the file behind the store's back."""
-    try:
-        return path.stat().st_size == size
-    except OSError:
-        return False
-
-
-def _absent(record: JobRecord, frame: int) -> TweenbridgeError:
-    """Why a frame cannot be had."""
-    if record.state is JobState.DONE:
-        return TweenbridgeError(ErrorCode.EXPIRED, f"Frame {frame} of job {record.id} is no longer on the server.")
-    if record.state is JobState.CANCELLED:
-        return TweenbridgeError(ErrorCode.CANCELLED, f"Job {record.id} was cancelled before frame {frame} was made.")
-    if record.error:
-        return TweenbridgeError.from_info(record.error)
-    return TweenbridgeError(ErrorCode.NOT_READY, f"Frame {frame} of job {record.id} is not made yet.")
