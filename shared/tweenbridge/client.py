@@ -10,7 +10,7 @@ import logging
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Iterator, Mapping, Optional, Sequence, Type, TypeVar, Union
+from typing import Any, Callable, Collection, Iterator, Mapping, Optional, Sequence, Type, TypeVar, Union
 
 import zmq
 
@@ -100,6 +100,7 @@ class Client:
         priority: Priority = Priority.NORMAL,
         title: str = "",
         job: Optional[str] = None,
+        have: Collection[int] = (),
     ) -> JobHandle:
         """Ask for in-betweens. Returns at once; `poll` reports progress, frames and the end.
 
@@ -113,6 +114,7 @@ class Client:
             priority: which waiting job goes first.
             title: what the user calls the job.
             job: an id for the job, to find it again in another session; None makes one.
+            have: drawings that an earlier session has brought, and that are not to be fetched again; not all of them.
 
         Raises:
             TweenbridgeError: BAD_REQUEST when the keyframes' positions and the timing do not fit; CONFLICT when this
@@ -121,7 +123,7 @@ class Client:
         order = make_order(
             keyframes, count=count, timing=timing, engine=engine, profile=profile, settings=settings, output=output
         )
-        handle = JobHandle(order, job=job, priority=priority, title=title, origin=self._name)
+        handle = JobHandle(order, job=job, priority=priority, title=title, origin=self._name, have=have)
         self._dialogue.follow(handle)
         return handle
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from enum import Enum
-from typing import Optional, Sequence
+from typing import Collection, Optional, Sequence
 
 from .keyframes import Order
 from .protocol import messages as wire
@@ -53,7 +53,7 @@ class JobHandle:
 
     def __init__(
         self, order: Order, *, job: Optional[str] = None, priority: Priority = Priority.NORMAL,
-        title: str = "", origin: str = "", in_order: bool = False,
+        title: str = "", origin: str = "", in_order: bool = False, have: Collection[int] = (),
     ) -> None:  # fmt: skip
         self.id = job or uuid.uuid4().hex
         self.info: Optional[JobInfo] = None
@@ -74,7 +74,7 @@ class JobHandle:
         self._asked: list[wire.Message] = []
         self._need: tuple[int, ...] = ()
         self._ready: set[int] = set()
-        self._arrived: set[int] = set()
+        self._arrived: set[int] = set(have)
         self._first_missing = 0
         self._retry_at = 0.0
         self._heard = 0.0
@@ -96,7 +96,7 @@ class JobHandle:
 
     @property
     def received(self) -> int:
-        """Drawings that have arrived."""
+        """Drawings that have arrived, those brought by an earlier session included."""
         return len(self._arrived)
 
     @property
