@@ -335,8 +335,8 @@ class Client:
         self._dialogue.take_events_of(handle, False)
 
     def _patiently(self, until: Callable[[], bool]) -> bool:
-        """Whether it happened within `_FAREWELL` seconds of a living session."""
+        """Whether it happened within `_FAREWELL` seconds."""
         end = time.monotonic() + _FAREWELL
-        while not until() and time.monotonic() < end and self._link.welcome is not None:
+        while not until() and time.monotonic() < end and self._link.sessions:
             self._step(_TICK, until)
         return until()

@@ -83,6 +83,7 @@ class Connection:
         )  # fmt: skip
         now = time.monotonic()
         self._heard = now
+        self._said = now
         self._pinged: Optional[float] = None
         self._deadline = now + HELLO_TIMEOUT
         try:
@@ -126,6 +127,7 @@ class Connection:
         except zmq.ZMQError as error:
             raise TweenbridgeError(ErrorCode.NOT_RUNNING, "The connection to the server is lost.") from error
         self._next_id += 1
+        self._said = time.monotonic()
         return number
 
     # ------------------------------------------------------------ receiving
@@ -206,7 +208,7 @@ class Connection:
                 parts = self._monitor.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            (event, _value) = struct.unpack("=hi", parts[0])
+            event, _value = struct.unpack("=hi", parts[0])
             if event == zmq.EVENT_CONNECTED:
                 self._reached = True
             elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
@@ -243,7 +245,8 @@ class Connection:
             # Counted from our ping, not from the last word heard: the caller may have been away in between.
             if now > self._pinged + DEAD_AFTER - PING_AFTER:
                 raise TweenbridgeError(ErrorCode.TIMED_OUT, "The server has stopped answering.")
-        elif now > self._heard + PING_AFTER:
+        elif now > min(self._heard, self._said) + PING_AFTER:
+            # Also after our own silence, by which the server judges us.
             self._pinged = now
             self.send(Ping())
 

@@ -105,6 +105,7 @@ class Dialogue:
         self._watching = False
         self._watch_seq: Optional[int] = None
         self._turn = 0
+        self._stopping = False
 
     # ------------------------------------------------------------ asking
 
@@ -145,7 +146,9 @@ class Dialogue:
     def is_busy(self) -> bool:
         """Whether there is something to do for which a server should be started."""
         waiting = [reply.question for reply in self._questions] + [item.message for item in self._requests.values()]
-        return bool(self._jobs) or any(not isinstance(message, (wire.Stop, wire.Watch)) for message in waiting)
+        return any(not handle.cancelling for handle in self._jobs.values()) or any(
+            not isinstance(message, (wire.Stop, wire.Watch)) for message in waiting
+        )
 
     def close(self) -> None:
         """Let go of the helper thread."""
@@ -207,6 +210,7 @@ class Dialogue:
         if self._session is not None:
             self._drop_session()
         self._session = session
+        self._stopping = False
         if session is not None and self._watching:
             self._questions.appendleft(Reply(wire.Watch()))
 
@@ -240,8 +244,10 @@ class Dialogue:
         elif isinstance(message, wire.Delta):
             self._take_delta(message)
         elif isinstance(message, wire.Stopping):
+            if not self._stopping:
+                self._events.append(ServerStopping())
+            self._stopping = True
             self._link.do_not_start()
-            self._events.append(ServerStopping())
         request = None if arrival.header.re is None else self._requests.pop(arrival.header.re, None)
         if request is None:
             return

@@ -104,6 +104,11 @@ class JobHandle:
         """Nothing more will come."""
         return self.step is Step.END
 
+    @property
+    def cancelling(self) -> bool:
+        """`cancel` was called."""
+        return self._cancelling
+
     def cancel(self) -> None:
         """Stop the job. A `JobEnded` follows; frames finished so far stay with the server until they are released."""
         self._cancelling = True
