@@ -25,7 +25,8 @@ from typing import Final
 
 import numpy as np
 import OpenImageIO as oiio
-from tweenbridge.pixels import Alpha, Colour, Encoding, PixelFormat, SampleType
+from numpy.typing import NDArray
+from tweenbridge.pixels import Alpha, Colour, Encoding, PixelFormat, SampleType, encoding_for
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
 from ..engines.base import Image
@@ -47,7 +48,7 @@ _SAMPLE_TYPES: Final = {
     "float": SampleType.FLOAT32,
 }
 _OIIO_TYPES: Final = {sample_type: name for name, sample_type in _SAMPLE_TYPES.items()}
-__all__ = ["Still", "check_alike", "probe", "read", "result_format", "write"]
+__all__ = ["Still", "check_alike", "probe", "read", "read_for_display", "result_format", "write"]
 
 _CHANNEL_NAMES: Final = {1: ("Y",), 2: ("Y", "A"), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}
 _PNG_FILTER_AVERAGE: Final = 64
@@ -55,6 +56,9 @@ _PNG_FILTER_AVERAGE: Final = 64
 
 _TIFF_COMPRESSIONS: Final = frozenset({"none", "lzw", "zip", "packbits"})
 """Those that lose nothing and take any depth; a keyframe of another kind has its results compressed with zip."""
+
+_PAPER: Final = np.uint16(200)
+"""The grey under transparent pictures that are shown: neither black nor white lines vanish on it."""
 
 _SPACE_LEFT: Final = 16 * 1024 * 1024
 
@@ -160,6 +164,26 @@ def write(path: Path, pixels: Image, like: Still, output: PixelFormat | None = N
     except OSError as error:
         raise _write_error(path, error) from error
     return target
+
+
+def read_for_display(path: Path) -> NDArray[np.uint8]:
+    """A still image file as (H, W, 3) uint8 RGB to look at: scene light clipped at 1, transparency on light grey.
+
+    Raises:
+        TweenbridgeError: as `read`; UNSUPPORTED_FORMAT where the file's name ends in no known way.
+    """
+    encoding = encoding_for(path.name)
+    if encoding is None:
+        raise _unsupported(path.name, "is not an image that Tweenbridge can read")
+    still = read(path, PixelFormat(encoding), path.name)
+    assert still.format.colour
+    has_alpha = still.pixels.shape[2] == 4
+    samples = sampling.to_samples(
+        still.pixels, still.format.colour, 4 if has_alpha else 3, SampleType.UINT8, Colour.DISPLAY, Alpha.PREMULTIPLIED
+    )
+    bare = (255 - samples[..., 3:].astype(np.uint16)) * _PAPER // 255 if has_alpha else np.uint16(0)
+    display: NDArray[np.uint8] = np.minimum(samples[..., :3] + bare, 255).astype(np.uint8)
+    return display
 
 
 # ---------------------------------------------------------------- reading
@@ -300,7 +324,7 @@ def _write_file(path: Path, samples: sampling.Samples, like: Still, target: Pixe
     writer = oiio.ImageOutput.create(_FORMAT_NAMES[target.encoding])
     assert writer is not None
     written = writer.open(str(path), spec) and writer.write_image(samples) and writer.close()
-    # For PNG a full disk shows in the error state alone; for TIFF that state may speak of a harmless missing Exif block.
+    # For PNG a full disk shows in the error state alone; for TIFF that state may mean a harmless missing Exif block.
     if not written or (target.encoding is Encoding.PNG and writer.has_error):
         raise OSError("OpenImageIO could not write the file")
 

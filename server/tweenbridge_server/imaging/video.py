@@ -1,0 +1,304 @@
+"""Keyframes out of videos, and in-betweens into one. PyAV (FFmpeg) does the decoding and encoding.
+
+A keyframe argument `clip.mp4@36` means frame number 36, counted from 0 (`36f` too); a value with a colon or a point, or
+one that ends in s, is a time: `@00:01.5`, `@1:02:03`, `@1.5`, `@90s`; it means the frame that shows at that time,
+counted from the first frame. A file whose whole name, @ included, exists is a plain still.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import av
+import cv2
+import numpy as np
+from av.container import InputContainer, OutputContainer
+from av.video.frame import VideoFrame as DecodedFrame
+from av.video.reformatter import ColorRange, Interpolation
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
+
+from . import io
+
+_FRAME: Final = re.compile(r"(\d+)f?")
+_SECONDS: Final = re.compile(r"(\d+\.\d*|\.\d+|\d+(?:\.\d*)?(?=s))s?")
+_CLOCK: Final = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d*)?)")
+
+_BT709: Final = 1
+_UNSPECIFIED: Final = 2
+_BT601: Final = 5
+_HD_HEIGHT: Final = 577
+"""Untagged pictures of at least this height have BT.709 colours, smaller ones BT.601, as broadcast has it."""
+_CAREFUL: Final = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+_QUALITY: Final = {"crf": "16", "preset": "fast", "profile": "high"}
+
+
+@dataclass(frozen=True)
+class VideoFrame:
+    """One frame of a video: by its number from 0, or by its time in seconds; exactly one is given."""
+
+    path: Path
+    number: int | None = None
+    seconds: Fraction | None = None
+
+
+def parse_keyframe_argument(argument: str) -> VideoFrame | None:
+    """What a keyframe argument of the command line means; None for a plain still.
+
+    Raises:
+        TweenbridgeError: BAD_REQUEST when a video is named and what follows the @ is neither a number nor a time.
+    """
+    name, at, position = argument.rpartition("@")
+    if not at or Path(argument).exists() or not Path(name).is_file():
+        return None
+    path = Path(name)
+    if match := _FRAME.fullmatch(position):
+        return VideoFrame(path, number=int(match[1]))
+    if match := _SECONDS.fullmatch(position):
+        return VideoFrame(path, seconds=Fraction(match[1]))
+    if match := _CLOCK.fullmatch(position):
+        return VideoFrame(path, seconds=int(match[1] or 0) * 3600 + int(match[2]) * 60 + Fraction(match[3]))
+    raise TweenbridgeError(
+        ErrorCode.BAD_REQUEST,
+        f"{position!r} in {argument} is neither a frame number nor a time.",
+        remedy=f"Write {path.name}@36 for frame 36, or {path.name}@00:01.5 for a time.",
+    )
+
+
+def grab(wanted: VideoFrame, out: Path) -> None:
+    """Write one frame of a video as a PNG: RGB or RGBA, 8 bits, or 16 where the video has more, turned as it is shown.
+
+    Raises:
+        TweenbridgeError: BAD_KEYFRAME for a file that is no video or is damaged, BAD_REQUEST past the video's end.
+    """
+    name = wanted.path.name
+    try:
+        pixels = _pixels(_find(wanted))
+    except (av.FFmpegError, OSError) as error:
+        raise TweenbridgeError(
+            ErrorCode.BAD_KEYFRAME,
+            f"{name} cannot be read as a video: {error.strerror or 'it is damaged'}.",
+            remedy="Check that the file plays, or export the frame as a still.",
+        ) from error
+    ok, data = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    assert ok
+    out.write_bytes(data.tobytes())
+
+
+def encode(frames: Iterable[Path], out: Path, fps: float | Fraction) -> None:
+    """Make an MP4 (H.264, 4:2:0, BT.709) that browsers and editors play. Transparent pictures lie on light grey.
+
+    Args:
+        frames: still images of one size, in order. Odd sizes are continued by one row or column to even ones.
+        out: the file to write.
+        fps: frames per second; 23.976 and its like mean the exact NTSC rate.
+
+    Raises:
+        TweenbridgeError: BAD_REQUEST for no frames, unequal sizes or a senseless rate; what `io.read` raises;
+            DISK_FULL, INTERNAL.
+    """
+    rate = _exact_rate(fps)
+    try:
+        with av.open(str(out), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+            _encode(container, frames, rate)
+    except BaseException as error:
+        out.unlink(missing_ok=True)
+        if isinstance(error, (av.FFmpegError, OSError)):
+            raise _encode_error(out, error) from error
+        raise
+
+
+# ---------------------------------------------------------------- finding a frame
+
+
+def _find(wanted: VideoFrame) -> DecodedFrame:
+    with _opened(wanted) as (container, stream):
+        times = _presentation_times(container, stream, wanted)
+        number = _number(wanted, times, stream)
+    if times is not None:
+        with _opened(wanted) as (container, stream):
+            frame = _seek(container, stream, times[number])
+            if frame is not None:
+                return frame
+    count = 0
+    with _opened(wanted) as (container, stream):
+        for count, frame in enumerate(_decoded(container, stream), start=1):
+            if count == number + 1:
+                return frame
+        raise _past_end(wanted, count, stream)
+
+
+@contextmanager
+def _opened(wanted: VideoFrame) -> Iterator[tuple[InputContainer, VideoStream]]:
+    with av.open(str(wanted.path)) as container:
+        if not container.streams.video:
+            raise TweenbridgeError(ErrorCode.BAD_KEYFRAME, f"{wanted.path.name} has no picture.")
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        yield container, stream
+
+
+def _seek(container: InputContainer, stream: VideoStream, time: int) -> DecodedFrame | None:
+    """The frame of that time stamp, decoded from the sync point before it; None where the file cannot be sought in."""
+    try:
+        container.seek(time, stream=stream, backward=True)
+        for frame in _decoded(container, stream):
+            if frame.pts == time:
+                return frame
+            if frame.pts is None or frame.pts > time:
+                return None
+    except (av.FFmpegError, OSError):
+        return None
+    return None
+
+
+def _number(wanted: VideoFrame, times: list[int] | None, stream: VideoStream) -> int:
+    """The wanted frame's number in order of presentation. Without time stamps it follows from the rate."""
+    if times is None:
+        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        return int((wanted.seconds or Fraction(0)) * rate) if wanted.number is None else wanted.number
+    if wanted.number is not None:
+        if wanted.number >= len(times):
+            raise _past_end(wanted, len(times), stream)
+        return wanted.number
+    seconds = wanted.seconds or Fraction(0)
+    last = Fraction(1) / stream.average_rate if stream.average_rate else Fraction(1, 25)
+    if not times or seconds >= _seconds(times[-1] - times[0], stream) + last:
+        raise _past_end(wanted, len(times), stream)
+    return sum(_seconds(time - times[0], stream) <= seconds for time in times) - 1
+
+
+def _presentation_times(container: InputContainer, stream: VideoStream, wanted: VideoFrame) -> list[int] | None:
+    """The frames' time stamps in order of presentation, to a little past the wanted one; None where they are missing.
+
+    Only packets are read, nothing is decoded. No later packet is shown before the decoding time of one at hand, so
+    reading stops once enough frames lie before that.
+    """
+    times: list[int] = []
+    settled = 0
+    for packet in container.demux(stream):
+        if packet.size == 0 or packet.is_discard:
+            continue
+        if packet.pts is None or packet.dts is None:
+            return None
+        times.append(packet.pts)
+        if len(times) % 64 == 0:
+            settled = sum(time < packet.dts for time in times)
+        if wanted.number is not None and settled > wanted.number + 1:
+            break
+        if wanted.seconds is not None and settled and _seconds(packet.dts - min(times), stream) > wanted.seconds + 1:
+            break
+    return sorted(times)
+
+
+def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[DecodedFrame]:
+    for frame in container.decode(stream):
+        assert isinstance(frame, DecodedFrame)
+        yield frame
+
+
+def _seconds(ticks: int, stream: VideoStream) -> Fraction:
+    return ticks * (stream.time_base or Fraction(1))
+
+
+def _past_end(wanted: VideoFrame, count: int, stream: VideoStream) -> TweenbridgeError:
+    rate = stream.average_rate
+    length = f", {float(count / rate):.2f} seconds" if rate else ""
+    asked = f"frame {wanted.number}" if wanted.number is not None else f"{float(wanted.seconds or 0):g} s"
+    return TweenbridgeError(
+        ErrorCode.BAD_REQUEST,
+        f"{wanted.path.name} has {count} frames{length}; {asked} lies past its end.",
+        remedy=f"Choose a frame from 0 to {count - 1}." if count else "Use another video.",
+    )
+
+
+def _pixels(frame: DecodedFrame) -> NDArray[Any]:
+    """A decoded frame as (H, W, 3|4) uint8 or uint16 in OpenCV's channel order, upright."""
+    deep = max(component.bits for component in frame.format.components) > 8
+    transparent = any(component.is_alpha for component in frame.format.components)
+    matrix = frame.colorspace
+    if matrix == _UNSPECIFIED or matrix == 0:
+        matrix = _BT709 if frame.height >= _HD_HEIGHT else _BT601
+    target = {(False, False): "rgb24", (False, True): "rgba", (True, False): "rgb48le", (True, True): "rgba64le"}
+    rgb = frame.reformat(
+        format=target[deep, transparent],
+        src_colorspace=None if frame.format.is_rgb else matrix,
+        dst_color_range=ColorRange.JPEG,
+        interpolation=_CAREFUL,
+    ).to_ndarray()
+    upright = np.rot90(rgb, round(frame.rotation / 90))
+    return np.ascontiguousarray(upright[..., [2, 1, 0, 3] if transparent else [2, 1, 0]])
+
+
+# ---------------------------------------------------------------- making a video
+
+
+def _encode(container: OutputContainer, frames: Iterable[Path], rate: Fraction) -> None:
+    stream: VideoStream | None = None
+    size = (0, 0)
+    for path in frames:
+        picture = io.read_for_display(path)
+        height, width = picture.shape[:2]
+        even = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        if stream is None:
+            size = (width, height)
+            stream = _video_stream(container, even.shape[1], even.shape[0], rate)
+        elif size != (width, height):
+            raise TweenbridgeError(
+                ErrorCode.BAD_REQUEST,
+                f"{path.name} is {width} x {height} pixels large, and the video's first frame {size[0]} x {size[1]}.",
+                remedy="Use frames of one size.",
+            )
+        frame = DecodedFrame.from_ndarray(even, format="rgb24")
+        converted = frame.reformat(
+            format="yuv420p",
+            dst_colorspace=_BT709,
+            src_color_range=ColorRange.JPEG,
+            dst_color_range=ColorRange.MPEG,
+            interpolation=_CAREFUL,
+        )
+        container.mux(stream.encode(converted))
+    if stream is None:
+        raise TweenbridgeError(
+            ErrorCode.BAD_REQUEST, "There are no frames to make a video of.", remedy="Generate in-betweens first."
+        )
+    container.mux(stream.encode(None))
+
+
+def _video_stream(container: OutputContainer, width: int, height: int, rate: Fraction) -> VideoStream:
+    stream = container.add_stream("h264", rate=rate, options=_QUALITY)
+    assert isinstance(stream, VideoStream)
+    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    context = stream.codec_context
+    context.colorspace = context.color_primaries = context.color_trc = _BT709
+    context.color_range = ColorRange.MPEG
+    return stream
+
+
+def _exact_rate(fps: float | Fraction) -> Fraction:
+    """`fps` as the nearest whole or NTSC (n * 1000 / 1001) rate where it is close to one."""
+    if not 0 < fps <= 1000:
+        raise TweenbridgeError(ErrorCode.BAD_REQUEST, f"{fps} frames per second is no rate for a video.")
+    exact = Fraction(fps)
+    candidates = (Fraction(round(exact)), Fraction(round(exact * Fraction(1001, 1000)) * 1000, 1001))
+    nearest = min(candidates, key=lambda rate: abs(rate - exact))
+    return nearest if abs(nearest - exact) < Fraction(1, 100) else exact.limit_denominator(1001)
+
+
+def _encode_error(out: Path, error: BaseException) -> TweenbridgeError:
+    if getattr(error, "errno", None) == errno.ENOSPC:
+        return TweenbridgeError(ErrorCode.DISK_FULL, f"The disk is full: {out.name} could not be written.")
+    reason = getattr(error, "strerror", None) or "the encoder failed"
+    return TweenbridgeError(
+        ErrorCode.BAD_REQUEST,
+        f"{out.name} could not be written: {reason}.",
+        remedy="Choose another file for the video.",
+    )
