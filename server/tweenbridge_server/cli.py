@@ -1,0 +1,195 @@
+"""The command line, `tweenbridge`: its commands and options. What they do is in commands/, imported when asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tweenbridge.discovery import data_dir
+
+from . import __version__
+from .commands.console import plain_errors
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="In-betweens for animators and editors: keyframes in, frames out.",
+    epilog="`tweenbridge COMMAND --help` explains a command.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"tweenbridge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+@plain_errors
+def interpolate(
+    keyframes: Annotated[
+        list[str],
+        typer.Argument(
+            help="Two or more images in time order. A frame of a film is written clip.mp4@36 or clip.mp4@00:01.5."
+        ),
+    ],
+    count: Annotated[
+        int | None, typer.Option("--count", "-n", help="In-betweens in every gap.", show_default="7")
+    ] = None,
+    timing: Annotated[
+        str, typer.Option(help="Spacing: linear, ease-in (slow start), ease-out (slow end) or ease-in-out.")
+    ] = "linear",
+    chart: Annotated[
+        str, typer.Option(help="Timing chart: the time of each drawing between 0 and 1, like 0.1,0.5,0.9.")
+    ] = "",
+    hold: Annotated[int, typer.Option(help="Frames each drawing is shown: 1 on ones, 2 on twos.")] = 1,
+    loop: Annotated[bool, typer.Option("--loop", help="Also fill from the last keyframe back to the first.")] = False,
+    engine: Annotated[str, typer.Option(help="Engine that makes the in-betweens.")] = "flow",
+    profile: Annotated[
+        str, typer.Option(help="The engine's profile, for flow: quality or draft.", show_default="quality")
+    ] = "",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An engine setting. Repeatable.")
+    ] = None,
+    output_format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="png8, png16, tiff8, tiff16, tiff32, exr16, exr32, jpeg, or png, tiff, exr with the keyframes' depth.",
+            show_default="as the keyframes",
+        ),
+    ] = "",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for the in-betweens.", show_default="FIRST-to-LAST, here"),
+    ] = None,
+    video: Annotated[Path | None, typer.Option(help="Also make a film (MP4) with the keyframes in it.")] = None,
+    fps: Annotated[float, typer.Option(help="Frames each second of the film.")] = 24.0,
+    sheet: Annotated[Path | None, typer.Option(help="Also make a contact sheet (PNG or JPEG).")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over files of other jobs.")] = False,
+) -> None:
+    """Make in-betweens. Starts the server when it is absent; the same command again goes on where it was stopped."""
+    from .commands import options
+    from .commands.interpolate import Options, report, run
+
+    chosen = Options(
+        keyframes=tuple(keyframes),
+        timing=options.timing(count, timing, chart, hold, loop),
+        engine=engine,
+        profile=profile,
+        settings=options.engine_settings(set_ or []),
+        output=options.output_format(output_format),
+        folder=out,
+        video=video,
+        sheet=sheet,
+        fps=fps,
+        overwrite=overwrite,
+    )
+    report(run(chosen, data_dir()), chosen)
+
+
+@app.command()
+@plain_errors
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("tweenbridge-demo"),
+) -> None:
+    """Draw three keyframes, make the in-betweens, and show them as frames, a film and a contact sheet."""
+    from .demo import run
+
+    run(out, data_dir())
+
+
+@app.command()
+@plain_errors
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1, or as set")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on.", min=0, max=65535, show_default="any free one")
+    ] = None,
+) -> None:
+    """Run the server here until Ctrl-C. Other commands start it by themselves."""
+    from .commands.server import serve as run
+
+    raise typer.Exit(run(data_dir(), host, port))
+
+
+@app.command()
+@plain_errors
+def stop() -> None:
+    """End the server. Running jobs go on at its next start."""
+    from .commands.server import stop as run
+
+    run(data_dir())
+
+
+@app.command()
+@plain_errors
+def status(as_json: Json = False) -> None:
+    """Say whether the server runs, and how it is. Exit status 0: it runs, 3: it does not."""
+    from .commands.server import status as run
+
+    raise typer.Exit(0 if run(data_dir(), as_json) else 3)
+
+
+@app.command()
+@plain_errors
+def jobs(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many, newest first.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List the newest jobs."""
+    from .commands.jobs import show
+
+    show(data_dir(), limit, as_json)
+
+
+@app.command()
+@plain_errors
+def cancel(
+    job: Annotated[list[str], typer.Argument(help="Job ids, or how they begin, as `tweenbridge jobs` shows them.")],
+) -> None:
+    """Cancel jobs. Frames that are finished are kept."""
+    from .commands.jobs import cancel as run
+
+    run(data_dir(), job)
+
+
+@app.command()
+@plain_errors
+def logs(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as the log grows, until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many lines of the past.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the lines as they are stored (JSON).")] = False,
+) -> None:
+    """Show the server's log."""
+    from .commands.logs import show
+
+    show(data_dir(), lines, follow, as_json)
+
+
+@app.command()
+@plain_errors
+def doctor(as_json: Json = False) -> None:
+    """Check this installation, line by line, and say what to do about what is wrong."""
+    from .diagnostics.doctor import examine, print_report
+
+    raise typer.Exit(0 if print_report(examine(data_dir()), as_json) else 1)
+
+
+def main() -> None:
+    """The entry point of `tweenbridge` and of `python -m tweenbridge_server`."""
+    app(prog_name="tweenbridge")

@@ -1,0 +1,1 @@
+"""What the commands of `tweenbridge` do; cli.py declares them."""

@@ -1,0 +1,243 @@
+"""`tweenbridge interpolate`: keyframe files in, in-between files out, and a film or a sheet made of them."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tweenbridge.client import Client
+from tweenbridge.events import FrameArrived, JobEnded
+from tweenbridge.keyframes import KeyframeSource, Order, job_id_for, make_order
+from tweenbridge.launcher import record_command, server_command
+from tweenbridge.pixels import PixelFormat
+from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
+from tweenbridge.protocol.messages import JobRequest, Note, Scalar
+from tweenbridge.timing import Schedule, Timing
+
+from .console import duration, plural, say, short_path
+from .output import OutputFolder
+from .progress import JobDisplay
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asks for.
+
+    Attributes:
+        keyframes: image files, or frames of films ("clip.mp4@36", "clip.mp4@00:01.5").
+        folder: where the in-betweens go; None derives one from the keyframes' names.
+        video, sheet: files to make of keyframes and in-betweens together.
+        fps: frames each second of the film.
+        overwrite: write over files that are not of this job.
+    """
+
+    keyframes: tuple[str, ...]
+    timing: Timing
+    engine: str = "flow"
+    profile: str = ""
+    settings: dict[str, Scalar] = field(default_factory=dict)
+    output: PixelFormat | None = None
+    folder: Path | None = None
+    video: Path | None = None
+    sheet: Path | None = None
+    fps: float = 24.0
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was made. `frames` are the in-betweens in order, `made` the drawings that were not there before."""
+
+    folder: Path
+    frames: tuple[Path, ...]
+    notes: tuple[Note, ...]
+    made: int
+    seconds: float
+
+
+def run(options: Options, home: Path) -> Result:
+    """Make what the options ask for, going on where an interrupted run of the same command stopped.
+
+    Raises:
+        TweenbridgeError: what is wrong with the options or went wrong on the way.
+        KeyboardInterrupt: the user stopped; the server goes on with the job.
+    """
+    started = time.monotonic()
+    _check(options)
+    with tempfile.TemporaryDirectory(prefix="tweenbridge-") as scratch:
+        sources = _sources(options.keyframes, Path(scratch))
+        order = make_order(
+            sources, timing=options.timing, engine=options.engine, profile=options.profile, settings=options.settings,
+            output=options.output,
+        )  # fmt: skip
+        request = order.request()
+        job = job_id_for(request)
+        files = [Path(str(source.data)) for source in sources]
+        folder = _folder(options, job, request, order.plan, files)
+        extras = [path for path in (options.video, options.sheet) if path is not None]
+        present = folder.check(extras)
+        notes: tuple[Note, ...] = ()
+        missing = len(order.plan.drawings) - len(present)
+        if missing:
+            notes = _fetch(order, job, folder, present, home)
+            folder.remove_leftovers()
+        sequence = _sequence(folder, order, files)
+        _make_extras(options, folder, sequence)
+    frames = tuple(path for gap in folder.gaps for path in gap)
+    return Result(folder.folder, frames, notes, missing, time.monotonic() - started)
+
+
+def report(result: Result, options: Options) -> None:
+    """Say what was made and where it is."""
+    for note in result.notes:
+        say(f"Note: {note.message}")
+    what = plural(len(result.frames), "in-between")
+    took = f"in {duration(result.seconds)}" if result.made else "all there already"
+    print(f"{what} in {short_path(result.folder)}, {took}")
+    for name, path in (("film", options.video), ("contact sheet", options.sheet)):
+        if path is not None:
+            print(f"{name}: {short_path(path)}")
+
+
+def _check(options: Options) -> None:
+    if len(options.keyframes) < 2:
+        raise TweenbridgeError(
+            ErrorCode.BAD_REQUEST, "In-betweens need at least two keyframes.", remedy="Name two files or more."
+        )
+    if not 0 < options.fps <= 1000:
+        raise TweenbridgeError(
+            ErrorCode.BAD_REQUEST, f"--fps {options.fps:g} makes no film.", remedy="Give a number between 1 and 1000."
+        )
+
+
+def _sources(arguments: tuple[str, ...], scratch: Path) -> list[KeyframeSource]:
+    """Keyframe files; those that are frames of films are written to `scratch` first."""
+    sources = []
+    for number, argument in enumerate(arguments, start=1):
+        path = Path(argument)
+        if not path.is_file():
+            grabbed = _grab(argument, scratch / f"keyframe_{number:04d}.png")
+            if grabbed is None:
+                raise TweenbridgeError(
+                    ErrorCode.BAD_KEYFRAME,
+                    f"Keyframe {number} ({argument}) is {'a folder' if path.is_dir() else 'not there'}.",
+                    remedy="Check the file's name. A frame of a film is written like clip.mp4@36 or clip.mp4@00:01.5.",
+                )
+            path = grabbed
+        sources.append(KeyframeSource(path, name=Path(argument).name))
+    return sources
+
+
+def _grab(argument: str, target: Path) -> Path | None:
+    """Write the film's frame that an argument names to a file; None where it names none."""
+    if "@" not in argument:
+        return None
+    from ..imaging.video import grab, parse_keyframe_argument
+
+    wanted = parse_keyframe_argument(argument)
+    if wanted is None:
+        return None
+    grab(wanted, target)
+    return target
+
+
+def _folder(options: Options, job: str, request: JobRequest, plan: Schedule, files: list[Path]) -> OutputFolder:
+    names = [Path(argument.replace("@", "-").replace(":", ".")).stem for argument in options.keyframes]
+    folder = options.folder if options.folder is not None else Path(f"{names[0]}-to-{names[-1]}")
+    wanted = [(options.output or request.keyframes[gap.a].format).encoding for gap in plan.gaps]
+    keyframes = [*files, *(Path(argument) for argument in options.keyframes)]
+    return OutputFolder(folder, job, plan, wanted, keyframes, options.overwrite)
+
+
+def _fetch(order: Order, job: str, folder: OutputFolder, present: frozenset[int], home: Path) -> tuple[Note, ...]:
+    """Have the server make the drawings and write them as they arrive. Returns the job's notes."""
+    _remember_this_installation(home)
+    title = f"{order.sources[0].label} to {order.sources[-1].label}"
+    with Client(home, name="command line") as client:
+        handle = client.submit(
+            order.sources, timing=order.timing, engine=order.engine, profile=order.profile, settings=order.settings,
+            output=order.output, title=title, job=job, have=present,
+        )  # fmt: skip
+        try:
+            with JobDisplay(handle.total) as display:
+                display.frame(len(present))
+                while not handle.ended:
+                    for event in client.poll(0.2):
+                        if isinstance(event, FrameArrived):
+                            folder.save(event.frame)
+                            display.frame(handle.received)
+                        elif isinstance(event, JobEnded):
+                            break
+                        else:
+                            display.event(event, handle)
+        except KeyboardInterrupt:
+            say(
+                f"\nStopped after {handle.received} of {handle.total} frames; the server goes on with the rest.\n"
+                f"Run the same command again to collect them, or `tweenbridge cancel {job[:8]}`."
+            )
+            raise
+    if handle.error is not None:
+        raise TweenbridgeError.from_info(handle.error)
+    return handle.notes
+
+
+def _remember_this_installation(home: Path) -> None:
+    """Let this installation's server be started, where what is remembered is gone (an environment that was deleted)."""
+    import sys
+
+    try:
+        found = Path(server_command(home)[0]).exists()
+    except TweenbridgeError:
+        found = False
+    if not found:
+        record_command([sys.executable, "-I", "-m", "tweenbridge_server", "serve"], home)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One picture of the finished sequence. `t` is the in-between's time in its gap, None for a keyframe."""
+
+    path: Path
+    name: str
+    t: float | None = None
+
+
+def _sequence(folder: OutputFolder, order: Order, keyframes: list[Path]) -> list[Shown]:
+    """Keyframes and in-betweens as they are shown one after the other. A loop does not repeat its first keyframe."""
+    shown: list[Shown] = []
+    for gap, files in zip(order.plan.gaps, folder.gaps):
+        shown.append(Shown(keyframes[gap.a], order.sources[gap.a].label))
+        times = [order.plan.drawings[drawing].t for drawing in gap.exposures]
+        shown += [Shown(path, path.stem.rpartition("_")[2].lstrip("0"), t) for path, t in zip(files, times)]
+    last = order.plan.gaps[-1].b
+    return shown if last == 0 else [*shown, Shown(keyframes[last], order.sources[last].label)]
+
+
+def _make_extras(options: Options, folder: OutputFolder, sequence: list[Shown]) -> None:
+    if options.video is not None:
+        from ..imaging.video import encode
+
+        paths = [shown.path for shown in sequence]
+        _make(folder, options.video, f"film at {options.fps:g}", lambda path: encode(paths, path, options.fps))
+    if options.sheet is not None:
+        from ..imaging.sheet import Cell, contact_sheet
+
+        cells = [
+            Cell(shown.path, shown.name if shown.t is None else f"{shown.name}   t = {shown.t:.2f}", shown.t is None)
+            for shown in sequence
+        ]
+        _make(folder, options.sheet, "sheet", lambda path: contact_sheet(cells, path))
+
+
+def _make(folder: OutputFolder, path: Path, detail: str, make: Callable[[Path], object]) -> None:
+    """Make a file beside its place, so that nobody sees half of it, unless it is there already."""
+    if folder.has_made(path, detail):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".tweenbridge-", dir=path.parent) as scratch:
+        made = Path(scratch) / path.name
+        make(made)
+        folder.adopt(made, path, detail)
