@@ -158,9 +158,10 @@ def _found_blocks(image: Thumbnail, other: Thumbnail) -> float:
 def _mutual_matches(first: FloatArray, second: FloatArray) -> list[tuple[int, int]]:
     """Pairs of rows nearest to each other, clearly nearer than the next best."""
     # Not with numpy's matrix product, whose threads would go on spinning after it.
-    distances, _ = cv2.batchDistance(first, second, cv2.CV_32F, normType=cv2.NORM_L2SQR)
-    nearest = distances.argmin(1)
-    back = distances.argmin(0)
-    two = np.partition(distances, 1, axis=1)[:, :2]
-    clear = two[:, 0] < _RATIO**2 * two[:, 1]
-    return [(i, int(j)) for i, j in enumerate(nearest) if clear[i] and back[j] == i]
+    matcher = cv2.BFMatcher(cv2.NORM_L2)
+    back = {match.queryIdx: match.trainIdx for match in matcher.match(second, first)}
+    pairs = []
+    for best, next_best in matcher.knnMatch(first, second, k=2):
+        if best.distance < _RATIO * next_best.distance and back[best.trainIdx] == best.queryIdx:
+            pairs.append((best.queryIdx, best.trainIdx))
+    return pairs

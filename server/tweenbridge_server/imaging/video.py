@@ -222,7 +222,8 @@ def _past_end(wanted: VideoFrame, count: int, stream: VideoStream) -> Tweenbridg
 
 def _pixels(frame: DecodedFrame) -> NDArray[Any]:
     """A decoded frame as (H, W, 3|4) uint8 or uint16 in OpenCV's channel order, upright."""
-    deep = max(component.bits for component in frame.format.components) > 8
+    bits = max(component.bits for component in frame.format.components)
+    deep = bits > 8
     transparent = any(component.is_alpha for component in frame.format.components)
     matrix = frame.colorspace
     if matrix == _UNSPECIFIED or matrix == 0:
@@ -234,6 +235,11 @@ def _pixels(frame: DecodedFrame) -> NDArray[Any]:
         dst_color_range=ColorRange.JPEG,
         interpolation=_CAREFUL,
     ).to_ndarray()
+    if deep and not frame.format.is_rgb:
+        # swscale widens 10-bit and 12-bit video by shifting, which leaves white a little below 65535.
+        white = ((1 << bits) - 1) << (16 - bits) if frame.color_range == ColorRange.JPEG else 255 << 8
+        colour = rgb[..., :3]
+        colour[...] = np.minimum(np.rint(colour * np.float32(65535 / white)), 65535)
     upright = np.rot90(rgb, round(frame.rotation / 90))
     return np.ascontiguousarray(upright[..., [2, 1, 0, 3] if transparent else [2, 1, 0]])
 
