@@ -22,9 +22,10 @@ _MAX_WIDTH: Final = 640
 _MIN_WIDTH: Final = 96
 _GAP: Final = 12
 _FRAME: Final = 3
-_LABEL_HEIGHT: Final = 26
+_LABEL_HEIGHT: Final = 30
 _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
-_FONT_SCALE: Final = 0.45
+_FONT_SCALE: Final = 0.6
+_ONE_ROW: Final = 6
 _BACKGROUND: Final = (34, 34, 34)
 _KEYFRAME: Final = (255, 176, 32)
 _INBETWEEN: Final = (84, 84, 84)
@@ -76,12 +77,11 @@ def contact_sheet(cells: Sequence[Cell], out: Path) -> None:
 
 
 def _columns(count: int, aspect: float) -> int:
-    """Columns that make the sheet about 16:9, without a nearly empty last row where that is easily avoided."""
-    ideal = max(1, round(math.sqrt(count * (16 / 9) / aspect)))
-    if count <= ideal:
+    """Columns that make the sheet about as wide as 16:9, with as few empty places as that allows."""
+    if count <= _ONE_ROW:
         return count
-    choices = range(max(1, ideal - 1), ideal + 2)
-    return min(choices, key=lambda columns: (-count % columns, abs(columns - ideal)))
+    ideal = math.ceil(math.sqrt(count * (16 / 9) / aspect))
+    return min(range(min(ideal, count), ideal + 3), key=lambda columns: -count % columns)
 
 
 def _fitted(picture: Picture, width: int, height: int) -> Picture:
@@ -94,12 +94,14 @@ def _fitted(picture: Picture, width: int, height: int) -> Picture:
 def _place(sheet: Picture, picture: Picture, left: int, top: int, width: int, height: int, cell: Cell) -> None:
     colour = _KEYFRAME if cell.is_keyframe else _INBETWEEN
     edge = _FRAME if cell.is_keyframe else 1
-    inset = _FRAME - edge
-    cv2.rectangle(
-        sheet, (left + inset, top + inset), (left + width - 1 - inset, top + height - 1 - inset), colour, cv2.FILLED
-    )
     x, y = left + (width - picture.shape[1]) // 2, top + (height - picture.shape[0]) // 2
-    sheet[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
-    (text_width, text_height), _ = cv2.getTextSize(cell.label, _FONT, _FONT_SCALE, 1)
-    place = (left + max(0, (width - text_width) // 2), top + height + (_LABEL_HEIGHT + text_height) // 2)
-    cv2.putText(sheet, cell.label, place, _FONT, _FONT_SCALE, colour if cell.is_keyframe else _TEXT, 1, cv2.LINE_AA)
+    right, bottom = x + picture.shape[1], y + picture.shape[0]
+    cv2.rectangle(sheet, (x - edge, y - edge), (right + edge - 1, bottom + edge - 1), colour, cv2.FILLED)
+    sheet[y:bottom, x:right] = picture
+    scale = _FONT_SCALE
+    (text_width, text_height), _ = cv2.getTextSize(cell.label, _FONT, scale, 1)
+    if text_width > width:
+        scale *= width / text_width
+        (text_width, text_height), _ = cv2.getTextSize(cell.label, _FONT, scale, 1)
+    place = (left + (width - text_width) // 2, top + height + (_LABEL_HEIGHT + text_height) // 2)
+    cv2.putText(sheet, cell.label, place, _FONT, scale, colour if cell.is_keyframe else _TEXT, 1, cv2.LINE_AA)
