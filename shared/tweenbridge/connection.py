@@ -153,7 +153,7 @@ class Connection:
         # What a server said before it went away still counts, so the end of the session is looked at last.
         if not arrivals:
             self._check_monitor()
-            self._check_clock(time.monotonic())
+        self._check_clock(time.monotonic())
         return arrivals
 
     def _receive(self) -> Optional[Arrival]:

@@ -238,7 +238,7 @@ class Dialogue:
         if isinstance(message, wire.Progress) and message.info.job in self._jobs:
             self._jobs[message.info.job].progressed(message, now)
             self._events.append(JobProgress(message.info.job, message.info))
-        elif isinstance(message, wire.Snapshot):
+        elif isinstance(message, wire.Snapshot) and self._watching:
             self._watch_seq = message.seq
             self._events.append(JobsListed(message.jobs))
         elif isinstance(message, wire.Delta):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Iterator
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-for folder in (ROOT / "shared", ROOT / "tests"):
+for folder in (ROOT / "shared", ROOT / "tests", ROOT / "tests" / "shared"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
-from tweenbridge import Client, Event, FrameArrived, JobEnded  # noqa: E402 - the path is set above
-from fakes.wire_server import FakeServer, Store  # noqa: E402
+from fakes.wire_server import FakeServer  # noqa: E402 - the path is set above
+from tweenbridge import Client  # noqa: E402
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -37,6 +37,11 @@ class ErrorCode(str, Enum):
     TIMED_OUT = "timed_out"
     INTERNAL = "internal"
 
+    @classmethod
+    def _missing_(cls, value: object) -> Optional[ErrorCode]:
+        # A newer program may know more codes; what it reports is still an error with a sentence and a remedy.
+        return cls.INTERNAL if isinstance(value, str) else None
+
 
 _RETRYABLE = frozenset({ErrorCode.BUSY, ErrorCode.NOT_READY, ErrorCode.NOT_RUNNING, ErrorCode.TIMED_OUT})
 
