@@ -46,8 +46,8 @@ def shape(linear: FloatArray) -> FloatArray:
 def unshape(shaped: FloatArray) -> FloatArray:
     """The inverse of `shape`. Relative error of the round trip: below 1e-5 up to 1e6. The result is finite."""
     magnitude = np.abs(shaped)
-    magnitude /= _SCALE
     with np.errstate(over="ignore"):
+        magnitude /= _SCALE
         np.expm1(magnitude, out=magnitude)
     magnitude /= np.float32(_MU)
     np.minimum(magnitude, _HIGHEST, out=magnitude)

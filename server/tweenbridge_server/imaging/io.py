@@ -26,7 +26,7 @@ from typing import Final
 import numpy as np
 import OpenImageIO as oiio
 from numpy.typing import NDArray
-from tweenbridge.pixels import Alpha, Colour, Encoding, PixelFormat, SampleType, encoding_for
+from tweenbridge.pixels import Alpha, Colour, Encoding, PixelFormat, SampleType, sniff
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
 from ..engines.base import Image
@@ -170,9 +170,13 @@ def read_for_display(path: Path) -> NDArray[np.uint8]:
     """A still image file as (H, W, 3) uint8 RGB to look at: scene light clipped at 1, transparency on light grey.
 
     Raises:
-        TweenbridgeError: as `read`; UNSUPPORTED_FORMAT where the file's name ends in no known way.
+        TweenbridgeError: as `read`. The file's name need not say what it is.
     """
-    encoding = encoding_for(path.name)
+    try:
+        with path.open("rb") as file:
+            encoding = sniff(file.read(16))
+    except OSError as error:
+        raise bad_keyframe(path.name, "cannot be read") from error
     if encoding is None:
         raise _unsupported(path.name, "is not an image that Tweenbridge can read")
     still = read(path, PixelFormat(encoding), path.name)
@@ -308,6 +312,7 @@ def _write_file(path: Path, samples: sampling.Samples, like: Still, target: Pixe
     elif target.encoding is Encoding.TIFF:
         if target.alpha is Alpha.STRAIGHT:
             spec["oiio:UnassociatedAlpha"] = 1
+        spec["tiff:half"] = int(target.dtype is SampleType.FLOAT16)
         compression = spec.get_string_attribute("compression", "none")
         spec["compression"] = compression if compression in _TIFF_COMPRESSIONS else "zip"
     elif target.encoding is Encoding.JPEG:

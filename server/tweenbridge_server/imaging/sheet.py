@@ -1,4 +1,4 @@
-"""A contact sheet: keyframes and in-betweens in order, in a grid, on one PNG to look at."""
+"""A contact sheet: keyframes and in-betweens in order, in a grid, on one picture to look at."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from tweenbridge.pixels import Encoding, encoding_for
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
 from . import io
@@ -48,7 +49,9 @@ class Cell:
 
 
 def contact_sheet(cells: Sequence[Cell], out: Path) -> None:
-    """Write the sheet. Transparent pictures lie on light grey; one picture is in memory at a time.
+    """Write the sheet, as a JPEG where the file is called so, else as a PNG.
+
+    Transparent pictures lie on light grey; one picture is in memory at a time.
 
     Raises:
         TweenbridgeError: BAD_REQUEST for no pictures; what `io.read` raises.
@@ -71,7 +74,8 @@ def contact_sheet(cells: Sequence[Cell], out: Path) -> None:
         left, top = _GAP + column * (width + _GAP), _GAP + row * (height + _LABEL_HEIGHT + _GAP)
         picture = first if index == 0 else io.read_for_display(cell.path)
         _place(sheet, _fitted(picture, inner, height - 2 * _FRAME), left, top, width, height, cell)
-    ok, data = cv2.imencode(".png", sheet[..., ::-1])
+    suffix = ".jpg" if encoding_for(out.name) is Encoding.JPEG else ".png"
+    ok, data = cv2.imencode(suffix, sheet[..., ::-1])
     assert ok
     out.write_bytes(data.tobytes())
 
