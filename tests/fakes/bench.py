@@ -60,10 +60,22 @@ def request(pictures: Sequence[bytes], count: int = 3, **changes: Any) -> JobReq
     return JobRequest(tuple(keyframe(data, index * 100) for index, data in enumerate(pictures)), **fields)
 
 
+def engine_log(home: Path) -> Path:
+    """Where the blend engine writes down what it computes: beside the data folder, which may be on a full disk."""
+    return home.with_name(f"{home.name}-blend.log")
+
+
+def computed(home: Path) -> Counter[str]:
+    """How often each frame was computed, by keyframes and time."""
+    log = engine_log(home)
+    lines = log.read_text().splitlines() if log.exists() else []
+    return Counter(" ".join(line.split()[2:]) for line in lines if line.startswith("frame"))
+
+
 def environment(home: Path) -> dict[str, str]:
     """What a worker needs to find the blend engine and its log."""
     path = os.pathsep.join([str(FAKES), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {"PYTHONPATH": path, "BLEND_ENGINE_LOG": str(home / "blend.log")}
+    return {"PYTHONPATH": path, "BLEND_ENGINE_LOG": str(engine_log(home))}
 
 
 class Bench:
@@ -78,7 +90,8 @@ class Bench:
     ) -> None:
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
-        (home / "blend.log").touch()
+        self.log = engine_log(home)
+        self.log.touch()
         self.executor = LocalExecutor(home, WorkerSettings(environment=environment(home), **settings))
         self.changes: list[Change] = []
         self._changed = threading.Condition()
@@ -134,8 +147,7 @@ class Bench:
 
     def computed(self) -> Counter[str]:
         """How often each frame was computed, by keyframes and time."""
-        lines = (self.home / "blend.log").read_text().splitlines()
-        return Counter(" ".join(line.split()[2:]) for line in lines if line.startswith("frame"))
+        return computed(self.home)
 
     def ready_of(self, job: str) -> list[int]:
         """All drawings that changes announced for the job, in order."""

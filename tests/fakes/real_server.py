@@ -9,14 +9,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Optional
 
 import pytest
 from tweenbridge.discovery import ServerAddress, read_address
 
 
 def server_python() -> str:
-    """The interpreter that runs the server: `$TWEENBRIDGE_TEST_SERVER_PYTHON`, else this one; skips where there is none."""
+    """The interpreter that runs the server: `$TWEENBRIDGE_TEST_SERVER_PYTHON`, else this one. Skips without one."""
     chosen = os.environ.get("TWEENBRIDGE_TEST_SERVER_PYTHON")
     if chosen:
         return chosen
@@ -36,7 +35,7 @@ class RealServer:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self._process: Optional[subprocess.Popen[bytes]] = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> ServerAddress:
         """Start it and wait until it listens."""

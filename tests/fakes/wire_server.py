@@ -1,7 +1,7 @@
 """A small server that speaks the protocol and misbehaves on request, for tests of the client.
 
-It keeps jobs in memory (shared between restarts through `Store`), and answers at once. `rules` bend it: a rule gets each
-message before the server does, and returns the messages to send instead, or None to let the server answer as usual.
+It keeps jobs in memory (shared between restarts through `Store`), and answers at once. `rules` bend it: a rule gets
+each message before the server does, and returns the messages to send instead, or None to let the server answer.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import os
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, NamedTuple
 
 import zmq
 from tweenbridge.discovery import ServerAddress, remove_address, write_address
@@ -24,12 +25,17 @@ from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import Limits
 from tweenbridge.timing import schedule
 
-Answer = tuple[wire.Message, Optional[bytes]]
+
+class Answer(NamedTuple):
+    """One message to send, with its pixel part where it has one."""
+
+    message: wire.Message
+    data: bytes | None = None
 
 
-def error(code: ErrorCode, sentence: str = "It went wrong.", retry_after: Optional[float] = None) -> Answer:
+def error(code: ErrorCode, sentence: str = "It went wrong.", retry_after: float | None = None) -> Answer:
     """An error reply."""
-    return wire.Error(TweenbridgeError(code, sentence, retry_after=retry_after).info), None
+    return Answer(wire.Error(TweenbridgeError(code, sentence, retry_after=retry_after).info))
 
 
 @dataclass
@@ -80,8 +86,8 @@ class FakeServer:
     """One run of the server, in a thread of its own. Use as a context manager; `kill` is what -9 does."""
 
     def __init__(
-        self, home: Path, store: Optional[Store] = None, *, token: bytes = b"t" * 32, frame_size: int = 64,
-        limits: Optional[Limits] = None, curve: Optional[tuple[bytes, bytes]] = None, port: Optional[int] = None,
+        self, home: Path, store: Store | None = None, *, token: bytes = b"t" * 32, frame_size: int = 64,
+        limits: Limits | None = None, curve: tuple[bytes, bytes] | None = None, port: int | None = None,
         finishes: bool = True,
     ) -> None:  # fmt: skip
         self.home = home
@@ -91,7 +97,7 @@ class FakeServer:
         self.limits = limits or Limits()
         self.frame_size = frame_size
         self.finishes = finishes
-        self.rules: dict[type, Callable[[wire.Message], Optional[list[Answer]]]] = {}
+        self.rules: dict[type, Callable[[wire.Message], list[Answer] | None]] = {}
         self.deaf = False
         self.prove_with = token
         self.sent_id = 0
@@ -110,7 +116,7 @@ class FakeServer:
             endpoint=f"tcp://127.0.0.1:{port}", token=token, pid=os.getpid(), started=time.time(), versions=(1,),
             curve_key=curve[0].decode() if curve is not None else None,
         )  # fmt: skip
-        self._sessions: dict[bytes, Optional[bytes]] = {}
+        self._sessions: dict[bytes, bytes | None] = {}
         self._nonces: dict[bytes, tuple[bytes, bytes]] = {}
         self.pushes: list[Answer] = []
         self._stop = threading.Event()
@@ -157,7 +163,7 @@ class FakeServer:
         for answer, part in answers:
             self._send(peer, answer, header.id, part)
 
-    def _send(self, peer: bytes, message: wire.Message, re: Optional[int], data: Optional[bytes]) -> None:
+    def _send(self, peer: bytes, message: wire.Message, re: int | None, data: bytes | None) -> None:
         self.sent_id += 1
         is_hint = isinstance(message, (wire.Progress, wire.Delta))
         header = codec.encode(message, self.sent_id, None if is_hint else re)
@@ -173,34 +179,34 @@ class FakeServer:
         if isinstance(message, wire.Hello):
             mine = handshake.make_nonce()
             self._nonces[peer] = (message.nonce, mine)
-            return [(wire.Challenge(1, mine, handshake.server_proof(self.prove_with, message.nonce, mine, 1)), None)]
+            return [Answer(wire.Challenge(1, mine, handshake.server_proof(self.prove_with, message.nonce, mine, 1)))]
         if isinstance(message, wire.Prove):
             expected = handshake.client_proof(self.token, *self._nonces[peer], 1)
             if not handshake.matches(expected, message.proof):
                 return [error(ErrorCode.UNAUTHORIZED)]
             self._sessions[peer] = None
-            return [(wire.Welcome(self.epoch, "fake 1", self.limits), None)]
+            return [Answer(wire.Welcome(self.epoch, "fake 1", self.limits))]
         if peer not in self._sessions:
             return [error(ErrorCode.UNAUTHORIZED, "Say hello first.")]
         return self._in_session(message, data)
 
     def _in_session(self, message: wire.Message, data: bytes) -> list[Answer]:
         if isinstance(message, wire.Ping):
-            return [(wire.Pong(), None)]
+            return [Answer(wire.Pong())]
         if isinstance(message, wire.Submit):
             return self._submit(message)
         if isinstance(message, wire.GetStatus):
             home = str(self.home)
-            return [(wire.Status("fake 1", self.epoch, os.getpid(), 1.0, 1, len(self._sessions), {}, 0, home), None)]
+            return [Answer(wire.Status("fake 1", self.epoch, os.getpid(), 1.0, 1, len(self._sessions), {}, 0, home))]
         if isinstance(message, wire.GetEngines):
             profiles = (wire.ProfileInfo("draft", "Draft"),)
-            return [(wire.Engines((wire.EngineInfo("flow", "Optical flow", "1", profiles),)), None)]
+            return [Answer(wire.Engines((wire.EngineInfo("flow", "Optical flow", "1", profiles),)))]
         if isinstance(message, wire.ListJobs):
-            return [(wire.Jobs(tuple(job.info() for job in self.store.jobs.values())[: message.limit]), None)]
+            return [Answer(wire.Jobs(tuple(job.info() for job in self.store.jobs.values())[: message.limit]))]
         if isinstance(message, wire.Watch):
-            return [(wire.Snapshot(7, tuple(job.info() for job in self.store.jobs.values())), None)]
+            return [Answer(wire.Snapshot(7, tuple(job.info() for job in self.store.jobs.values())))]
         if isinstance(message, wire.Stop):
-            return [(wire.Stopping(), None)]
+            return [Answer(wire.Stopping())]
         return self._of_job(message, data)
 
     def _of_job(self, message: wire.Message, data: bytes) -> list[Answer]:
@@ -212,20 +218,21 @@ class FakeServer:
             keyframe = job.submit.request.keyframes[message.keyframe]
             assert hashlib.sha256(data).hexdigest() == keyframe.sha256
             job.data[message.keyframe] = data
-            received: Answer = (wire.Received(message.job, message.keyframe, job.need), None)
+            received = Answer(wire.Received(message.job, message.keyframe, job.need))
             return [received] if job.need else [received, *self._make(job)]
         if isinstance(message, wire.Fetch):
             if message.frame not in job.done:
                 return [error(ErrorCode.NOT_READY)]
             pixels = frame_bytes(message.job, message.frame, self.frame_size)
             form = PixelFormat(Encoding.PNG)
-            return [(wire.FrameData(message.job, message.frame, form, hashlib.sha256(pixels).hexdigest()), pixels)]
+            digest = hashlib.sha256(pixels).hexdigest()
+            return [Answer(wire.FrameData(message.job, message.frame, form, digest), pixels)]
         if isinstance(message, wire.Cancel) and not job.state.is_final:
             job.state = wire.JobState.CANCELLED
         if isinstance(message, wire.Release):
             del self.store.jobs[message.job]
-            return [(wire.Released(message.job), None)]
-        return [(wire.Job(job.info()), None)]
+            return [Answer(wire.Released(message.job))]
+        return [Answer(wire.Job(job.info()))]
 
     def _submit(self, message: wire.Submit) -> list[Answer]:
         job = self.store.jobs.get(message.job)
@@ -237,14 +244,14 @@ class FakeServer:
             return [error(ErrorCode.CONFLICT)]
         if job.state in (wire.JobState.FAILED, wire.JobState.CANCELLED):
             job.state = wire.JobState.RUNNING
-        accepted: Answer = (wire.Accepted(message.job, job.state, job.need, tuple(job.done), job.total), None)
+        accepted = Answer(wire.Accepted(message.job, job.state, job.need, tuple(job.done), job.total))
         return [accepted] if job.need else [accepted, *self._make(job)]
 
     def _make(self, job: Stored) -> list[Answer]:
         """Finish every frame at once, or leave the job running for the test to go on with."""
         job.state = wire.JobState.RUNNING
         if not self.finishes:
-            return [(wire.Progress(job.info()), None)]
+            return [Answer(wire.Progress(job.info()))]
         return self.finish(job, range(job.total))
 
     def finish(self, job: Stored, frames: Any) -> list[Answer]:
@@ -253,4 +260,4 @@ class FakeServer:
         job.done.extend(new)
         if len(job.done) == job.total:
             job.state = wire.JobState.DONE
-        return [(wire.Progress(replace(job.info(), fraction=len(job.done) / max(1, job.total)), new), None)]
+        return [Answer(wire.Progress(replace(job.info(), fraction=len(job.done) / max(1, job.total)), new))]

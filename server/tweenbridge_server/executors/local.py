@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tweenbridge.protocol.messages import WorkerInfo
 
+from ..jobs.spool import Spool
 from .base import Advanced, Died, GapTask, Made, OnEvent, Related, Stopped, WorkerSettings
 from .pipe import CancelTask, Happened, Prepare, Run
 from .process import WorkerProcess
@@ -182,6 +183,7 @@ class LocalExecutor:
         epitaph = worker.epitaph()
         if task is not None:
             log.error("Worker %d ended during job %s, gap %d. %s", worker.pid, task.job, task.gap, epitaph)
+            Spool(Path(task.spool)).sweep(writer=worker.pid)
             self._on_event(task.id, Stopped() if cancelled else Died(epitaph))
 
     def _clear(self, slot: _Slot) -> None:

@@ -14,7 +14,7 @@ import threading
 import traceback
 from typing import IO
 
-from tweenbridge.protocol.errors import TweenbridgeError
+from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
 from ..engines.base import Cancelled
 from .base import Failed, Finished, GapTask, Stopped, TaskEvent
@@ -57,15 +57,19 @@ class Worker:
                 self._do(command.task)
 
     def _listen(self) -> None:
-        while True:
-            command = read_command(self._commands)
-            if command is None:
-                # The server is gone or wants this worker gone: nothing here is worth waiting for.
-                os._exit(0)
-            if isinstance(command, CancelTask):
-                self._cancelled.add(command.task)
-            else:
-                self._waiting.put(command)
+        status = 1
+        try:
+            while (command := read_command(self._commands)) is not None:
+                if isinstance(command, CancelTask):
+                    self._cancelled.add(command.task)
+                else:
+                    self._waiting.put(command)
+            status = 0
+        except Exception:
+            log.exception("A command could not be understood.")
+        finally:
+            # The server is gone or wants this worker gone: nothing here is worth waiting for.
+            os._exit(status)
 
     def _report(self, task: str, event: TaskEvent) -> None:
         try:
@@ -91,7 +95,8 @@ class Worker:
         except TweenbridgeError as error:
             return Failed(error.info)
         except Exception as error:  # noqa: BLE001 - whatever an engine raises becomes the job's error
-            return Failed(explain(error), traceback.format_exc())
+            known = explain(error)
+            return Failed(known, traceback.format_exc() if known.code is ErrorCode.INTERNAL else "")
         return Finished()
 
 

@@ -63,7 +63,7 @@ class JobService:
         self._lock = threading.RLock()
         self._notifier = Notifier(self._look_up, on_change)
         self._plans = PlanCache()
-        self._touched: set[str] = set()
+        self._touched: dict[str, float] = {}
         self._closing = threading.Event()
         self._keeper = threading.Thread(target=self._keep_house, name="retention", daemon=True)
         self._store: Store
@@ -179,7 +179,7 @@ class JobService:
                 with self._store.transaction():
                     self._store.remove_frames([key])
                 raise absent(record, frame)
-            self._touched.add(key)
+            self._touched[key] = time.time()
         return StoredFrame(path, row.format, row.sha256 or self._hash_adopted(row, path), row.size)
 
     def cancel(self, job: str) -> JobInfo:
@@ -296,7 +296,8 @@ class JobService:
             job.record = record.after(Event.KEYFRAMES_COMPLETE, now=now)
         with self._store.transaction():
             self._store.remove_keyframes(stored - present)
-            self._store.touch(plan.keys, present, now)
+            self._store.touch_frames(dict.fromkeys(plan.keys, now))
+            self._store.touch_keyframes(dict.fromkeys(present, now))
             if known is None:
                 job.record = replace(job.record, order=self._store.add_job(job.record))
             else:
@@ -344,9 +345,9 @@ class JobService:
                 log.warning("Old results could not be cleared away: %s", error)
 
     def _write_touched(self) -> None:
-        touched, self._touched = self._touched, set()
         with self._store.transaction():
-            self._store.touch(touched, (), time.time())
+            self._store.touch_frames(self._touched)
+        self._touched = {}
 
     def _collect(self, most_bytes: int) -> None:
         self._write_touched()

@@ -152,12 +152,18 @@ class Spool:
             if not place.exists():
                 raise
 
-    def sweep(self, before: float = math.inf) -> int:
-        """Delete files that were being written when their writer ended, `before` that time. Returns how many."""
+    def sweep(self, before: float = math.inf, writer: int | None = None) -> int:
+        """Delete files that were being written when their writer ended. Returns how many.
+
+        Args:
+            before: only those last written before that time.
+            writer: only those of the process of that id.
+        """
         removed = 0
         with os.scandir(self.temporary) as entries:
             for entry in entries:
-                if entry.stat().st_mtime < before:
+                mine = writer is None or entry.name.startswith(f"{writer}-")
+                if mine and entry.stat().st_mtime < before:
                     Path(entry.path).unlink(missing_ok=True)
                     removed += 1
         return removed

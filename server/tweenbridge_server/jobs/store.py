@@ -11,7 +11,7 @@ import logging
 import math
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,9 @@ _JOB_COLUMNS = (
     "id", "owner", "params", "request", "version", "profile", "settings", "total", "priority", "title", "origin",
     "state", "done", "created", "started", "finished", "error", "notes", "deaths",
 )  # fmt: skip
+
+_NO_DAMAGE = ("disk is full", "disk I/O error", "locked", "unable to open", "readonly")
+"""What SQLite says when the file is sound and something else is not."""
 
 _MOST_VARIABLES = 500
 """Placeholders per statement; old SQLite builds allow 999."""
@@ -151,9 +154,9 @@ class Store:
     # ------------------------------------------------------------ jobs
 
     def add_job(self, record: JobRecord) -> int:
-        """Insert a job; returns its place in the order of submission."""
+        """Insert a job; returns its place in the order of submission. An unreadable one is replaced."""
         marks = ", ".join("?" for _ in _JOB_COLUMNS)
-        sql = f"INSERT INTO jobs ({', '.join(_JOB_COLUMNS)}) VALUES ({marks})"
+        sql = f"INSERT OR REPLACE INTO jobs ({', '.join(_JOB_COLUMNS)}) VALUES ({marks})"
         number = self._connection.execute(sql, _to_row(record)).lastrowid
         assert number is not None
         return number
@@ -170,7 +173,13 @@ class Store:
 
     def _jobs(self, condition: str, values: Sequence[Any]) -> list[JobRecord]:
         sql = f"SELECT number, {', '.join(_JOB_COLUMNS)} FROM jobs {condition}"
-        return [_from_row(row) for row in self._read(sql, values)]
+        records = []
+        for row in self._read(sql, values):
+            try:
+                records.append(_from_row(row))
+            except (ValueError, TypeError, msgpack.UnpackException, TweenbridgeError) as error:
+                log.error("Job %s cannot be read from the list and is left out: %s", row[1], error)
+        return records
 
     def job(self, job: str) -> JobRecord | None:
         """The job of that id."""
@@ -221,10 +230,15 @@ class Store:
         rows = [(relation.value, key) for key in keys]
         self._connection.executemany("UPDATE frames SET relation = ? WHERE key = ?", rows)
 
-    def touch(self, frames: Iterable[str], keyframes: Iterable[str], used: float) -> None:
-        """Frames and keyframes were used at that time."""
-        self._connection.executemany("UPDATE frames SET used = ? WHERE key = ?", [(used, key) for key in frames])
-        self._connection.executemany("UPDATE keyframes SET used = ? WHERE name = ?", [(used, key) for key in keyframes])
+    def touch_frames(self, used: Mapping[str, float]) -> None:
+        """Frames, by key, were used at these times."""
+        rows = [(moment, key) for key, moment in used.items()]
+        self._connection.executemany("UPDATE frames SET used = ? WHERE key = ?", rows)
+
+    def touch_keyframes(self, used: Mapping[str, float]) -> None:
+        """Keyframes, by name, were used at these times."""
+        rows = [(moment, name) for name, moment in used.items()]
+        self._connection.executemany("UPDATE keyframes SET used = ? WHERE name = ?", rows)
 
     def remove_frames(self, keys: Iterable[str]) -> None:
         """These frames' files are gone."""
@@ -291,12 +305,10 @@ def _open(path: Path) -> Store:
         problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if problem != "ok":
             raise sqlite3.DatabaseError(problem)
-        store = Store(connection)
-        store.unfinished()
     except BaseException:
         connection.close()
         raise
-    return store
+    return Store(connection)
 
 
 def open_store(path: Path) -> Store:
@@ -307,9 +319,9 @@ def open_store(path: Path) -> Store:
     """
     try:
         return _open(path)
-    except sqlite3.OperationalError as error:
-        raise _translated(error) from error
     except sqlite3.DatabaseError as error:
+        if any(words in str(error) for words in _NO_DAMAGE):
+            raise _translated(error) from error
         aside = path.with_name(f"{path.stem}.damaged-{time.strftime('%Y%m%d-%H%M%S')}{path.suffix}")
         log.error("The job list was damaged (%s). It was moved to %s and a fresh one begun.", error, aside)
         for ending in ("", "-wal", "-shm"):

@@ -1,4 +1,4 @@
-"""Job tests use the fake engine, registered as a third party's package would be."""
+"""Tests of jobs and executors use a fake engine, registered as a third party's package would be."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-FAKES = str(Path(__file__).resolve().parents[2] / "fakes")
+FAKES = str(Path(__file__).resolve().parents[1] / "fakes")
 if FAKES not in sys.path:
     sys.path.insert(0, FAKES)
 

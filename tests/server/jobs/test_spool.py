@@ -1,0 +1,81 @@
+"""Files of the spool: names, atomicity, sweeping."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tweenbridge.pixels import Alpha, Colour, Encoding, PixelFormat, SampleType
+from tweenbridge_server.jobs.spool import Spool, frame_name, hash_file, parse_frame_name
+
+KEY = hashlib.sha256(b"frame").hexdigest()
+raw_formats = st.builds(
+    PixelFormat,
+    st.just(Encoding.RAW),
+    width=st.integers(1, 99_999),
+    height=st.integers(1, 99_999),
+    channels=st.integers(1, 4),
+    dtype=st.sampled_from(SampleType),
+    colour=st.none() | st.sampled_from(Colour),
+    alpha=st.none() | st.sampled_from(Alpha),
+)
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    made = Spool(tmp_path / "spool")
+    made.create()
+    return made
+
+
+@given(raw_formats)
+def test_a_raw_frame_s_name_tells_its_form(form: PixelFormat) -> None:
+    assert parse_frame_name(frame_name(KEY, form)) == (KEY, form)
+
+
+@pytest.mark.parametrize("encoding", [e for e in Encoding if e is not Encoding.RAW])
+def test_a_file_encoding_s_name_tells_the_encoding(encoding: Encoding) -> None:
+    assert parse_frame_name(frame_name(KEY, PixelFormat(encoding, width=5))) == (KEY, PixelFormat(encoding))
+
+
+@given(st.text(max_size=90))
+def test_foreign_names_are_no_frames(name: str) -> None:
+    assert parse_frame_name(name) is None
+    assert parse_frame_name(KEY + name) is None or name.startswith(".")
+
+
+def test_a_file_appears_whole_and_leaves_nothing_behind(spool: Spool) -> None:
+    place = spool.frame_path(KEY, PixelFormat(Encoding.PNG))
+    with spool.new_file(".part") as path:
+        path.write_bytes(b"pixels")
+        assert spool.find_frame(KEY) is None
+        spool.publish(path, place)
+    found = spool.find_frame(KEY)
+    assert found is not None
+    assert (found.path, found.size) == (place, 6)
+    assert hash_file(place) == hashlib.sha256(b"pixels").hexdigest()
+    assert list(spool.temporary.iterdir()) == []
+
+
+def test_a_file_that_could_not_be_finished_is_deleted(spool: Spool) -> None:
+    with pytest.raises(OSError, match="broken"), spool.new_file(".part") as path:
+        path.write_bytes(b"half")
+        raise OSError("broken")
+    assert list(spool.temporary.iterdir()) == []
+
+
+def test_sweeping_takes_everything_or_what_is_old(spool: Spool) -> None:
+    old, new = spool.temporary / "1-1-1.part", spool.temporary / "2-2-2.part"
+    old.write_bytes(b"x")
+    new.write_bytes(b"x")
+    os.utime(old, (100, 100))
+    assert spool.sweep(before=200) == 1
+    assert [path.name for path in spool.temporary.iterdir()] == [new.name]
+    assert spool.sweep(writer=22) == 0
+    assert spool.sweep(writer=2) == 1
+    new.write_bytes(b"x")
+    assert spool.sweep() == 1

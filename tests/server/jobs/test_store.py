@@ -1,0 +1,144 @@
+"""The database: round trips, transactions, damage, versions."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import sqlite3
+from pathlib import Path
+
+import pytest
+from bench import flat, request
+from tweenbridge.pixels import Encoding, PixelFormat
+from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
+from tweenbridge.protocol.messages import JobState, Note, Priority
+from tweenbridge_server.jobs.job import Event, JobRecord
+from tweenbridge_server.jobs.plan import Relation
+from tweenbridge_server.jobs.store import FrameRow, Store, open_store
+
+PNG = PixelFormat(Encoding.PNG)
+
+
+def record(job: str = "j", **changes: object) -> JobRecord:
+    made = JobRecord(
+        job, "me", "p", request([flat(1), flat(2)], settings={"seconds": 0.5}), "1", "plain", {"a": 1, "b": "x"}, 3
+    )
+    return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "jobs.sqlite3"
+
+
+def add(store: Store, job: JobRecord) -> JobRecord:
+    with store.transaction():
+        return dataclasses.replace(job, order=store.add_job(job))
+
+
+def test_a_job_comes_back_as_it_was_written(path: Path) -> None:
+    store = open_store(path)
+    error = TweenbridgeError(ErrorCode.BUSY, "Busy.", retry_after=2.5).info
+    written = add(store, record(priority=Priority.INTERACTIVE, title="Überblendung", created=1.5))
+    assert store.job("j") == written
+    changed = written.after(Event.FAILED, now=3.0, error=error, notes=(Note("cut", "A cut.", 0),))
+    with store.transaction():
+        store.update_job(changed)
+    store.close()
+    assert open_store(path).job("j") == changed
+
+
+def test_a_transaction_happens_whole_or_not_at_all(path: Path) -> None:
+    store = open_store(path)
+    with pytest.raises(RuntimeError), store.transaction():
+        store.add_job(record())
+        store.add_keyframe("k", 1, 0.0)
+        raise RuntimeError
+    assert store.job("j") is None
+    assert store.keyframes(["k"]) == set()
+    with pytest.raises(TweenbridgeError), store.transaction():
+        store.add_keyframe("k", 1, 0.0)
+        store.add_keyframe("l", None, 0.0)  # type: ignore[arg-type] - what the database refuses
+    assert store.keyframes(["k"]) == set()
+
+
+def test_frames_and_keyframes(path: Path) -> None:
+    store = open_store(path)
+    many = [f"{number:064x}" for number in range(1234)]
+    with store.transaction():
+        for key in many:
+            store.add_frame(FrameRow(key, PNG, "h", 10), 1.0)
+        store.add_keyframe("k.png", 5, 2.0)
+        store.set_relation(many[:1], Relation.CUT)
+    assert set(store.frames([*many, "f" * 64])) == set(many)
+    assert store.frames(many[:1]) == {many[0]: FrameRow(many[0], PNG, "h", 10, Relation.CUT)}
+    assert store.spool_bytes() == 12_345
+    assert store.oldest_use() == 1.0
+    with store.transaction():
+        store.remove_frames(many)
+        store.remove_keyframes(["k.png"])
+    assert store.spool_bytes() == 0
+
+
+def test_history_keeps_the_newest_finished_jobs_and_all_unfinished_ones(path: Path) -> None:
+    store = open_store(path)
+    for number in range(5):
+        job = add(store, record(f"j{number}"))
+        if number != 1:
+            with store.transaction():
+                store.update_job(job.after(Event.CANCELLED, now=100.0 + number))
+    with store.transaction():
+        assert store.trim_history(2, 0.0) == ["j0", "j2"]
+        assert store.trim_history(9, 104.0) == ["j3"]
+    assert [job.id for job in store.newest(9)] == ["j4", "j1"]
+    assert store.counts() == {"cancelled": 1, "receiving": 1}
+    assert [job.state for job in store.unfinished()] == [JobState.RECEIVING]
+
+
+@pytest.mark.parametrize("damage", ["no database", "cut off", "page"])
+def test_a_damaged_database_is_moved_aside(path: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+    store = open_store(path)
+    for number in range(200):
+        add(store, record(f"j{number}"))
+    store.close()
+    data = bytearray(path.read_bytes())
+    assert len(data) > 20_000
+    if damage == "no database":
+        path.write_bytes(b"this is no database" * 500)
+    elif damage == "cut off":
+        path.write_bytes(data[: len(data) // 2])
+    else:
+        data[8192:16384] = b"\xff" * 8192
+        path.write_bytes(data)
+    with caplog.at_level(logging.ERROR):
+        fresh = open_store(path)
+    assert fresh.newest(9) == []
+    assert "damaged" in caplog.text
+    assert [aside.suffix for aside in path.parent.glob("*damaged*")].count(".sqlite3") == 1
+    add(fresh, record())
+
+
+def test_a_job_that_cannot_be_read_is_left_out_and_can_be_written_again(path: Path) -> None:
+    store = open_store(path)
+    for number in range(3):
+        add(store, record(f"j{number}"))
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE jobs SET request = x'00' WHERE id = 'j1'")
+    connection.close()
+    assert [job.id for job in store.newest(9)] == ["j2", "j0"]
+    add(store, record("j1"))
+    assert [job.id for job in store.newest(9)] == ["j1", "j2", "j0"]
+
+
+def test_a_newer_schema_is_left_alone(path: Path) -> None:
+    open_store(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(TweenbridgeError) as refused:
+        open_store(path)
+    assert refused.value.code is ErrorCode.START_FAILED
+    assert "newer" in str(refused.value)
+    assert "TWEENBRIDGE_HOME" in refused.value.remedy
+    assert path.read_bytes() == before
