@@ -116,17 +116,21 @@ def _run(config: Config, keys: Keys) -> None:
     gateway.start()
     try:
         service.start()
-        with _stopped_by_signals(gateway):
-            _announce(config, gateway, keys)
-            # In slices, because on Windows a wait without end keeps Ctrl-C from being noticed.
-            while not gateway.join(0.5):
-                pass
+        try:
+            with _stopped_by_signals(gateway):
+                _announce(config, gateway, keys)
+                # In slices, because on Windows a wait without end keeps Ctrl-C from being noticed.
+                while not gateway.join(0.5):
+                    pass
+        finally:
+            remove_address(config.home, os.getpid())
+            gateway.stop()
+            gateway.join()
+            service.close()
+            event(log, logging.INFO, "server ended")
     finally:
-        remove_address(config.home, os.getpid())
         gateway.stop()
         gateway.join()
-        service.close()
-        event(log, logging.INFO, "server ended")
 
 
 def _job_service(config: Config, changed: Callable[[Change], None]) -> JobService:

@@ -17,24 +17,13 @@ from typing import Any
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import Limits
 
+from .jobs.retention import Retention
+
 Value = str | int | float
 
 MIB = 1024 * 1024
-GIB = 1024 * MIB
+_DAY = 24 * 3600.0
 LOG_LEVELS = ("debug", "info", "warning", "error")
-
-
-@dataclass(frozen=True)
-class Retention:
-    """How long results stay.
-
-    Attributes:
-        days: a finished job and its frames are forgotten when nobody has asked for them for so long.
-        bytes: results and keyframes of finished jobs may take so much; those unused the longest go first.
-    """
-
-    days: float = 14.0
-    bytes: int = 10 * GIB
 
 
 @dataclass(frozen=True)
@@ -135,10 +124,11 @@ KEYS: tuple[Key, ...] = (
     _whole("limits", "queued_jobs", _LIMITS.queued_jobs, 1, 1_000_000, "Most unfinished jobs of all clients together."),
     _whole("limits", "spool_bytes", _LIMITS.spool_bytes, 256 * MIB, 2**60,
            "Most bytes that keyframes and frames together may take on disk."),
-    _number("retention", "days", _RETENTION.days, 0.01, 3650,
-            "Days after which a finished job and its frames are forgotten when nobody has asked for them."),
-    _whole("retention", "bytes", _RETENTION.bytes, 0, 2**60,
-           "Most bytes that finished jobs may keep on disk; those unused the longest go first."),
+    _number("retention", "days", _RETENTION.max_age / _DAY, 0.01, 3650,
+            "Days after its last use that a frame or a keyframe is kept, and a finished job in the list."),
+    _whole("retention", "bytes", _RETENTION.max_bytes, 0, 2**60,
+           "Most bytes of kept frames and keyframes; those unused the longest go first."),
+    _whole("retention", "history", _RETENTION.history, 1, 100_000, "Most finished jobs in the list."),
     _number("workers", "idle_seconds", 120.0, 1, 86400, "Seconds without work after which a worker process ends."),
     _whole("workers", "cpu_threads", 0, 0, 1024, "Threads that a worker computes with; 0 is one for each core."),
     Key("log", "level", "info", "one of " + ", ".join(LOG_LEVELS), _level, "Least level that is logged."),
@@ -220,7 +210,11 @@ def _build(home: Path, values: Mapping[str, Any], warnings: tuple[str, ...]) -> 
         host=values["server.host"],
         port=values["server.port"],
         limits=Limits(**table("limits")),
-        retention=Retention(**table("retention")),
+        retention=Retention(
+            max_age=values["retention.days"] * _DAY,
+            max_bytes=values["retention.bytes"],
+            history=values["retention.history"],
+        ),
         worker_idle_seconds=values["workers.idle_seconds"],
         cpu_threads=values["workers.cpu_threads"],
         log_level=values["log.level"],
