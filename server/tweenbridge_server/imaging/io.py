@@ -19,14 +19,15 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import OpenImageIO as oiio
-from numpy.typing import NDArray
-from tweenbridge.pixels import Alpha, Colour, Encoding, PixelFormat, SampleType, sniff
+from tweenbridge.pixels import Alpha, Colour, Encoding, PixelFormat, SampleType
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
 from ..engines.base import Image
@@ -48,7 +49,7 @@ _SAMPLE_TYPES: Final = {
     "float": SampleType.FLOAT32,
 }
 _OIIO_TYPES: Final = {sample_type: name for name, sample_type in _SAMPLE_TYPES.items()}
-__all__ = ["Still", "check_alike", "probe", "read", "read_for_display", "result_format", "write"]
+__all__ = ["Still", "check_alike", "probe", "read", "result_format", "write"]
 
 _CHANNEL_NAMES: Final = {1: ("Y",), 2: ("Y", "A"), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}
 _PNG_FILTER_AVERAGE: Final = 64
@@ -56,9 +57,6 @@ _PNG_FILTER_AVERAGE: Final = 64
 
 _TIFF_COMPRESSIONS: Final = frozenset({"none", "lzw", "zip", "packbits"})
 """Those that lose nothing and take any depth; a keyframe of another kind has its results compressed with zip."""
-
-_PAPER: Final = np.uint16(200)
-"""The grey under transparent pictures that are shown: neither black nor white lines vanish on it."""
 
 _SPACE_LEFT: Final = 16 * 1024 * 1024
 
@@ -99,11 +97,8 @@ def probe(path: Path, fmt: PixelFormat, name: str = "the keyframe") -> PixelForm
     """
     if fmt.encoding is Encoding.RAW:
         return _raw_format(path, fmt, name)
-    reader = _open(path, fmt.encoding, name)
-    try:
+    with _plain_errors(name), closing(_open(path, fmt.encoding, name)) as reader:
         return _file_format(reader.spec(), fmt, name)
-    finally:
-        reader.close()
 
 
 def read(path: Path, fmt: PixelFormat, name: str) -> Still:
@@ -118,12 +113,10 @@ def read(path: Path, fmt: PixelFormat, name: str) -> Still:
         TweenbridgeError: BAD_KEYFRAME for a file that is damaged or not what it claims, UNSUPPORTED_FORMAT for one that
             is sound and not supported, TOO_LARGE for absurd sizes, OUT_OF_MEMORY.
     """
-    try:
+    with _plain_errors(name):
         if fmt.encoding is Encoding.RAW:
             return _read_raw(path, _raw_format(path, fmt, name))
         return _read_file(path, fmt, name)
-    except MemoryError as error:
-        raise TweenbridgeError(ErrorCode.OUT_OF_MEMORY, sentence(name, "does not fit into memory")) from error
 
 
 def write(path: Path, pixels: Image, like: Still, output: PixelFormat | None = None) -> PixelFormat:
@@ -166,30 +159,6 @@ def write(path: Path, pixels: Image, like: Still, output: PixelFormat | None = N
     return target
 
 
-def read_for_display(path: Path) -> NDArray[np.uint8]:
-    """A still image file as (H, W, 3) uint8 RGB to look at: scene light clipped at 1, transparency on light grey.
-
-    Raises:
-        TweenbridgeError: as `read`. The file's name need not say what it is.
-    """
-    try:
-        with path.open("rb") as file:
-            encoding = sniff(file.read(16))
-    except OSError as error:
-        raise bad_keyframe(path.name, "cannot be read") from error
-    if encoding is None:
-        raise _unsupported(path.name, "is not an image that Tweenbridge can read")
-    still = read(path, PixelFormat(encoding), path.name)
-    assert still.format.colour
-    has_alpha = still.pixels.shape[2] == 4
-    samples = sampling.to_samples(
-        still.pixels, still.format.colour, 4 if has_alpha else 3, SampleType.UINT8, Colour.DISPLAY, Alpha.PREMULTIPLIED
-    )
-    bare = (255 - samples[..., 3:].astype(np.uint16)) * _PAPER // 255 if has_alpha else np.uint16(0)
-    display: NDArray[np.uint8] = np.minimum(samples[..., :3] + bare, 255).astype(np.uint8)
-    return display
-
-
 # ---------------------------------------------------------------- reading
 
 
@@ -199,7 +168,7 @@ def _open(path: Path, encoding: Encoding, name: str) -> oiio.ImageInput:
     wishes["oiio:UnassociatedAlpha"] = 1
     reader = oiio.ImageInput.open(str(path), wishes)
     if reader is None or reader.format_name() != _FORMAT_NAMES[encoding]:
-        oiio.geterror()
+        _forget_error(oiio)
         raise bad_keyframe(name, f"is damaged: it is no complete {ENCODING_NAMES[encoding]} image")
     return reader
 
@@ -239,18 +208,25 @@ def _file_format(spec: oiio.ImageSpec, claim: PixelFormat, name: str) -> PixelFo
     return found
 
 
-def _read_file(path: Path, fmt: PixelFormat, name: str) -> Still:
-    reader = _open(path, fmt.encoding, name)
+@contextmanager
+def _plain_errors(name: str) -> Iterator[None]:
     try:
+        yield
+    except MemoryError as error:
+        raise TweenbridgeError(ErrorCode.OUT_OF_MEMORY, sentence(name, "does not fit into memory")) from error
+    except UnicodeDecodeError as error:
+        raise bad_keyframe(name, "is damaged: its header holds senseless names") from error
+
+
+def _read_file(path: Path, fmt: PixelFormat, name: str) -> Still:
+    with closing(_open(path, fmt.encoding, name)) as reader:
         spec = reader.spec()
         found = _file_format(spec, fmt, name)
         assert found.colour and found.alpha and found.dtype and found.channels
         samples = reader.read_image(0, 0, 0, found.channels, _OIIO_TYPES[found.dtype])
         if samples is None or reader.has_error:
-            reader.geterror()
+            _forget_error(reader)
             raise bad_keyframe(name, "is damaged: its pixels cannot be decoded")
-    finally:
-        reader.close()
     pixels = sampling.to_pixels(layout.on_display_window(samples, spec), found.colour, found.alpha)
     orientation = layout.orientation_of(spec)
     return Still(
@@ -261,6 +237,12 @@ def _read_file(path: Path, fmt: PixelFormat, name: str) -> Still:
         orientation=orientation,
         origin=(spec.full_x, spec.full_y),
     )
+
+
+def _forget_error(source: Any) -> None:
+    """Take OpenImageIO's message away, which names files and may not even be text, before it prints it by itself."""
+    with suppress(UnicodeDecodeError):
+        source.geterror()
 
 
 def _raw_format(path: Path, fmt: PixelFormat, name: str) -> PixelFormat:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tweenbridge.pixels import Encoding, encoding_for
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
-from . import io
+from .display import read_for_display
 
 Picture = NDArray[np.uint8]
 
@@ -60,7 +60,7 @@ def contact_sheet(cells: Sequence[Cell], out: Path) -> None:
         raise TweenbridgeError(
             ErrorCode.BAD_REQUEST, "There are no frames to make a sheet of.", remedy="Generate in-betweens first."
         )
-    first = io.read_for_display(cells[0].path)
+    first = read_for_display(cells[0].path)
     columns = _columns(len(cells), first.shape[1] / first.shape[0])
     width = min(_MAX_WIDTH, max(_MIN_WIDTH, (_SHEET_WIDTH - _GAP) // columns - _GAP), first.shape[1] + 2 * _FRAME)
     inner = width - 2 * _FRAME
@@ -72,7 +72,7 @@ def contact_sheet(cells: Sequence[Cell], out: Path) -> None:
     for index, cell in enumerate(cells):
         row, column = divmod(index, columns)
         left, top = _GAP + column * (width + _GAP), _GAP + row * (height + _LABEL_HEIGHT + _GAP)
-        picture = first if index == 0 else io.read_for_display(cell.path)
+        picture = first if index == 0 else read_for_display(cell.path)
         _place(sheet, _fitted(picture, inner, height - 2 * _FRAME), left, top, width, height, cell)
     suffix = ".jpg" if encoding_for(out.name) is Encoding.JPEG else ".png"
     ok, data = cv2.imencode(suffix, sheet[..., ::-1])

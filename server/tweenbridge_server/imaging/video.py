@@ -26,7 +26,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
-from . import io
+from .display import read_for_display
 
 _FRAME: Final = re.compile(r"(\d+)f?")
 _SECONDS: Final = re.compile(r"(\d+\.\d*|\.\d+|\d+(?:\.\d*)?(?=s))s?")
@@ -251,7 +251,7 @@ def _encode(container: OutputContainer, frames: Iterable[Path], rate: Fraction) 
     stream: VideoStream | None = None
     size = (0, 0)
     for path in frames:
-        picture = io.read_for_display(path)
+        picture = read_for_display(path)
         height, width = picture.shape[:2]
         even = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         if stream is None:
