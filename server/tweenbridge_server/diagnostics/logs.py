@@ -104,6 +104,7 @@ def close() -> None:
     for handler in [handler for handler in logger.handlers if isinstance(handler, _RotatingFile)]:
         logger.removeHandler(handler)
         handler.close()
+    logger.propagate = True
 
 
 def event(logger: logging.Logger, level: int, message: str, **fields: Any) -> None:
