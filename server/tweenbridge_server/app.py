@@ -17,8 +17,8 @@ from tweenbridge.discovery import ServerAddress, lock_file, private_folder, read
 from tweenbridge.launcher import record_command
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import PROTOCOL_VERSIONS
+from tweenbridge.version import __version__
 
-from . import __version__
 from .config import Config
 from .diagnostics import logs
 from .diagnostics.logs import event

@@ -168,7 +168,8 @@ def _read_file(path: Path) -> dict[str, Any]:
 
     try:
         with path.open("rb") as file:
-            return tomllib.load(file)
+            content: dict[str, Any] = tomllib.load(file)
+            return content
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

@@ -18,7 +18,7 @@ from tweenbridge.discovery import ServerAddress, lock_file, read_address
 from tweenbridge.protocol import codec, handshake
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import ClientInfo, GetStatus, Hello, Message, Prove, Status, Stop, Stopping, Welcome
-from tweenbridge_server import __version__
+from tweenbridge.version import __version__
 from tweenbridge_server.app import only_server, serve
 from tweenbridge_server.config import Config, load_config
 from tweenbridge_server.diagnostics.logs import log_file
@@ -27,6 +27,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from tweenbridge.protocol.errors import TweenbridgeError
+from tweenbridge.version import __version__
 from tweenbridge_server.app import serve
 from tweenbridge_server.config import load_config
 try:

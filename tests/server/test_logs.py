@@ -92,6 +92,7 @@ def test_a_log_that_cannot_be_written_disturbs_nobody(tmp_path: Path, capsys: py
     assert handler.stream is not None
     handler.stream.close()
     log.info("lost")
+    logs.close()
     assert capsys.readouterr().err == ""
 
 

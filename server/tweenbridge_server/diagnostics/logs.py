@@ -6,6 +6,7 @@ where there was one. Workers write no file of their own: their lines come here t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import logging.handlers
@@ -74,6 +75,11 @@ class _RotatingFile(logging.handlers.RotatingFileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Drop the line: a full disk is reported by the job it hits."""
+
+    def close(self) -> None:
+        """Close the file, whatever becomes of lines that could not be written."""
+        with contextlib.suppress(OSError, ValueError):
+            super().close()
 
 
 def configure(home: Path, level: str = "info", secrets: tuple[str, ...] = ()) -> None:
