@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 from tweenbridge.discovery import data_dir
+from tweenbridge.version import __version__
 
-from . import __version__
 from .commands.console import plain_errors
 
 app = typer.Typer(
