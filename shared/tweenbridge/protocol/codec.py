@@ -8,6 +8,7 @@ header that does not fit is BAD_MESSAGE, never an exception of another kind.
 from __future__ import annotations
 
 import dataclasses
+import types
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -24,6 +25,9 @@ MESSAGE_TYPES: dict[str, type] = {
     kind.TYPE: kind for kind in (*get_args(messages.ClientMessage), *get_args(messages.ServerMessage))
 }
 """Every message class by the `t` that names it."""
+
+_UNIONS = (Union, getattr(types, "UnionType", Union))
+"""What `Optional[X]` is, and what `X | None` is from Python 3.10 on (server code writes it so)."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ def from_plain(kind: Any, value: Any, where: str = "") -> Any:
         TweenbridgeError: BAD_MESSAGE, naming the field that does not fit.
     """
     origin = get_origin(kind)
-    if origin is Union:
+    if origin in _UNIONS:
         return _from_union(kind, value, where)
     if origin is tuple:
         if not isinstance(value, list):
