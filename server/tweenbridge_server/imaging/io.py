@@ -146,7 +146,7 @@ def write(path: Path, pixels: Image, like: Still, output: PixelFormat | None = N
     same_encoding = target.encoding is like.format.encoding
     stored = layout.turned_back(pixels, like.orientation) if same_encoding else pixels
     samples = sampling.to_samples(
-        stored, like.format.colour, target.channels, target.dtype, target.colour, target.alpha
+        stored, like.format.colour, target.channels, target.dtype, target.colour, target.alpha, _floor(like)
     )
     try:
         _check_space(path, samples.nbytes)
@@ -314,6 +314,14 @@ def _write_file(path: Path, samples: sampling.Samples, like: Still, target: Pixe
     # For PNG a full disk shows in the error state alone; for TIFF that state may mean a harmless missing Exif block.
     if not written or (target.encoding is Encoding.PNG and writer.has_error):
         raise OSError("OpenImageIO could not write the file")
+
+
+def _floor(like: Still) -> float:
+    """The lowest colour of results: 0, or lower where the keyframe itself has negative light.
+
+    Resampling overshoots at edges; where there is next to no alpha, the shaper would make much of it.
+    """
+    return min(0.0, float(like.pixels[..., :3].min()))
 
 
 def _check_space(path: Path, size: int) -> None:

@@ -57,30 +57,37 @@ def to_pixels(samples: Samples, colour: Colour, alpha: Alpha) -> Image:
 
 
 def to_samples(
-    pixels: Image, source: Colour, channels: int, dtype: SampleType, colour: Colour, alpha: Alpha
+    pixels: Image,
+    source: Colour,
+    channels: int,
+    dtype: SampleType,
+    colour: Colour,
+    alpha: Alpha,
+    floor: float = -np.inf,
 ) -> Samples:
     """Samples (H, W, channels) of `dtype` from an engine's pixels.
 
     `source` is the colour of the keyframe that the pixels follow: it says whether they are shaped. Integers are rounded
-    to the nearest and clipped; half floats are kept finite. Where alpha is asked for and not there it is 1; where it is
-    there and not asked for, the result lies over black. Colour where alpha is 0 is 0 in straight results.
+    to the nearest and clipped; half floats are kept finite; alpha is clipped to [0, 1]. Where alpha is asked for and
+    not there it is 1; where it is there and not asked for, the result lies over black. Colour where alpha is 0 is 0 in
+    straight results. Colour below `floor`, in the engine's terms, is overshoot at an edge and becomes `floor`.
     """
     height, width, _ = pixels.shape
     samples = np.empty((height, width, channels), dtype.value)
     for top in range(0, height, _BAND):
         rows = slice(top, top + _BAND)
-        samples[rows] = _band_samples(pixels[rows], source, channels, dtype, colour, alpha)
+        samples[rows] = _band_samples(pixels[rows], source, channels, dtype, colour, alpha, floor)
     return samples
 
 
 def _band_samples(
-    pixels: Image, source: Colour, channels: int, dtype: SampleType, colour: Colour, alpha: Alpha
+    pixels: Image, source: Colour, channels: int, dtype: SampleType, colour: Colour, alpha: Alpha, floor: float
 ) -> Image:
     band = np.nan_to_num(pixels, nan=0.0)
     rgb = band[..., :3]
     coverage = band[..., 3] if band.shape[2] == 4 else None
-    scale = _FULL_SCALE.get(dtype)
-    if coverage is not None and (scale is not None or alpha is Alpha.STRAIGHT):
+    np.maximum(rgb, floor, out=rgb)
+    if coverage is not None:
         np.clip(coverage, 0.0, 1.0, out=coverage)
     if source is Colour.SCENE_LINEAR:
         rgb = colours.unshape(rgb) if coverage is None else colours.unshape_premultiplied(rgb, coverage)

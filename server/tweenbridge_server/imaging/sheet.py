@@ -39,7 +39,7 @@ class Cell:
 
     Attributes:
         path: a still image in any encoding that Tweenbridge reads.
-        label: a few words below it, such as "12  t 0.25"; plain ASCII.
+        label: a few words below it, such as "12  t 0.25".
         is_keyframe: keyframes get a frame and a label in colour.
     """
 

@@ -140,6 +140,17 @@ def test_rounding_clipping_and_what_is_not_a_number(tmp_path: Path) -> None:
     assert load(tmp_path / "b.png")[0][0, :, 0].tolist() == [0, 128, 128, 255, 0, 255]
 
 
+def test_overshoot_at_an_edge_gives_no_negative_light(tmp_path: Path) -> None:
+    samples = np.float16([[[1, 1, 1, 1], [0, 0, 0, 0], [0.2, 0.2, 0.2, 0.5]]])
+    still = io.read(save(tmp_path / "a.exr", Encoding.EXR, samples), PixelFormat(Encoding.EXR), NAME)
+    overshoot = np.float32([[[0.7, 0.7, 0.7, 1.06], [-0.05, -0.05, -0.05, -0.06], [-1e-3, 0, 0, 1e-3]]])
+    io.write(tmp_path / "b.exr", overshoot, still)
+    back = load(tmp_path / "b.exr")[0][0].astype(float)
+    assert back[0, 3] == 1
+    assert back[1].tolist() == [0, 0, 0, 0]
+    assert back[2, :3].tolist() == [0, 0, 0]
+
+
 def test_half_results_stay_finite(tmp_path: Path) -> None:
     still = io.read(
         save(tmp_path / "a.exr", Encoding.EXR, gradient(1, 3, 3, "float16")), PixelFormat(Encoding.EXR), NAME
