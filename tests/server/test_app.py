@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 import zmq
+from tweenbridge import Client, KeyframeSource
 from tweenbridge.discovery import ServerAddress, lock_file, read_address
+from tweenbridge.pixels import Encoding, PixelFormat, SampleType
 from tweenbridge.protocol import codec, handshake
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import ClientInfo, GetStatus, Hello, Message, Prove, Status, Stop, Stopping, Welcome
@@ -208,6 +210,16 @@ def test_on_another_address_the_key_is_announced_and_needed(home: Path, started:
     started.append(Process(home, TWEENBRIDGE_SERVER_HOST="0.0.0.0"))
     again = started[-1].address()
     assert (again.token, again.curve_key) == (address.token, address.curve_key)
+
+
+def test_a_job_goes_through_the_whole_server(server: Process) -> None:
+    """Two equal keyframes: what comes back are copies, byte for byte."""
+    still = KeyframeSource(bytes(range(64)) * 3, format=PixelFormat(Encoding.RAW, 8, 8, 3, SampleType.UINT8))
+    with Client(server.home, start_server=False) as client:
+        frames = list(client.interpolate((still, still), count=3, profile="draft", timeout=60))
+        assert [frame.index for frame in frames] == [0, 1, 2]
+        assert all(bytes(frame.data) == still.data for frame in frames)
+        assert client.status().memory < 80_000_000
 
 
 # ------------------------------------------------------------ end

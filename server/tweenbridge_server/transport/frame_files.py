@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,4 +40,7 @@ def open_payload(stored: StoredFrame) -> Payload:
 
 
 def _mapped(descriptor: int, size: int) -> mmap.mmap:
-    return mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
+    if sys.platform != "linux":
+        return mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
+    # Read from disk here, on an I/O thread, and not by ZeroMQ's one thread while every other client waits.
+    return mmap.mmap(descriptor, size, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE, prot=mmap.PROT_READ)
