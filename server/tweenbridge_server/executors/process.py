@@ -85,6 +85,8 @@ class WorkerProcess:
         """One sentence on how it ended, with its last words."""
         status = self._process.wait()
         how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+        if status == -9:
+            how += ", perhaps because memory ran out"
         words = [line for line in self._last_lines if line.strip()]
         return f"The worker {how}" + (f", saying: {words[-1].strip()[:300]}" if words else ".")
 

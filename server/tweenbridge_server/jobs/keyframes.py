@@ -11,7 +11,7 @@ from tweenbridge.protocol.messages import Keyframe
 
 from .spool import Spool, keyframe_name
 
-_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def called(keyframe: Keyframe, index: int) -> str:

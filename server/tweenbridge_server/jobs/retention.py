@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from pathlib import Path
 
 from .spool import Spool
 from .store import Store, StoredThing
@@ -59,22 +60,24 @@ def collect(
     """Delete what has to go (see `choose`), and files that nobody finished. Returns the ids of forgotten jobs."""
     before = now - policy.max_age
     spool.sweep(now - HALF_WRITTEN_SECONDS)
-    going: list[StoredThing] = []
+    going: set[str] = set()
     if store.spool_bytes() > most_bytes or store.oldest_use() < before:
         things = sorted([*store.stored_frames(), *store.stored_keyframes()], key=lambda thing: thing.used)
-        going = [thing for thing in choose(things, protected, most_bytes, before) if _delete(thing, spool)]
+        chosen = choose(things, protected, most_bytes, before)
+        frames = store.frames(thing.name for thing in chosen)
+        for thing in chosen:
+            row = frames.get(thing.name)
+            place = spool.frame_path(row.key, row.format) if row else spool.keyframe_path(thing.name)
+            if _delete(place):
+                going.add(thing.name)
+        log.info("%d of %d files were deleted to make room or for age.", len(going), len(things))
     with store.transaction():
-        store.remove_frames(thing.name for thing in going if thing.format)
-        store.remove_keyframes(thing.name for thing in going if not thing.format)
-        forgotten = store.trim_history(policy.history, before)
-    if going:
-        freed = sum(thing.size for thing in going)
-        log.info("%d files were deleted to make room or for age: %d bytes.", len(going), freed)
-    return forgotten
+        store.remove_frames(going)
+        store.remove_keyframes(going)
+        return store.trim_history(policy.history, before)
 
 
-def _delete(thing: StoredThing, spool: Spool) -> bool:
-    place = spool.frame_path(thing.name, thing.format) if thing.format else spool.keyframe_path(thing.name)
+def _delete(place: Path) -> bool:
     try:
         place.unlink(missing_ok=True)
     except OSError as error:

@@ -16,7 +16,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -163,9 +163,10 @@ class Spool:
         with os.scandir(self.temporary) as entries:
             for entry in entries:
                 mine = writer is None or entry.name.startswith(f"{writer}-")
-                if mine and entry.stat().st_mtime < before:
-                    Path(entry.path).unlink(missing_ok=True)
-                    removed += 1
+                with suppress(OSError):  # Windows keeps the file of a writer that is just ending; it goes next time
+                    if mine and entry.stat().st_mtime < before:
+                        os.unlink(entry.path)
+                        removed += 1
         return removed
 
 

@@ -74,7 +74,6 @@ class StoredThing:
     name: str
     size: int
     used: float
-    format: PixelFormat | None = None
 
 
 def _pack(value: Any) -> bytes:
@@ -113,7 +112,7 @@ def _frame_from_row(row: Sequence[Any]) -> FrameRow:
 
 def _translated(error: sqlite3.Error) -> TweenbridgeError:
     if "disk is full" in str(error) or "disk I/O error" in str(error):
-        return TweenbridgeError(ErrorCode.DISK_FULL, "The disk that holds the job list is full.")
+        return TweenbridgeError(ErrorCode.DISK_FULL, "The disk that holds the job list is full or failing.")
     return TweenbridgeError(ErrorCode.INTERNAL, f"The job list could not be read or written: {error}.")
 
 
@@ -266,8 +265,7 @@ class Store:
 
     def stored_frames(self) -> list[StoredThing]:
         """Every frame, least recently used first."""
-        rows = self._read("SELECT key, size, used, format FROM frames ORDER BY used")
-        return [StoredThing(key, size, used, _unpack(PixelFormat, form)) for key, size, used, form in rows]
+        return [StoredThing(*row) for row in self._read("SELECT key, size, used FROM frames ORDER BY used")]
 
     def stored_keyframes(self) -> list[StoredThing]:
         """Every keyframe, least recently used first."""

@@ -47,7 +47,7 @@ def expired(bench: Bench, job: str, frame: int) -> bool:
 
 
 def test_by_bytes_the_least_recently_used_go_first(tmp_path: Path) -> None:
-    with Bench(tmp_path / "home", retention=Retention(max_bytes=900)) as bench:
+    with Bench(tmp_path / "home", retention=Retention(max_bytes=500)) as bench:
         for number, job in enumerate("abc"):
             pictures = [flat(10 + number), flat(60 + number)]
             bench.send(job, pictures, request(pictures, count=1))
@@ -55,7 +55,7 @@ def test_by_bytes_the_least_recently_used_go_first(tmp_path: Path) -> None:
         bench.bytes_of("a", 0)
         time.sleep(0.01)
         bench.service.keep_house()
-        assert bench.service.spool_bytes() <= 900
+        assert bench.service.spool_bytes() <= 500
         assert not expired(bench, "a", 0)
         assert expired(bench, "b", 0)
         on_disk = sum(path.stat().st_size for path in (bench.home / "spool").rglob("*.png"))

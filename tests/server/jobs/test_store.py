@@ -58,7 +58,7 @@ def test_a_transaction_happens_whole_or_not_at_all(path: Path) -> None:
     assert store.keyframes(["k"]) == set()
     with pytest.raises(TweenbridgeError), store.transaction():
         store.add_keyframe("k", 1, 0.0)
-        store.add_keyframe("l", None, 0.0)  # type: ignore[arg-type] - what the database refuses
+        store.add_keyframe("l", None, 0.0)  # type: ignore[arg-type]
     assert store.keyframes(["k"]) == set()
 
 
