@@ -112,7 +112,7 @@ def test_the_example_bytes_are_the_examples() -> None:
 
 def test_the_handshake_example_computes() -> None:
     (example,) = of_kind("handshake")
-    values = dict((part.strip() for part in line.split("=")) for line in example.text.splitlines())
+    values = {name.strip(): value.strip() for name, value in (line.split("=") for line in example.text.splitlines())}
     token, mine, theirs = (bytes.fromhex(values[name]) for name in ("token", "client nonce", "server nonce"))
     version = int(values["version"])
     for role, proof in (("server", handshake.server_proof), ("client", handshake.client_proof)):

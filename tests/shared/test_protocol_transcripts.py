@@ -6,8 +6,9 @@ import hashlib
 import json
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator, Optional
+from typing import Any
 
 import msgpack
 import pytest
@@ -71,7 +72,7 @@ class Talk:
         self._socket.send(codec.encode(messages.Prove(self._word("<client proof>")), 2))
         assert self.receive()[0]["t"] == "welcome"
 
-    def receive(self, hint_wanted: bool = False) -> tuple[dict[str, Any], Optional[bytes]]:
+    def receive(self, hint_wanted: bool = False) -> tuple[dict[str, Any], bytes | None]:
         """The next message that is no hint, or the next hint."""
         end = time.monotonic() + PATIENCE / 1000
         while time.monotonic() < end:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Optional
+from typing import Callable, Optional
 
 
 class ErrorCode(str, Enum):
@@ -109,6 +109,10 @@ class TweenbridgeError(Exception):
             retryable=code in _RETRYABLE,
             retry_after=retry_after,
         )
+
+    def __reduce__(self) -> tuple[Callable[[ErrorInfo], TweenbridgeError], tuple[ErrorInfo]]:
+        # Exceptions are rebuilt from their sentence alone otherwise, which fails between processes.
+        return TweenbridgeError.from_info, (self.info,)
 
     @classmethod
     def from_info(cls, info: ErrorInfo) -> TweenbridgeError:
