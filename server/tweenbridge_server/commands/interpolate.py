@@ -111,6 +111,15 @@ def _check(options: Options) -> None:
         raise TweenbridgeError(
             ErrorCode.BAD_REQUEST, f"--fps {options.fps:g} makes no film.", remedy="Give a number between 1 and 1000."
         )
+    _check_ending("--video", options.video, (".mp4", ".m4v", ".mov"))
+    _check_ending("--sheet", options.sheet, (".png", ".jpg", ".jpeg"))
+
+
+def _check_ending(option: str, path: Path | None, endings: tuple[str, ...]) -> None:
+    if path is not None and path.suffix.lower() not in endings:
+        raise TweenbridgeError(
+            ErrorCode.BAD_REQUEST, f"{option} {path} cannot be made.", remedy=f"Let the name end in {endings[0]}."
+        )
 
 
 def _sources(arguments: tuple[str, ...], scratch: Path) -> list[KeyframeSource]:
@@ -121,14 +130,21 @@ def _sources(arguments: tuple[str, ...], scratch: Path) -> list[KeyframeSource]:
         if not path.is_file():
             grabbed = _grab(argument, scratch / f"keyframe_{number:04d}.png")
             if grabbed is None:
-                raise TweenbridgeError(
-                    ErrorCode.BAD_KEYFRAME,
-                    f"Keyframe {number} ({argument}) is {'a folder' if path.is_dir() else 'not there'}.",
-                    remedy="Check the file's name. A frame of a film is written like clip.mp4@36 or clip.mp4@00:01.5.",
-                )
+                raise _no_keyframe(number, argument)
             path = grabbed
         sources.append(KeyframeSource(path, name=Path(argument).name))
     return sources
+
+
+def _no_keyframe(number: int, argument: str) -> TweenbridgeError:
+    name = f"Keyframe {number} ({argument})"
+    if Path(argument).is_dir():
+        return TweenbridgeError(ErrorCode.BAD_KEYFRAME, f"{name} is a folder.", remedy="Name the images in it.")
+    return TweenbridgeError(
+        ErrorCode.BAD_KEYFRAME,
+        f"{name} is not there.",
+        remedy="Check the file's name. A frame of a film is written like clip.mp4@36 or clip.mp4@00:01.5.",
+    )
 
 
 def _grab(argument: str, target: Path) -> Path | None:

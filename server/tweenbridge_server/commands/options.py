@@ -44,6 +44,8 @@ def timing(count: int | None, spacing: str, chart: str, hold: int, loop: bool) -
     names = [item.value for item in Spacing]
     if spacing not in names:
         raise _bad(f"--timing {spacing} is not known.", _one_of(names))
+    if count is not None and count < 1:
+        raise _bad(f"--count {count} makes no in-betweens.", "Give 1 or more.")
     times = _chart(chart)
     if count is None and not times:
         count = DEFAULT_COUNT

@@ -82,7 +82,7 @@ class OutputFolder:
         entries = []
         try:
             lines = (self._folder / LIST_NAME).read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         for line in lines:
             try:
@@ -116,6 +116,10 @@ class OutputFolder:
         Raises:
             TweenbridgeError: BAD_REQUEST when a file is in the way that this job has not written.
         """
+        if self._folder.exists() and not self._folder.is_dir():
+            raise TweenbridgeError(
+                ErrorCode.BAD_REQUEST, f"{self._folder} is not a folder.", remedy="Choose another folder with --out."
+            )
         paths = [*(path for files in self._files for path in files), *others]
         for path in paths:
             if path.resolve() in self._keyframes:

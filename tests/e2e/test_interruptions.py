@@ -1,0 +1,115 @@
+"""Ctrl-C, and processes killed in mid-run: the same command finishes the work, and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import Studio, draw, frames, interrupt, until
+
+COUNT = 24
+COMMAND = ("interpolate", "a.png", "b.png", "--count", str(COUNT), "--out", "out")
+
+
+@pytest.fixture
+def shot(studio: Studio) -> Studio:
+    """Keyframes large enough that a run can be interrupted in the middle."""
+    draw(studio.folder / "a.png", 0, 960, 540)
+    draw(studio.folder / "b.png", 48, 960, 540)
+    return studio
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """What the command gives when nothing happens to it."""
+    base = tmp_path_factory.mktemp("undisturbed")
+    studio = Studio(base / "work", base / "home")
+    draw(studio.folder / "a.png", 0, 960, 540)
+    draw(studio.folder / "b.png", 48, 960, 540)
+    try:
+        studio.expect(*COMMAND)
+    finally:
+        studio.shut()
+    return [path.read_bytes() for path in frames(studio.folder / "out")]
+
+
+def _contents(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in frames(folder)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
+def test_after_ctrl_c_the_same_command_goes_on(shot: Studio, undisturbed: list[bytes]) -> None:
+    out = shot.folder / "out"
+    with shot.start(*COMMAND) as process:
+        until(lambda: len(frames(out)) >= 2)
+        interrupt(process)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Run the same command again" in errors
+    assert "Traceback" not in errors
+    before = {path: path.stat().st_mtime_ns for path in frames(out)}
+    assert 2 <= len(before) < COUNT
+    shot.expect(*COMMAND)
+    assert _contents(out) == undisturbed
+    assert {path: path.stat().st_mtime_ns for path in before} == before, "what was there was not written again"
+
+
+@pytest.mark.slow
+def test_the_server_is_killed(shot: Studio, undisturbed: list[bytes]) -> None:
+    with shot.start(*COMMAND) as process:
+        until(lambda: len(frames(shot.folder / "out")) >= 2)
+        server = shot.server()
+        assert server is not None
+        server.kill()
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert _contents(shot.folder / "out") == undisturbed
+
+
+@pytest.mark.slow
+def test_the_worker_is_killed(shot: Studio, undisturbed: list[bytes]) -> None:
+    with shot.start(*COMMAND) as process:
+        until(lambda: len(frames(shot.folder / "out")) >= 2)
+        worker = shot.worker()
+        assert worker is not None
+        worker.kill()
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert _contents(shot.folder / "out") == undisturbed
+
+
+@pytest.mark.slow
+def test_the_server_ends_while_the_command_is_gone(shot: Studio, undisturbed: list[bytes]) -> None:
+    with shot.start(*COMMAND) as process:
+        until(lambda: len(frames(shot.folder / "out")) >= 2)
+        process.kill()
+        process.communicate(timeout=20)
+    shot.expect("stop")
+    assert shot.server() is None
+    shot.expect(*COMMAND)
+    assert _contents(shot.folder / "out") == undisturbed
+    assert not [path for path in (shot.folder / "out").iterdir() if path.name.endswith(".part")]
+
+
+def test_a_remembered_installation_that_is_gone_is_replaced(studio: Studio) -> None:
+    draw(studio.folder / "a.png", 0)
+    draw(studio.folder / "b.png", 8)
+    run = studio.home / "run"
+    run.mkdir(parents=True)
+    (run / "launch.json").write_text('{"command": ["/nowhere/python", "-m", "tweenbridge_server", "serve"]}')
+    studio.expect("interpolate", "a.png", "b.png", "-n", 1, "--profile", "draft")
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a folder that this user may not write to")
+def test_a_folder_that_cannot_be_written(studio: Studio) -> None:
+    draw(studio.folder / "a.png", 0)
+    draw(studio.folder / "b.png", 8)
+    locked = studio.folder / "locked"
+    locked.mkdir(mode=0o500)
+    result = studio.run("interpolate", "a.png", "b.png", "--out", "locked")
+    assert result.returncode == 1
+    assert "Choose a folder" in result.stderr
