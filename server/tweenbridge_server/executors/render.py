@@ -204,7 +204,7 @@ class _Rendering:
         found = self._spool.find_frame(frame.key)
         if found is None:
             return False
-        self._event(Made(frame.key, found.format, hash_file(found.path), found.size, relation))
+        self._event(Made(frame.key, found.format, hash_file(Path(found.place)), found.size, relation))
         return True
 
     def _interpolate(self, gap: Gap, orders: list[FrameOrder], relation: Relation, like: io.Still) -> None:

@@ -36,9 +36,9 @@ _numbers = count(1)
 
 @dataclass(frozen=True)
 class SpoolFile:
-    """A file found in the spool: its place, name parts and size in bytes."""
+    """A frame found in the spool: its place, what its name says, and its size in bytes."""
 
-    path: Path
+    place: str
     key: str
     format: PixelFormat
     size: int
@@ -115,14 +115,14 @@ class Spool:
 
     def find_frame(self, key: str) -> SpoolFile | None:
         """The finished frame of that key, whatever its encoding."""
-        return next((file for file in _listed(self.frames / key[:2]) if file.key == key), None)
+        return next((file for file in _listed(str(self.frames / key[:2])) if file.key == key), None)
 
     def all_frames(self) -> Iterator[SpoolFile]:
         """Every finished frame."""
         with os.scandir(self.frames) as folders:
             for folder in folders:
                 if folder.is_dir():
-                    yield from _listed(Path(folder.path))
+                    yield from _listed(folder.path)
 
     def all_keyframes(self) -> Iterator[tuple[str, int]]:
         """Name and size in bytes of every finished keyframe."""
@@ -170,7 +170,7 @@ class Spool:
         return removed
 
 
-def _listed(folder: Path) -> Iterator[SpoolFile]:
+def _listed(folder: str) -> Iterator[SpoolFile]:
     try:
         entries = os.scandir(folder)
     except FileNotFoundError:
@@ -179,4 +179,4 @@ def _listed(folder: Path) -> Iterator[SpoolFile]:
         for entry in entries:
             parsed = parse_frame_name(entry.name)
             if parsed and entry.is_file():
-                yield SpoolFile(Path(entry.path), parsed[0], parsed[1], entry.stat().st_size)
+                yield SpoolFile(entry.path, parsed[0], parsed[1], entry.stat().st_size)

@@ -56,7 +56,7 @@ def test_a_file_appears_whole_and_leaves_nothing_behind(spool: Spool) -> None:
         spool.publish(path, place)
     found = spool.find_frame(KEY)
     assert found is not None
-    assert (found.path, found.size) == (place, 6)
+    assert (Path(found.place), found.size) == (place, 6)
     assert hash_file(place) == hashlib.sha256(b"pixels").hexdigest()
     assert list(spool.temporary.iterdir()) == []
 
