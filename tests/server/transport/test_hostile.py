@@ -38,9 +38,11 @@ def log_lines() -> Iterator[list[str]]:
             lines.append(f"{record.levelname} {record.getMessage()} {getattr(record, 'fields', '')}")
 
     logger, handler = logging.getLogger("tweenbridge_server.transport"), Keep()
+    level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     yield lines
+    logger.setLevel(level)
     logger.removeHandler(handler)
 
 
