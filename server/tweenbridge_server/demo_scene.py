@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 WIDTH, HEIGHT = 1280, 720
-_SCALE = 2
-"""Everything is drawn larger and averaged down, which smooths every edge."""
+_FINE = 3
+"""The fellow is drawn so much larger and averaged down, which smooths every edge of his."""
 _MARGIN = 160
 """Pixels of every layer beyond each side of the picture, for the camera to move over."""
+_SHIFT = 4
+"""Bits of a pixel's fraction in the coordinates that OpenCV draws with."""
 
 Colour = tuple[int, int, int]
 Canvas = NDArray[np.float32]
@@ -79,7 +81,7 @@ def _tinted(dark: Colour, light: Colour, amount: Mask) -> Canvas:
 
 
 def _size() -> tuple[int, int]:
-    return HEIGHT * _SCALE, (WIDTH + 2 * _MARGIN) * _SCALE
+    return HEIGHT, WIDTH + 2 * _MARGIN
 
 
 def _sky() -> Canvas:
@@ -89,7 +91,7 @@ def _sky() -> Canvas:
     clouds = np.clip(_noise(height, width, 360, 5, seed=3) * 3.0 - 1.55, 0, 1) * (1 - down) ** 0.5
     sky = _lay(sky, _tinted((236, 238, 244), (255, 255, 252), clouds), clouds * 0.85)
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    distance = np.hypot(columns - 1040 * _SCALE, rows - 170 * _SCALE) / _SCALE
+    distance = np.hypot(columns - 1040, rows - 170)
     sun = np.clip((58 - distance) / 2, 0, 1)
     glow = np.exp(-np.maximum(distance - 58, 0) / 70).astype(np.float32) * 0.45
     return _lay(sky, _tinted((255, 238, 176), (255, 238, 176), sun), np.maximum(sun, glow))
@@ -98,10 +100,10 @@ def _sky() -> Canvas:
 def _ridge(base: float, swing: float, cell: int, seed: int) -> Mask:
     """Everything below a rolling line around `base` (pixels from the top)."""
     height, width = _size()
-    line = _noise(1, width, cell * _SCALE, 3, seed)[0]
-    top = (base - swing * (line * 2 - 1)) * _SCALE
+    line = _noise(1, width, cell, 3, seed)[0]
+    top = base - swing * (line * 2 - 1)
     rows = np.arange(height, dtype=np.float32)[:, None]
-    return np.asarray(np.clip((rows - top[None, :]) / _SCALE + 0.5, 0, 1), np.float32)
+    return np.asarray(np.clip(rows - top[None, :] + 0.5, 0, 1), np.float32)
 
 
 def _hills(base: float, swing: float, cell: int, seed: int, dark: Colour, light: Colour) -> tuple[Canvas, Mask]:
@@ -121,39 +123,41 @@ def _trees() -> tuple[Canvas, Mask]:
         for tier in range(3):
             half = tall * (0.20 + 0.07 * tier)
             top, low = foot - tall * (1 - 0.24 * tier), foot - tall * (0.52 - 0.22 * tier)
-            corners = np.array([[x, top], [x - half, low], [x + half, low]]) * _SCALE
-            cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], 255, cv2.LINE_AA)
+            corners = np.array([[x, top], [x - half, low], [x + half, low]]) * 2**_SHIFT
+            cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], 255, cv2.LINE_AA, _SHIFT)
     shade = _noise(height, width, 24, 3, seed=77)
     return _tinted((28, 74, 62), (74, 128, 84), shade), np.asarray(mask / np.float32(255), np.float32)
 
 
 def _meadow() -> tuple[Canvas, Mask]:
     height, width = _size()
-    grass = _tinted((92, 132, 52), (168, 192, 86), _noise(height, width, 40, 5, seed=21))
+    # OpenCV smooths edges in 8-bit pictures only.
+    grass = _tinted((92, 132, 52), (168, 192, 86), _noise(height, width, 40, 5, seed=21)).astype(np.uint8)
     random = np.random.default_rng(5)
     for _ in range(150):
         x, y = random.uniform(0, WIDTH + 2 * _MARGIN), random.uniform(_GROUND + 22, HEIGHT)
-        size = (2.0 + 5.0 * (y - _GROUND) / (HEIGHT - _GROUND)) * _SCALE
+        size = 2.0 + 5.0 * (y - _GROUND) / (HEIGHT - _GROUND)
         petal = ((250, 244, 230), (247, 202, 92), (232, 118, 108))[int(random.integers(3))]
-        cv2.circle(grass, (round(x * _SCALE), round(y * _SCALE)), round(size), petal, -1, cv2.LINE_AA)
-    return grass, _ridge(_GROUND - 12, 8, 260, seed=31)
+        place, radius = (round(x * 2**_SHIFT), round(y * 2**_SHIFT)), round(size * 2**_SHIFT)
+        cv2.circle(grass, place, radius, petal, -1, cv2.LINE_AA, _SHIFT)
+    return grass.astype(np.float32), _ridge(_GROUND - 12, 8, 260, seed=31)
 
 
 def _view(layer: NDArray[np.float32], shift: float) -> NDArray[np.float32]:
     """The part of a layer that the camera sees when the layer has moved left by `shift` pixels."""
-    left = round((_MARGIN + shift) * _SCALE)
-    return np.asarray(layer[:, left : left + WIDTH * _SCALE], np.float32)
+    left = round(_MARGIN + shift)
+    return np.asarray(layer[:, left : left + WIDTH], np.float32)
 
 
 def _fellow() -> tuple[Canvas, Mask]:
     """The fellow, round and upright, 4 radii wide; drawn once so that his spots stay his own."""
-    side = 4 * _RADIUS * _SCALE
-    middle, radius = side / 2, float(_RADIUS * _SCALE)
+    side = 4 * _RADIUS * _FINE
+    middle, radius = side / 2, float(_RADIUS * _FINE)
     rows, columns = np.mgrid[0:side, 0:side].astype(np.float32)
     across, down = (columns - middle) / radius, (rows - middle) / radius
     light = np.clip(0.62 - 0.42 * (across * 0.5 + down * 0.8), 0, 1)
     body = _tinted((196, 62, 44), (255, 158, 84), np.asarray(light, np.float32))
-    freckles = _noise(side, side, 18, 3, seed=8)
+    freckles = _noise(side, side, 9 * _FINE, 3, seed=8)
     body = np.asarray(body * (0.90 + 0.20 * freckles[..., None]), np.float32)
 
     def dot(x: float, y: float, size: float, colour: Colour) -> None:
@@ -168,8 +172,9 @@ def _fellow() -> tuple[Canvas, Mask]:
         dot(x + 0.07, -0.20, 0.115, (44, 32, 40))
         dot(x + 0.11, -0.25, 0.035, (255, 255, 255))
     mouth = (round(middle + 0.34 * radius), round(middle + 0.16 * radius))
-    cv2.ellipse(body, mouth, (round(0.24 * radius), round(0.20 * radius)), 0, 15, 165, (96, 26, 30), 14, cv2.LINE_AA)
-    return body, np.asarray(np.clip((1 - np.hypot(across, down)) * radius / _SCALE + 0.5, 0, 1), np.float32)
+    size = (round(0.24 * radius), round(0.20 * radius))
+    cv2.ellipse(body, mouth, size, 0, 15, 165, (96, 26, 30), 7 * _FINE, cv2.LINE_AA)
+    return body, np.asarray(np.clip((1 - np.hypot(across, down)) * radius + 0.5, 0, 1), np.float32)
 
 
 def _placed(layer: NDArray[np.float32], pose: Pose) -> NDArray[np.float32]:
@@ -179,19 +184,19 @@ def _placed(layer: NDArray[np.float32], pose: Pose) -> NDArray[np.float32]:
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     linear = turn @ np.diag([1 / tall, tall])
     middle = np.full(2, layer.shape[0] / 2)
-    offset = np.array([pose.x, pose.y]) * _SCALE - linear @ middle
+    offset = np.array([pose.x, pose.y]) * _FINE - linear @ middle
     matrix = np.hstack([linear, offset[:, None]])
-    return np.asarray(cv2.warpAffine(layer, matrix, (WIDTH * _SCALE, HEIGHT * _SCALE)), np.float32)
+    fine = cv2.warpAffine(layer, matrix, (WIDTH * _FINE, HEIGHT * _FINE))
+    return np.asarray(cv2.resize(fine, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _shadow(pose: Pose) -> Mask:
     """His shadow on the meadow: smaller and fainter the higher he is."""
     height = max(0.0, _GROUND - 10 - pose.y - _RADIUS)
     near = 1 / (1 + height / 140)
-    mask = np.zeros((HEIGHT * _SCALE, WIDTH * _SCALE), np.float32)
-    centre = (round(pose.x * _SCALE), round((_GROUND + 6) * _SCALE))
-    cv2.ellipse(mask, centre, (round(104 * near * _SCALE), round(17 * near * _SCALE)), 0, 0, 360, 1.0, -1, cv2.LINE_AA)
-    return np.asarray(cv2.GaussianBlur(mask, (0, 0), 7 * _SCALE) * 0.5 * near, np.float32)
+    mask = np.zeros((HEIGHT, WIDTH), np.float32)
+    cv2.ellipse(mask, (round(pose.x), _GROUND + 6), (round(104 * near), round(17 * near)), 0, 0, 360, 1.0, -1)
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), 7) * 0.5 * near, np.float32)
 
 
 def keyframes() -> list[NDArray[np.uint8]]:
@@ -210,9 +215,8 @@ def keyframes() -> list[NDArray[np.uint8]]:
         for depth, (colour, mask) in layers:
             picture = _lay(picture, _view(colour, pose.camera * depth), _view(mask, pose.camera * depth))
         picture = _lay(picture, _tinted((38, 58, 34), (38, 58, 34), _shadow(pose)), _shadow(pose))
-        picture = _lay(picture, _placed(body, pose), _placed(outline, pose))
-        small = cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-        pictures.append(np.asarray(np.clip(np.rint(small), 0, 255), np.uint8))
+        picture = picture * (1 - _placed(outline, pose)[..., None]) + _placed(body * outline[..., None], pose)
+        pictures.append(np.asarray(np.clip(np.rint(picture), 0, 255), np.uint8))
     return pictures
 
 
