@@ -7,7 +7,6 @@ within 8 s and 3.5 s. What is asserted leaves room for a test machine that is bu
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 
@@ -31,7 +30,7 @@ def _seconds_to_first_frame(studio: Studio, profile: str, out: str) -> float:
 @pytest.mark.slow
 @pytest.mark.parametrize(("profile", "cold_promise", "warm_promise"), [("draft", 5.0, 1.5), ("quality", 8.0, 3.5)])
 def test_the_first_in_between_of_two_1080p_stills(
-    studio: Studio, tmp_path: Path, profile: str, cold_promise: float, warm_promise: float,
+    studio: Studio, profile: str, cold_promise: float, warm_promise: float,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     draw(studio.folder / "a.png", 0, 1920, 1080)
