@@ -22,6 +22,7 @@ from tweenbridge.version import __version__
 from .config import Config
 from .diagnostics import logs
 from .diagnostics.logs import event
+from .diagnostics.memory import return_large_blocks_at_once
 from .transport.endpoint import is_loopback
 from .transport.gateway import Gateway
 from .transport.keys import Keys, fresh_keys, kept_keys
@@ -110,6 +111,7 @@ def _run(config: Config, keys: Keys) -> None:
         if gateway is not None:
             gateway.changed(change)
 
+    return_large_blocks_at_once()
     service = _job_service(config, changed)
     name = f"tweenbridge {__version__}"
     gateway = Gateway(service, name, config.home, config.limits, keys, config.host, config.port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -19,7 +20,23 @@ from tweenbridge.discovery import ServerAddress, lock_file, read_address
 from tweenbridge.pixels import Encoding, PixelFormat, SampleType
 from tweenbridge.protocol import codec, handshake
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
-from tweenbridge.protocol.messages import ClientInfo, GetStatus, Hello, Message, Prove, Status, Stop, Stopping, Welcome
+from tweenbridge.protocol.messages import (
+    ClientInfo,
+    GetStatus,
+    Hello,
+    JobRequest,
+    Keyframe,
+    Message,
+    Prove,
+    Put,
+    Received,
+    Status,
+    Stop,
+    Stopping,
+    Submit,
+    Welcome,
+)
+from tweenbridge.timing import Timing
 from tweenbridge.version import __version__
 from tweenbridge_server.app import only_server, serve
 from tweenbridge_server.config import Config, load_config
@@ -100,10 +117,14 @@ class Conversation:
         proof = handshake.client_proof(address.token, nonce, challenge.nonce, challenge.version)
         self.welcome = self.ask(Prove(proof))
 
-    def ask(self, message: Message) -> Any:
-        self.socket.send(codec.encode(message, 1))
-        assert self.socket.poll(10_000), "the server said nothing"
-        return codec.decode(self.socket.recv()).message
+    def ask(self, message: Message, pixels: bytearray | None = None) -> Any:
+        header = codec.encode(message, 1)
+        self.socket.send_multipart([header] if pixels is None else [header, pixels])
+        while True:
+            assert self.socket.poll(10_000), "the server said nothing"
+            answer = codec.decode(self.socket.recv())
+            if answer.re is not None:
+                return answer.message
 
     def __enter__(self) -> Conversation:
         return self
@@ -220,6 +241,21 @@ def test_a_job_goes_through_the_whole_server(server: Process) -> None:
         assert [frame.index for frame in frames] == [0, 1, 2]
         assert all(bytes(frame.data) == still.data for frame in frames)
         assert client.status().memory < 80_000_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="says how glibc's memory is kept small")
+def test_keyframes_that_were_stored_are_not_kept_in_memory(server: Process) -> None:
+    pixels = bytearray(32 * 1024 * 1024)
+    raw = PixelFormat(Encoding.RAW, 4096, 2048, 4, SampleType.UINT8)
+    missing = Keyframe("0" * 64, 1000, PixelFormat(Encoding.PNG), 4)
+    with Conversation(server.address()) as client:
+        for number in range(6):
+            pixels[0] = number
+            keyframe = Keyframe(hashlib.sha256(pixels).hexdigest(), len(pixels), raw, 0)
+            client.ask(Submit(f"job-{number}", JobRequest((keyframe, missing), Timing(count=3))))
+            answer = client.ask(Put(f"job-{number}", 0), pixels)
+            assert isinstance(answer, Received), answer
+        assert client.ask(GetStatus()).memory < 80_000_000
 
 
 # ------------------------------------------------------------ end

@@ -29,7 +29,6 @@ from tweenbridge.protocol.messages import (
     Watch,
 )
 
-from ..diagnostics.memory import release_free_memory
 from .inbox import Inbox
 from .outgoing import Outcome, Sender
 from .requests import Circumstances, Reply, Request, answer, job_of
@@ -47,7 +46,6 @@ PUTS_IN_ALL = 2
 """Bytes of keyframes that may be in memory at a time, as a multiple of the largest frame; one session may fill half."""
 
 _SOON = 0.2
-_TRIM_AFTER = 1.0
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,6 @@ class Desk:
         self._tasks = 0
         self._put_bytes = 0
         self._blocked_since: float | None = None
-        self._trim_at: float | None = None
 
     # ------------------------------------------------------------ requests
 
@@ -147,7 +144,6 @@ class Desk:
 
         def settle() -> None:
             self._put_bytes -= size
-            self._trim_at = time.monotonic() + _TRIM_AFTER
 
         def finish(session: Session, reply: Reply) -> None:
             session.put_bytes -= size
@@ -229,12 +225,6 @@ class Desk:
             sessions=len(self._sessions.open_sessions()),
             seq=session.seq,
         )
-
-    def tidy(self, now: float) -> None:
-        """Give memory back a little after a burst of keyframes. Called now and then."""
-        if self._trim_at is not None and now >= self._trim_at and not self._put_bytes:
-            self._trim_at = None
-            self._pool.submit(release_free_memory)
 
     def is_idle(self) -> bool:
         """Nothing is being worked on."""

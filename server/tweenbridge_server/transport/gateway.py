@@ -140,7 +140,6 @@ class Gateway:
         if now - self._last_tick >= _TICK:
             self._last_tick = now
             self._end_silent_sessions(now)
-            self._desk.tidy(now)
 
     def _patience(self) -> float:
         blocked = self._desk.blocked_for()
