@@ -86,6 +86,8 @@ def _become(python: Path, arguments: Sequence[str]) -> int:
     Isolated (-I), because the PYTHONPATH of a studio's other programs must not reach into it.
     """
     command = [str(python), "-I", "-m", "tweenbridge_server", *arguments]
+    # What the user typed, so that messages name commands that work here.
+    os.environ["TWEENBRIDGE_INVOKED_AS"] = f"{'py' if os.name == 'nt' else 'python3'} {sys.argv[0]}"
     if os.name != "nt":
         os.execv(command[0], command)
     # On Windows an exec would return to the shell at once. Ctrl-C reaches the child by itself: wait for its answer.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tweenbridge.timing import Spacing, Timing
 
-from .commands.console import duration, say, short_path
+from .commands.console import duration, in_users_words, say, short_path
 from .commands.interpolate import Options
 from .commands.interpolate import run as interpolate
 
@@ -35,4 +35,4 @@ def run(folder: Path, home: Path) -> None:
     print(f"  frames         {short_path(result.folder)}")
     print(f"  film           {short_path(folder / 'hop.mp4')}")
     print(f"  contact sheet  {short_path(folder / 'sheet.jpg')}")
-    print("Your own pictures: tweenbridge interpolate A.png B.png --count 7 --video film.mp4")
+    print(in_users_words("Your own pictures: `tweenbridge interpolate A.png B.png --video film.mp4`"))

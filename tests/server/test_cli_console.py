@@ -43,6 +43,14 @@ def test_an_error_is_a_sentence_and_a_remedy(capsys: pytest.CaptureFixture[str])
     assert "Export the keyframe" in text.splitlines()[1]
 
 
+def test_remedies_name_commands_as_the_user_has_to_type_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWEENBRIDGE_INVOKED_AS", "python3 bootstrap.py")
+    text = _run(TweenbridgeError(ErrorCode.NOT_RUNNING, "The server is not running."), capsys)[1]
+    assert "`python3 bootstrap.py serve`" in text
+
+
 def test_a_full_disk_is_said_plainly(capsys: pytest.CaptureFixture[str]) -> None:
     status, text = _run(OSError(errno.ENOSPC, "No space left on device", "out/a.png"), capsys)
     assert status == 1

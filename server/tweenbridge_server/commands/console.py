@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -40,6 +41,11 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def in_users_words(text: str) -> str:
+    """A message with the `tweenbridge` commands in it as the user has to type them (bootstrap.py has its own name)."""
+    return text.replace("`tweenbridge ", f"`{os.environ.get('TWEENBRIDGE_INVOKED_AS', 'tweenbridge')} ")
+
+
 def plain_errors(command: Callable[P, None]) -> Callable[P, None]:
     """Make a command end with one plain sentence, a remedy and an exit status instead of a traceback."""
 
@@ -70,7 +76,7 @@ def plain_errors(command: Callable[P, None]) -> Callable[P, None]:
 def _fail(sentence: str, remedy: str) -> None:
     say(f"Error: {sentence}")
     if remedy:
-        say(f"       {remedy}")
+        say(f"       {in_users_words(remedy)}")
     raise typer.Exit(1) from None
 
 

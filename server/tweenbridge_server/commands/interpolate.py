@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import typer
 from tweenbridge.client import Client
 from tweenbridge.events import FrameArrived, JobEnded
 from tweenbridge.keyframes import KeyframeSource, Order, job_id_for, make_order
@@ -17,7 +18,7 @@ from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import JobRequest, Note, Scalar
 from tweenbridge.timing import Schedule, Timing
 
-from .console import duration, plural, say, short_path
+from .console import INTERRUPTED, duration, in_users_words, plural, say, short_path
 from .output import OutputFolder
 from .progress import JobDisplay
 
@@ -63,7 +64,7 @@ def run(options: Options, home: Path) -> Result:
 
     Raises:
         TweenbridgeError: what is wrong with the options or went wrong on the way.
-        KeyboardInterrupt: the user stopped; the server goes on with the job.
+        typer.Exit: the user stopped, which was answered; the server goes on with the job.
     """
     started = time.monotonic()
     _check(options)
@@ -192,9 +193,9 @@ def _fetch(order: Order, job: str, folder: OutputFolder, present: frozenset[int]
         except KeyboardInterrupt:
             say(
                 f"\nStopped after {handle.received} of {handle.total} frames; the server goes on with the rest.\n"
-                f"Run the same command again to collect them, or `tweenbridge cancel {job[:8]}`."
+                + in_users_words(f"Run the same command again to collect them, or `tweenbridge cancel {job[:8]}`.")
             )
-            raise
+            raise typer.Exit(INTERRUPTED) from None
     if handle.error is not None:
         raise TweenbridgeError.from_info(handle.error)
     return handle.notes

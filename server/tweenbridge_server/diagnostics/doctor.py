@@ -19,6 +19,8 @@ from tweenbridge.discovery import lock_file
 from tweenbridge.launcher import server_command
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
+from ..commands.console import in_users_words
+
 OLDEST_PYTHON = (3, 10)
 LOW_DISK = 5e9
 """Bytes free below which long sequences may not fit."""
@@ -80,7 +82,7 @@ def print_report(checks: Iterator[Check], as_json: bool) -> bool:
         wrong += check.verdict is Verdict.WRONG
         print(f"{check.verdict.value:<6} {check.name}: {check.found}", flush=True)
         if check.remedy:
-            print(f"       {check.remedy}", flush=True)
+            print(f"       {in_users_words(check.remedy)}", flush=True)
     print("All is well." if not wrong else f"{wrong} wrong.")
     return not wrong
 
