@@ -172,8 +172,8 @@ def _fellow() -> tuple[Canvas, Mask]:
         dot(x + 0.07, -0.20, 0.115, (44, 32, 40))
         dot(x + 0.11, -0.25, 0.035, (255, 255, 255))
     mouth = (round(middle + 0.34 * radius), round(middle + 0.16 * radius))
-    size = (round(0.24 * radius), round(0.20 * radius))
-    cv2.ellipse(body, mouth, size, 0, 15, 165, (96, 26, 30), 7 * _FINE, cv2.LINE_AA)
+    axes = (round(0.24 * radius), round(0.20 * radius))
+    cv2.ellipse(body, mouth, axes, 0, 15, 165, (96, 26, 30), 7 * _FINE, cv2.LINE_AA)
     return body, np.asarray(np.clip((1 - np.hypot(across, down)) * radius + 0.5, 0, 1), np.float32)
 
 
