@@ -31,6 +31,7 @@ class FakePip:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.interrupt = False
+        self.lost = False
 
     def __call__(
         self, python: Path, arguments: Sequence[str], log: Path, version: str, *, progress: bool = True
@@ -65,6 +66,7 @@ def checkout(tmp_path: Path) -> Environment:
 def fake_pip(monkeypatch: pytest.MonkeyPatch) -> FakePip:
     fake = FakePip()
     monkeypatch.setattr(pip, "install", fake)
+    monkeypatch.setattr(pip, "works", lambda python: not fake.lost)
     monkeypatch.setattr(environment, "_VENV", ("-m", "venv", "--without-pip"))
 
     def importable(env: Environment, extras: frozenset[str]) -> str | None:
@@ -114,6 +116,13 @@ def test_an_interrupted_installation_goes_on(checkout: Environment, fake_pip: Fa
     fake_pip.interrupt = False
     assert "Making the environment..." not in _ensure(checkout)
     assert find_fault(checkout, frozenset({SERVER})) is Fault.NONE
+
+
+def test_an_environment_whose_making_was_cut_short_is_made_anew(checkout: Environment, fake_pip: FakePip) -> None:
+    _ensure(checkout)
+    checkout.stamp.unlink()
+    fake_pip.lost = True
+    assert _ensure(checkout)[0] == "Making the environment..."
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "record"])

@@ -178,6 +178,8 @@ def ensure(
         environment.folder.mkdir(exist_ok=True)
         with locked(environment.lock, say):
             fault = find_fault(environment, extras)
+            if fault is Fault.UNFINISHED and not pip.works(environment.python):
+                fault = Fault.BROKEN
             if again or fault is not Fault.NONE:
                 _repair(environment, fault, extras, say)
     except PermissionError as error:

@@ -118,6 +118,12 @@ class Display:
             self._stream.flush()
 
 
+def works(python: Path) -> bool:
+    """Whether the environment has a pip that runs; one whose making was cut short may not."""
+    command = [str(python), "-I", "-m", "pip", "--version"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
 def install(python: Path, arguments: Sequence[str], log: Path, version: str, *, progress: bool = True) -> None:
     """Run `pip install` in the environment.
 
