@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from ..jobs.service import Change, JobService
 
 IO_THREADS = 4
+PUT_THREADS = 2
+"""Keyframes are stored on threads of their own, so that a burst of them keeps no question waiting."""
 MAX_REQUESTS = 32
 """Requests of one session that may be worked on at a time; puts and fetches have bounds of their own."""
 MAX_WAITING_FETCHES = 8
@@ -80,6 +82,7 @@ class Desk:
         self._sender = sender
         self._inbox = inbox
         self._pool = ThreadPoolExecutor(IO_THREADS, thread_name_prefix="gateway-io")
+        self._put_pool = ThreadPoolExecutor(PUT_THREADS, thread_name_prefix="gateway-put")
         self._tasks = 0
         self._put_bytes = 0
         self._blocked_since: float | None = None
@@ -211,9 +214,13 @@ class Desk:
 
         def run(pixels: memoryview | None) -> None:
             reply = answer(self._service, request, owner, pixels, now)
+            if pixels is not None:
+                # Now, and not whenever the pool lets go of its arguments: it may be a whole frame.
+                pixels.release()
             self._inbox.put(lambda: done(reply))
 
-        self._pool.submit(run, pixels)
+        pool = self._pool if pixels is None else self._put_pool
+        pool.submit(run, pixels)
 
     def _circumstances(self, session: Session) -> Circumstances:
         return Circumstances(
@@ -232,7 +239,8 @@ class Desk:
 
     def close(self) -> None:
         """End the I/O threads; waits for what they do unless that takes too long already."""
-        self._pool.shutdown(wait=self.is_idle(), cancel_futures=True)
+        for pool in (self._pool, self._put_pool):
+            pool.shutdown(wait=self.is_idle(), cancel_futures=True)
 
     # ------------------------------------------------------------ messages out
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tweenbridge.protocol.errors import ErrorCode
 from tweenbridge.protocol.limits import FETCH_WINDOW
-from tweenbridge.protocol.messages import Error, Fetch, FrameData, Jobs, ListJobs, Ping, Put, Received, Submit
+from tweenbridge.protocol.messages import Error, Fetch, FrameData, Jobs, ListJobs, Put, Received, Submit
 from tweenbridge_server.jobs.service import StoredFrame
 from tweenbridge_server.transport.desk import MAX_REQUESTS, MAX_WAITING_FETCHES
 
@@ -56,7 +56,7 @@ def test_puts_beyond_the_bound_are_busy_with_a_time_to_wait_and_succeed_later(se
     assert second.is_silent()
     beyond_all = third.ask(Put("job-1", 0), half)
     assert isinstance(beyond_all, Error) and beyond_all.error.code is ErrorCode.BUSY
-    assert isinstance(third.ask(Ping()), object)
+    assert isinstance(third.ask(ListJobs()), Jobs), "keyframes that are being stored keep no question waiting"
     served.service.put_gate.set()
     assert all(isinstance(answer, Received) for answer in answers(first, 2) + answers(second, 2))
     assert isinstance(third.ask(Put("job-1", 0), half), Received)

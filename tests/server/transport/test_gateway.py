@@ -141,6 +141,27 @@ def test_a_client_that_disconnects_is_forgotten_at_once(
     wait_until(lambda: second.ask(GetStatus()).sessions == 1)
 
 
+def test_a_silent_client_is_told_that_its_session_ended_and_can_open_another(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tweenbridge_server.transport.sessions.DEAD_AFTER", 0.5)
+    silent = served.client()
+    ended = silent.news()
+    assert isinstance(ended, Error) and ended.error.code is ErrorCode.UNAUTHORIZED
+    answer = silent.ask(Ping())
+    assert isinstance(answer, Error) and answer.error.code is ErrorCode.UNAUTHORIZED
+    assert isinstance(silent.open().ask(ListJobs()), Jobs)
+
+
+def test_a_client_that_pings_stays(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tweenbridge_server.transport.sessions.DEAD_AFTER", 0.8)
+    peer = served.client()
+    for _ in range(12):
+        time.sleep(0.25)
+        assert isinstance(peer.ask(Ping()), Pong)
+    assert isinstance(peer.ask(ListJobs()), Jobs)
+
+
 # ------------------------------------------------------------ requests
 
 
