@@ -95,6 +95,27 @@ def test_the_server_ends_while_the_command_is_gone(shot: Studio, undisturbed: li
     assert not [path for path in (shot.folder / "out").iterdir() if path.name.endswith(".part")]
 
 
+@pytest.mark.slow
+def test_the_server_is_stopped_in_the_middle(shot: Studio, undisturbed: list[bytes]) -> None:
+    with shot.start(*COMMAND) as process:
+        until(lambda: len(frames(shot.folder / "out")) >= 2)
+        shot.expect("stop")
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "The server was stopped in the middle of the job." in errors
+    shot.expect(*COMMAND)
+    assert _contents(shot.folder / "out") == undisturbed
+
+
+def test_a_server_that_cannot_start_is_said(studio: Studio) -> None:
+    draw(studio.folder / "a.png", 0)
+    draw(studio.folder / "b.png", 8)
+    studio.environment["TWEENBRIDGE_SERVER_COMMAND"] = f"{sys.executable} -c exit(1)"
+    result = studio.run("interpolate", "a.png", "b.png")
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: The Tweenbridge server did not start")
+
+
 def test_a_remembered_installation_that_is_gone_is_replaced(studio: Studio) -> None:
     draw(studio.folder / "a.png", 0)
     draw(studio.folder / "b.png", 8)

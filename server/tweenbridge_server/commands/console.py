@@ -56,8 +56,8 @@ def plain_errors(command: Callable[P, None]) -> Callable[P, None]:
         except TweenbridgeError as error:
             _fail(str(error), error.remedy)
         except BrokenPipeError:
-            # Whoever read our output has seen enough; closing stderr keeps the interpreter from complaining at exit.
-            sys.stderr.close()
+            # Whoever read our output has seen enough. What is still buffered must not fail again when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             say("\nStopped.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -10,7 +12,8 @@ from pathlib import Path
 
 import typer
 from tweenbridge.client import Client
-from tweenbridge.events import FrameArrived, JobEnded
+from tweenbridge.events import Disconnected, FrameArrived, JobEnded, ServerStopping
+from tweenbridge.job import JobHandle
 from tweenbridge.keyframes import KeyframeSource, Order, job_id_for, make_order
 from tweenbridge.launcher import record_command, server_command
 from tweenbridge.pixels import PixelFormat
@@ -21,6 +24,9 @@ from tweenbridge.timing import Schedule, Timing
 from .console import INTERRUPTED, duration, in_users_words, plural, say, short_path
 from .output import OutputFolder
 from .progress import JobDisplay
+
+_PASSING = (ErrorCode.NOT_RUNNING, ErrorCode.TIMED_OUT)
+"""Why a session may be lost without the job being lost: the client opens another, and starts the server again."""
 
 
 @dataclass(frozen=True)
@@ -181,15 +187,7 @@ def _fetch(order: Order, job: str, folder: OutputFolder, present: frozenset[int]
         try:
             with JobDisplay(handle.total) as display:
                 display.frame(len(present))
-                while not handle.ended:
-                    for event in client.poll(0.2):
-                        if isinstance(event, FrameArrived):
-                            folder.save(event.frame)
-                            display.frame(handle.received)
-                        elif isinstance(event, JobEnded):
-                            break
-                        else:
-                            display.event(event, handle)
+                _follow(client, handle, folder, display)
         except KeyboardInterrupt:
             say(
                 f"\nStopped after {handle.received} of {handle.total} frames; the server goes on with the rest.\n"
@@ -201,12 +199,33 @@ def _fetch(order: Order, job: str, folder: OutputFolder, present: frozenset[int]
     return handle.notes
 
 
+def _follow(client: Client, handle: JobHandle, folder: OutputFolder, display: JobDisplay) -> None:
+    """Write the job's frames until it has ended."""
+    client.connect()
+    while True:
+        for event in client.poll(0.2):
+            if isinstance(event, FrameArrived):
+                folder.save(event.frame)
+                display.frame(handle.received)
+            elif isinstance(event, JobEnded):
+                return
+            elif isinstance(event, Disconnected) and event.error.code not in _PASSING:
+                raise TweenbridgeError.from_info(event.error)
+            elif isinstance(event, ServerStopping):
+                raise TweenbridgeError(
+                    ErrorCode.NOT_RUNNING,
+                    "The server was stopped in the middle of the job.",
+                    remedy="Run the same command again to go on.",
+                )
+            else:
+                display.event(event, handle)
+
+
 def _remember_this_installation(home: Path) -> None:
     """Let this installation's server be started, where what is remembered is gone (an environment that was deleted)."""
-    import sys
-
     try:
-        found = Path(server_command(home)[0]).exists()
+        program = server_command(home)[0]
+        found = Path(program).exists() or shutil.which(program) is not None
     except TweenbridgeError:
         found = False
     if not found:
