@@ -38,10 +38,9 @@ def show(home: Path, limit: int, as_json: bool) -> None:
     if not jobs:
         print("No jobs yet.")
         return
-    from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("Job", "State", "Frames", "Engine", "Asked", "Title"):
         table.add_column(name, justify="right" if name == "Frames" else "left", no_wrap=name != "Title")
     for info in jobs:
