@@ -6,10 +6,15 @@ import cv2
 import numpy as np
 
 from ..base import Flow, Map
-from .fields import Picture, length, outside, round_trip, targets
+from .fields import Mask, Picture, length, outside, round_trip, targets
+from .layers import IN_FRONT
 from .tracks import STRAIGHT, Tracks
 
 _DEPTH_PER_PIXEL = 0.35
+"""Log importance for each pixel of own motion."""
+_ONE_SIDED = 0.35
+"""Confidence of a pixel rightly missing in the other keyframe: enough to be drawn from its own without doubt."""
+_LEAST = np.float32(1e-3)
 
 
 def weigh_without_layers(here: Picture, there: Picture, flow: Flow, back: Flow) -> Tracks:
@@ -22,33 +27,45 @@ def weigh_without_layers(here: Picture, there: Picture, flow: Flow, back: Flow) 
     places = targets(flow)
     mismatch = _mismatch(here, there, places)
     returns = np.minimum(round_trip(flow, back) / (1 + 0.05 * length(flow)), 20)
+    confidence = _confidence(mismatch, returns)
     leaves = outside(places)
+    confidence[leaves] = 1
     returns[leaves] = 0
     mismatch[leaves] = 8
-    depth = np.maximum(-0.05 * mismatch - 0.35 * returns, -10)
-    return Tracks(flow, STRAIGHT, np.ones_like(depth), depth)
+    importance = np.maximum(-0.05 * mismatch - 0.35 * returns, -10)
+    return Tracks(flow, STRAIGHT, confidence, importance)
 
 
-def weigh_layers(here: Picture, there: Picture, flow: Flow, back: Flow, bend: Flow, depth: Map) -> Tracks:
-    """Tracks of layered motion: pixels missing in the other keyframe are not trusted, deeper layers are in front.
+def weigh_layers(
+    here: Picture, there: Picture, flow: Flow, back: Flow, bend: Flow, depth: Map, depth_there: Map
+) -> Tracks:
+    """Tracks of layered motion: deeper layers are in front, and what is missing in the other keyframe needs a reason.
 
     Args:
         here, there, flow, back: as for `weigh_without_layers`.
         bend: how the ways curve.
-        depth: of each pixel of `here`, in pixels of motion of its own.
+        depth, depth_there: of each pixel of either picture, in pixels of own motion.
     """
     places = targets(flow)
     mismatch = _mismatch(here, there, places)
     returns = np.minimum(round_trip(flow, back) / (1 + 0.03 * length(flow)), 20)
-    confidence = np.exp(-0.03 * np.maximum(mismatch - 3, 0) - 0.4 * np.maximum(returns - 0.5, 0))
+    confidence = _confidence(mismatch, returns)
     leaves = outside(places)
-    confidence[leaves] = 0.02
-    importance = _DEPTH_PER_PIXEL * depth * np.sqrt(confidence) - 0.04 * mismatch - 0.3 * returns
+    facing = cv2.remap(depth_there, places, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    hidden = (facing > depth + IN_FRONT) & (returns > 1.5)
+    confidence[leaves | hidden] = _ONE_SIDED
+    importance: Map = _DEPTH_PER_PIXEL * depth * np.sqrt(confidence) - 0.04 * mismatch - np.float32(0.3) * returns
     importance[leaves] = 0
     behind = _behind_edges(flow, depth)
-    confidence *= 1 - 0.97 * behind
-    importance -= 2 * behind
-    return Tracks(flow, bend, np.maximum(confidence, 1e-3).astype(np.float32), importance.astype(np.float32))
+    confidence[behind] = np.maximum(confidence[behind] * np.float32(0.03), _LEAST)
+    importance[behind] -= 2
+    return Tracks(flow, bend, confidence, importance)
+
+
+def _confidence(mismatch: Map, returns: Map) -> Map:
+    """1 for a pixel that matches and finds its way back, towards 0 for one that does neither."""
+    doubt = 0.03 * np.maximum(mismatch - 3, 0) + 0.4 * np.maximum(returns - 0.5, 0)
+    return np.maximum(np.exp(-doubt), _LEAST)
 
 
 def _mismatch(here: Picture, there: Picture, places: Flow) -> Map:
@@ -58,9 +75,9 @@ def _mismatch(here: Picture, there: Picture, places: Flow) -> Map:
     return cv2.blur(cv2.transform(difference, np.full((1, 3), 1 / 3, np.float32)), (3, 3))
 
 
-def _behind_edges(flow: Flow, depth: Map) -> Map:
-    """1 just behind the edge of something in front, where pixels mix the colours of both and would leave a ghost."""
+def _behind_edges(flow: Flow, depth: Map) -> Mask:
+    """Pixels just behind the edge of something in front: they mix the colours of both, and would leave a ghost."""
     ones = np.ones((3, 3), np.uint8)
     jump = np.maximum(*(cv2.morphologyEx(part, cv2.MORPH_GRADIENT, ones) for part in cv2.split(flow)))
-    near = cv2.dilate((jump > 2).astype(np.float32), ones)
-    return near * (cv2.dilate(depth, np.ones((5, 5), np.uint8)) - depth > 1.5)
+    near = cv2.dilate((jump > 2).astype(np.uint8), ones) > 0
+    return near & (cv2.dilate(depth, np.ones((5, 5), np.uint8)) - depth > 1.5)

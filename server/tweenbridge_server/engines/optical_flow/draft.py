@@ -6,14 +6,15 @@ import cv2
 import numpy as np
 
 from ...imaging.splatting import softmax_splat
-from ..base import Flow, Gap, Image, Progress
+from ..base import Flow, Gap, Image, Map, Progress
 from .confidence import weigh_without_layers
+from .fields import scaled
 from .matching import Speed, dense_flow
 from .pictures import grey, working_pictures
-from .synthesise import Arrivals, compose
+from .synthesise import draw, fill
 from .tracks import Estimate, Tracks
 
-_WORKING_SIZE = 480
+_WORKING_SIZE = 400
 
 
 def estimate_draft(gap: Gap, progress: Progress) -> Estimate:
@@ -28,12 +29,28 @@ def estimate_draft(gap: Gap, progress: Progress) -> Estimate:
 
 def in_between(gap: Gap, estimate: Estimate, t: float) -> Image:
     """The picture at time t, of the gap's shape."""
-    return compose(gap, _arrivals(estimate.a, t), _arrivals(estimate.b, 1 - t), t, cv2.INTER_LINEAR)
+    height, width = gap.a.shape[:2]
+    flow_a, seen_a = _arriving(estimate.a, t)
+    flow_b, seen_b = _arriving(estimate.b, 1 - t)
+    either = np.maximum(seen_a, seen_b)
+    # A keyframe that shows nothing of a pixel follows what the other one says of it.
+    flow = (flow_a * seen_a[..., None] - flow_b * seen_b[..., None]) / np.maximum(seen_a + seen_b, 1e-6)[..., None]
+    from_a = np.where(seen_a[..., None] > 0.5, flow_a, flow)
+    from_b = np.where(seen_b[..., None] > 0.5, flow_b, -flow)
+    empty = either < 0.05
+    if empty.any():
+        fill(from_a, empty)
+        fill(from_b, empty)
+    of_a, of_b = (1 - t) * (seen_a + 1e-3), t * (seen_b + 1e-3)
+    share = np.asarray(of_a / (of_a + of_b), np.float32)
+    way_a, way_b = from_a * np.float32(t), from_b * np.float32(1 - t)
+    if share.shape != (height, width):
+        share = cv2.resize(share, (width, height))
+        way_a, way_b = scaled(way_a, height, width), scaled(way_b, height, width)
+    return draw(gap, way_a, way_b, share, cv2.INTER_LINEAR)
 
 
-def _arrivals(tracks: Tracks, along: float) -> Arrivals:
-    way: Flow = tracks.flow * np.float32(along)
-    values = np.dstack([tracks.flow, tracks.confidence, tracks.depth])
-    means, coverage = softmax_splat(values, way, tracks.depth)
-    flow = np.ascontiguousarray(means[..., :2])
-    return Arrivals(flow * np.float32(along), flow, means[..., 2], means[..., 3], np.minimum(coverage, 1))
+def _arriving(tracks: Tracks, along: float) -> tuple[Flow, Map]:
+    """The flow of what arrives at each pixel a share `along` of the way, and how far the pixel is covered, 0 to 1."""
+    flow, coverage = softmax_splat(tracks.flow, tracks.flow * np.float32(along), tracks.depth)
+    return flow, np.minimum(coverage, 1)

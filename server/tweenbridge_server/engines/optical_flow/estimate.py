@@ -1,43 +1,70 @@
-"""Motion between the keyframes of a gap: once per gap, at a working size, then brought to full size."""
+"""Motion between the keyframes of a gap: once per gap, at a working size, then brought to full size.
+
+Two recipes. Small and free-form motion is followed pixel by pixel; parts that move far and as wholes are explained as
+layers. Which one suits a gap is measured, not asked.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from ..base import Flow, Gap, Progress
+from .bends import bends
 from .confidence import weigh_layers, weigh_without_layers
-from .fields import Matrix, Picture, affine_flow, fit_affine, length, pixel_grid, round_trip, sample, targets
-from .fuse import GuidedFilter, cheapest, features, match_cost, select
-from .layers import Hypothesis, Labels, layer
-from .matching import dense_flow, feature_motions, long_jumps
+from .enlarge import enlarge_layers
+from .fields import Picture, length, round_trip, sample, targets
+from .fuse import GuidedFilter, cheapest, features, match_cost, select, texture
+from .hypotheses import Hypotheses, Hypothesis, find_hypotheses
+from .layers import layer
+from .matching import dense_flow
 from .pictures import grey, working_pictures
 from .tracks import Estimate, Tracks, enlarge
 
-WORKING_SIZE = 640
+_WORKING_SIZE = 640
 
-_MOST_LOST = 0.05
+_FEW_LOST = 0.05
+"""Where no more pixels than this share are lost by the plain dense flow, the motion is small."""
+_AS_WELL = 1.07
+"""Affine motions match as well as free fields up to this ratio of costs."""
+_MISMATCH = 30.0
+"""Above this a match is none, however much above."""
+_FLAT_DRAWING = 0.5
+"""Share of pixels without any gradient that makes a picture a flat drawing."""
 
 
 def estimate_quality(gap: Gap, progress: Progress) -> Estimate:
-    """Tracks of both keyframes at full size, by the recipe that suits the size of the motion."""
+    """Tracks of both keyframes at full size."""
     height, width = gap.a.shape[:2]
-    a, b = working_pictures(gap, WORKING_SIZE)
+    a, b = working_pictures(gap, _WORKING_SIZE)
     hypotheses = find_hypotheses(a, b)
-    progress(0.2, "matching layers")
-    if _is_small(hypotheses[0]):
-        tracks_a, tracks_b = _dense_recipe(a, b, hypotheses)
-    else:
-        tracks_a, tracks_b = _layered_recipe(a, b, hypotheses)
+    progress(0.2, "choosing motions")
+    if hypotheses.affine and _is_layered(a, b, hypotheses):
+        return _layered_recipe(gap, a, b, [hypotheses.plain, *hypotheses.affine, hypotheses.jumped], progress)
+    tracks_a, tracks_b = _dense_recipe(a, b, [*hypotheses.free, *hypotheses.affine])
     return Estimate(enlarge(tracks_a, height, width), enlarge(tracks_b, height, width))
 
 
-def _is_small(plain: Hypothesis) -> bool:
-    """The plain dense flow finds its way there and back nearly everywhere."""
+def _is_layered(a: Picture, b: Picture, hypotheses: Hypotheses) -> bool:
+    """Whether parts move far and as wholes: the plain flow gets lost, and affine motions match as well as free ones.
+
+    Flat drawings count as layered too: next to nothing in them can tell one motion from another.
+    """
+    plain = hypotheses.plain
     lost = round_trip(plain.forward, plain.backward) > 1 + 0.05 * length(plain.forward)
-    return bool(lost.mean() < _MOST_LOST)
+    if lost.mean() < _FEW_LOST:
+        return False
+    here, there = features(a), features(b)
+    if (texture(here, reach=1, full=1.0) < 1).mean() > _FLAT_DRAWING:
+        return True
+    worth = texture(here, reach=5, full=10.0)
+
+    def cost(group: Sequence[Hypothesis]) -> float:
+        least = np.minimum.reduce([match_cost(here, there, hypothesis.forward) for hypothesis in group])
+        return float((worth * np.minimum(least, _MISMATCH)).sum())
+
+    return cost(hypotheses.affine) < _AS_WELL * cost(hypotheses.free)
 
 
 def _dense_recipe(a: Picture, b: Picture, hypotheses: Sequence[Hypothesis]) -> tuple[Tracks, Tracks]:
@@ -50,86 +77,29 @@ def _dense_recipe(a: Picture, b: Picture, hypotheses: Sequence[Hypothesis]) -> t
         costs_b = [smooth_b(match_cost(features_b, features_a, flow)) for flow in backward]
         for cost in costs_a[1:] + costs_b[1:]:
             cost += reluctance
-        return select(cheapest(costs_a)[0], forward), select(cheapest(costs_b)[0], backward)
+        return select(cheapest(costs_a), forward), select(cheapest(costs_b), backward)
 
     flow_a, flow_b = fuse([h.forward for h in hypotheses], [h.backward for h in hypotheses], 1.5)
-    refined = dense_flow(grey(a), grey(b), flow_a), dense_flow(grey(b), grey(a), flow_b)
-    reversed_ = -sample(flow_b, targets(flow_a)), -sample(flow_a, targets(flow_b))
-    flow_a, flow_b = fuse([flow_a, refined[0], reversed_[0]], [flow_b, refined[1], reversed_[1]], 0.3)
+    # Each direction's matches, turned round, repair places where only the other direction found its way.
+    again_a, again_b = dense_flow(grey(a), grey(b), flow_a), dense_flow(grey(b), grey(a), flow_b)
+    turned_a, turned_b = -sample(flow_b, targets(flow_a)), -sample(flow_a, targets(flow_b))
+    flow_a, flow_b = fuse([flow_a, again_a, turned_a], [flow_b, again_b, turned_b], 0.3)
     return weigh_without_layers(a, b, flow_a, flow_b), weigh_without_layers(b, a, flow_b, flow_a)
 
 
-def _layered_recipe(a: Picture, b: Picture, hypotheses: Sequence[Hypothesis]) -> tuple[Tracks, Tracks]:
-    """Large motion: layers that move as a whole, in front of one another."""
+def _layered_recipe(gap: Gap, a: Picture, b: Picture, hypotheses: Sequence[Hypothesis], progress: Progress) -> Estimate:
+    """Large motion: layers that move as wholes, in front of one another."""
     layering = layer(a, b, hypotheses)
-    flow_a = select(layering.labels_a, [h.forward for h in hypotheses])
-    flow_b = select(layering.labels_b, [h.backward for h in hypotheses])
-    bends_a, bends_b = _bends(hypotheses, layering.labels_a, layering.background)
-    bend_a = select(layering.labels_a, bends_a)
-    bend_b = select(layering.labels_b, bends_b)
-    return (
-        weigh_layers(a, b, flow_a, flow_b, bend_a, layering.depth_a),
-        weigh_layers(b, a, flow_b, flow_a, bend_b, layering.depth_b),
+    progress(0.4, "drawing layers' edges")
+    labels_a, labels_b = layering.labels_a, layering.labels_b
+    flows_a, flows_b = [h.forward for h in hypotheses], [h.backward for h in hypotheses]
+    curves = [bends(h, labels_a, number, number == layering.background) for number, h in enumerate(hypotheses)]
+    bends_a, bends_b = [bend for bend, _ in curves], [bend for _, bend in curves]
+    flow_a, flow_b = select(labels_a, flows_a), select(labels_b, flows_b)
+    tracks_a = weigh_layers(a, b, flow_a, flow_b, select(labels_a, bends_a), layering.depth_a, layering.depth_b)
+    tracks_b = weigh_layers(b, a, flow_b, flow_a, select(labels_b, bends_b), layering.depth_b, layering.depth_a)
+    large_a, large_b = working_pictures(gap, max(gap.a.shape))
+    return Estimate(
+        enlarge_layers(tracks_a, labels_a, flows_a, bends_a, a, large_a),
+        enlarge_layers(tracks_b, labels_b, flows_b, bends_b, b, large_b),
     )
-
-
-def find_hypotheses(a: Picture, b: Picture) -> list[Hypothesis]:
-    """Motions that may explain a part of the frame. The first is the plain dense flow."""
-    grey_a, grey_b = grey(a), grey(b)
-    height, width = grey_a.shape
-
-    def dense(forward: Flow | None = None, backward: Flow | None = None) -> Hypothesis:
-        return Hypothesis(dense_flow(grey_a, grey_b, forward), dense_flow(grey_b, grey_a, backward))
-
-    def affine(matrix: Matrix) -> Hypothesis:
-        inverse: Matrix = cv2.invert(matrix)[1]
-        return Hypothesis(affine_flow(matrix, height, width), affine_flow(inverse, height, width), matrix)
-
-    plain = dense()
-    found = [plain, affine(fit_affine(plain.forward, np.ones((height, width), np.float32)))]
-    for rank, motion in enumerate(feature_motions(grey_a, grey_b)):
-        hypothesis = affine(motion.matrix)
-        found.append(hypothesis)
-        if rank < 2 and motion.support >= 12:
-            found.append(dense(hypothesis.forward, hypothesis.backward))
-    found.append(dense(*long_jumps(a, b)))
-    return found
-
-
-def _bends(hypotheses: Sequence[Hypothesis], labels_a: Labels, background: int) -> tuple[list[Flow], list[Flow]]:
-    """How the ways of turning layers curve, on A's and on B's pixels.
-
-    An affine motion x -> c' + L (x - c) of a thing centred at c, with L = R S its turn and its stretch, passes through
-    R(angle/2) (I + S)/2 (x - c) half-way; the straight way passes through (I + L)/2 (x - c).
-    """
-    height, width = labels_a.shape
-    straight = np.zeros((height, width, 2), np.float32)
-    bends_a, bends_b = [], []
-    for number, hypothesis in enumerate(hypotheses):
-        matrix = hypothesis.matrix
-        members = labels_a == number
-        if matrix is None or not members.any():
-            bends_a.append(straight)
-            bends_b.append(straight)
-            continue
-        if number == background:
-            centre = np.array([(width - 1) / 2, (height - 1) / 2])
-        else:
-            centre = pixel_grid(height, width)[members].mean(axis=0).astype(np.float64)
-        linear = matrix[:2, :2]
-        left, stretch, right = np.linalg.svd(linear)
-        turn = left @ right
-        angle = np.arctan2(turn[1, 0], turn[0, 0]) / 2
-        half_turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        stretching = right.T @ np.diag(stretch) @ right
-        identity = np.eye(2)
-        curve = 4 * (half_turn @ (identity + stretching) / 2 - (identity + linear) / 2)
-        bends_a.append(_linear_field(curve, centre, height, width))
-        moved = linear @ centre + matrix[:2, 2]
-        bends_b.append(_linear_field(curve @ np.linalg.inv(linear), moved, height, width))
-    return bends_a, bends_b
-
-
-def _linear_field(linear: Matrix, centre: Matrix, height: int, width: int) -> Flow:
-    shift = np.column_stack([linear, -linear @ centre]).astype(np.float32)
-    return cv2.transform(pixel_grid(height, width), shift)

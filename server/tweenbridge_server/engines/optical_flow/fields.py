@@ -65,6 +65,11 @@ def affine_flow(matrix: Matrix, height: int, width: int) -> Flow:
     return cv2.transform(pixel_grid(height, width), shift)
 
 
+def is_plausible(matrix: Matrix) -> bool:
+    """An affine motion that neither mirrors nor shrinks or grows what it moves more than threefold."""
+    return bool(np.isfinite(matrix).all()) and 1 / 9 < np.linalg.det(matrix[:2, :2]) < 9
+
+
 def fit_affine(flow: Flow, weight: Map, samples: int = 6000, rounds: int = 6) -> Matrix:
     """The affine motion that most of `flow` follows, by iteratively reweighted least squares (Geman-McClure, 2 px).
 
@@ -73,7 +78,7 @@ def fit_affine(flow: Flow, weight: Map, samples: int = 6000, rounds: int = 6) ->
         weight: how much each pixel's vector counts, >= 0.
     """
     height, width = weight.shape
-    step = max(1, int(np.sqrt(height * width / samples)))
+    step = max(1, int(np.sqrt(np.count_nonzero(weight) / samples)))
     places = pixel_grid(height, width)[::step, ::step].reshape(-1, 2).astype(np.float64)
     vectors = flow[::step, ::step].reshape(-1, 2).astype(np.float64)
     prior = weight[::step, ::step].ravel().astype(np.float64)
@@ -98,6 +103,5 @@ def fit_affine(flow: Flow, weight: Map, samples: int = 6000, rounds: int = 6) ->
 
 def scaled(flow: Flow, height: int, width: int) -> Flow:
     """`flow` at another size of the same picture, its vectors grown to match."""
-    grown = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
-    ratio = (width / flow.shape[1], height / flow.shape[0])
-    return cv2.transform(grown, np.diag(ratio).astype(np.float32))
+    longer = flow * np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
+    return cv2.resize(longer, (width, height), interpolation=cv2.INTER_LINEAR)

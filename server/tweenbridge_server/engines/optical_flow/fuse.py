@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base import Flow, Map
-from .fields import Picture, outside, targets
+from .fields import Picture, length, outside, targets
 from .pictures import grey
 
 Features = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -45,6 +45,11 @@ def match_cost(here: Features, there: Features, flow: Flow) -> Map:
     return cost
 
 
+def texture(here: Features, reach: int, full: float) -> Map:
+    """How much there is to match around each pixel: the mean gradient within `reach` pixels, 1 from `full` on."""
+    return np.minimum(cv2.blur(length(here[1]), (reach, reach)) / np.float32(full), 1)
+
+
 class GuidedFilter:
     """Smoothing within the edges of one guide: (H, W) luma, 0 to 255."""
 
@@ -66,11 +71,9 @@ class GuidedFilter:
         return cv2.blur(values, self._size, borderType=cv2.BORDER_REFLECT)
 
 
-def cheapest(costs: Sequence[Map]) -> tuple[NDArray[np.intp], Map]:
-    """Per pixel the number of the cheapest hypothesis (the earlier on a tie), and its cost."""
-    volume = np.stack(costs)
-    label = volume.argmin(axis=0)
-    return label, np.take_along_axis(volume, label[None], 0)[0]
+def cheapest(costs: Sequence[Map]) -> NDArray[np.intp]:
+    """Per pixel the number of the cheapest hypothesis; the earlier on a tie."""
+    return np.stack(costs).argmin(axis=0)
 
 
 def select(label: NDArray[np.intp], flows: Sequence[Flow]) -> Flow:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base import Flow
-from .fields import Matrix, Picture, median
+from .fields import Matrix, Picture, is_plausible, median
 
 Grey = NDArray[np.uint8]
 
@@ -25,6 +25,9 @@ SMALLEST_DENSE = 16
 
 _FEATURES = 2500
 _MOST_MOTIONS = 10
+_ALIGNED_SAMPLES = 2000
+_ALIGNED_AROUND = 24
+"""Pixels around a feature match that are taken to move with it."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,44 @@ def feature_motions(a: Grey, b: Grey) -> list[AffineMotion]:
         count = int(agree.sum())
         if count < 4:
             break
-        scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
-        if 0.3 < scale < 3:
-            found.append(AffineMotion(np.vstack([matrix, [0, 0, 1]]), count))
+        rough: Matrix = np.vstack([matrix, [0, 0, 1]])
+        if is_plausible(rough):
+            found.append(AffineMotion(_aligned(a, b, rough, here[agree]), count))
         here, there = here[~agree], there[~agree]
     return found
+
+
+def _aligned(a: Grey, b: Grey, matrix: Matrix, places: NDArray[np.float32]) -> Matrix:
+    """`matrix` made exact: B is brought onto A by it, and what is left to move around `places` is fitted.
+
+    Only turn, scale and shift are fitted, and to the largest group that agrees to within 0.7 px: two things that move
+    nearly alike may have shared the matches, and an affine motion between them would be the motion of neither.
+    """
+    margin = _ALIGNED_AROUND
+    left, top = np.maximum(places.min(axis=0) - margin, 0).astype(int)
+    right, bottom = np.minimum(places.max(axis=0) + margin, (a.shape[1], a.shape[0])).astype(int)
+    part = np.ascontiguousarray(a[top:bottom, left:right])
+    corner = np.array([[1, 0, left], [0, 1, top], [0, 0, 1.0]])
+    near = np.zeros(part.shape, np.float32)
+    for x, y in (places - (left, top)).astype(int):
+        cv2.circle(near, (int(x), int(y)), margin // 2, 1.0, cv2.FILLED)
+    for _ in range(2):
+        moved = cv2.warpAffine(
+            b,
+            (matrix @ corner)[:2],
+            (part.shape[1], part.shape[0]),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        y, x = np.nonzero(near)
+        step = max(1, len(x) // _ALIGNED_SAMPLES)
+        start = np.column_stack([x, y])[::step].astype(np.float32)
+        end = start + dense_flow(part, moved)[y, x][::step]
+        left_over, _ = cv2.estimateAffinePartial2D(start, end, method=cv2.RANSAC, ransacReprojThreshold=0.7)
+        if left_over is None:
+            break
+        matrix = matrix @ corner @ np.vstack([left_over, [0, 0, 1]]) @ np.linalg.inv(corner)
+    return matrix
 
 
 def _feature_matches(a: Grey, b: Grey) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
