@@ -10,7 +10,7 @@ import logging
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Collection, Iterator, Mapping, Optional, Sequence, Type, TypeVar, Union
+from typing import Any, Callable, Collection, Generator, Mapping, Optional, Sequence, Type, TypeVar, Union
 
 import zmq
 
@@ -159,12 +159,12 @@ class Client:
         on_progress: Optional[Callable[[JobInfo], None]] = None,
         on_event: Optional[Callable[[Event], None]] = None,
         timeout: Optional[float] = None,
-    ) -> Iterator[Frame]:
+    ) -> Generator[Frame, None, None]:
         """Make in-betweens and yield them in time order, as they are finished.
 
         The job starts with the first frame asked for. When all frames have been taken, the job is released; when the
-        iterator is closed early or an exception passes through it (Ctrl-C included), the job is cancelled. A restart of
-        the server in between is bridged.
+        generator is closed early or an exception passes through it (Ctrl-C included), the job is cancelled. A restart
+        of the server in between is bridged.
 
         Args:
             resume: take a job id made from the keyframes and settings, so that the same call goes on where an
@@ -297,7 +297,7 @@ class Client:
         on_progress: Optional[Callable[[JobInfo], None]],
         on_event: Optional[Callable[[Event], None]],
         timeout: Optional[float],
-    ) -> Iterator[Frame]:
+    ) -> Generator[Frame, None, None]:
         end = None if timeout is None else time.monotonic() + timeout
         self._dialogue.follow(handle)
         try:

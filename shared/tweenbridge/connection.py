@@ -73,6 +73,7 @@ class Connection:
         self._next_id = 1
         self._reached = False
         self._secured = False
+        self._end: Optional[TweenbridgeError] = None
         self.state = SessionState.CONNECTING
         self.welcome: Optional[Welcome] = None
         self._socket = self._open_socket(context, limits)
@@ -98,8 +99,9 @@ class Connection:
     def _open_socket(self, context: zmq.Context[Any], limits: Limits) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = context.socket(zmq.DEALER)
         socket.setsockopt(zmq.LINGER, 0)
-        # A dropped connection ends the session at once; nothing is sent again behind our back.
-        socket.setsockopt(zmq.RECONNECT_IVL, -1)
+        # An hour: a dropped connection ends the session, and nothing is sent again behind our back. With -1, libzmq
+        # would drop what has arrived and was not read yet, such as a server's last word.
+        socket.setsockopt(zmq.RECONNECT_IVL, 3_600_000)
         socket.setsockopt(zmq.MAXMSGSIZE, limits.frame_bytes)
         # A little more than our own time-out, so that silence is told from a refused handshake.
         socket.setsockopt(zmq.HANDSHAKE_IVL, int(HELLO_TIMEOUT * 1000) + 1000)
@@ -141,6 +143,9 @@ class Connection:
                 common version. TIMED_OUT: it does not answer.
         """
         self._check_thread()
+        # Looked at first and heeded last: what a server said before it went away still counts.
+        if self._end is None:
+            self._end = self._look_at_monitor()
         arrivals: list[Arrival] = []
         for _ in range(_MOST_ARRIVALS):
             arrival = self._receive()
@@ -150,9 +155,8 @@ class Connection:
                 arrivals.append(arrival)
             else:
                 self._shake_hands(arrival.header.message)
-        # What a server said before it went away still counts, so the end of the session is looked at last.
-        if not arrivals:
-            self._check_monitor()
+        if self._end is not None and not arrivals:
+            raise self._end
         self._check_clock(time.monotonic())
         return arrivals
 
@@ -202,27 +206,26 @@ class Connection:
 
     # ------------------------------------------------------------ the end of a session
 
-    def _check_monitor(self) -> None:
+    def _look_at_monitor(self) -> Optional[TweenbridgeError]:
+        """Why the network connection has ended, or None while it has not."""
         while True:
             try:
                 parts = self._monitor.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
-                return
+                return None
             event, _value = struct.unpack("=hi", parts[0])
             if event == zmq.EVENT_CONNECTED:
                 self._reached = True
             elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 self._secured = True
-            elif event in _HANDSHAKE_FAILURES:
-                raise self._refused()
+            elif event in _HANDSHAKE_FAILURES or (self._reached and not self._secured):
+                return self._refused()
             elif not self._reached:
-                raise TweenbridgeError(
+                return TweenbridgeError(
                     ErrorCode.NOT_RUNNING, f"No Tweenbridge server is running at {self._address.endpoint}."
                 )
-            elif not self._secured:
-                raise self._refused()
             else:
-                raise TweenbridgeError(ErrorCode.NOT_RUNNING, "The connection to the server is lost.")
+                return TweenbridgeError(ErrorCode.NOT_RUNNING, "The connection to the server is lost.")
 
     def _refused(self) -> TweenbridgeError:
         if self._address.curve_key is not None:

@@ -127,7 +127,8 @@ class Dialogue:
         """Turn the stream of all jobs' changes on or off."""
         self._watching = on
         self._watch_seq = None
-        self._questions.append(Reply(wire.Watch(on=on)))
+        if self._session is not None:
+            self._questions.append(Reply(wire.Watch(on=on)))
 
     def follow(self, handle: JobHandle) -> None:
         """Take up a job.
@@ -276,7 +277,7 @@ class Dialogue:
             elif not handle.ended and handle.request is not None:
                 handle.undelivered += 1
                 frame = place_frame(reply, arrival.data, handle.plan, handle.request.keyframes)
-                self._events.append(FrameArrived(handle.id, frame))
+                self._events.extend(FrameArrived(handle.id, ready) for ready in handle.hand_over(frame))
         handle.answered(asked, reply, now)
 
     # ------------------------------------------------------------ saying

@@ -16,6 +16,7 @@ from .protocol import messages as wire
 from .protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
 from .protocol.limits import FETCH_WINDOW
 from .protocol.messages import JobInfo, JobRequest, JobState, Note, Priority
+from .results import Frame
 
 RESYNC_AFTER = 5.0
 """Seconds without word of an unfinished job after which the client asks how it stands."""
@@ -74,8 +75,11 @@ class JobHandle:
         self._asked: list[wire.Message] = []
         self._need: tuple[int, ...] = ()
         self._ready: set[int] = set()
+        self._had = frozenset(have)
         self._arrived: set[int] = set(have)
         self._first_missing = 0
+        self._early: dict[int, Frame] = {}
+        self._next_out = 0
         self._retry_at = 0.0
         self._heard = 0.0
         self._failures = 0
@@ -199,6 +203,22 @@ class JobHandle:
         else:
             what = f"The server answered {asked.TYPE} with {reply.TYPE}."
             self.fail(TweenbridgeError(ErrorCode.BAD_MESSAGE, what).info)
+
+    def hand_over(self, frame: Frame) -> list[Frame]:
+        """Take a frame that arrived; returns those that the caller may have now.
+
+        Two fetches are on their way at a time and may be answered in any order, so a job that wants its frames in time
+        order keeps one back now and then.
+        """
+        if not self._in_order:
+            return [frame]
+        self._early[frame.index] = frame
+        ready: list[Frame] = []
+        while self._next_out in self._early or self._next_out in self._had:
+            if self._next_out not in self._had:
+                ready.append(self._early.pop(self._next_out))
+            self._next_out += 1
+        return ready
 
     def progressed(self, progress: wire.Progress, now: float) -> None:
         """Take a hint. While the job is being submitted again, hints may still be about how it stood before."""

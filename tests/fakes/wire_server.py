@@ -101,6 +101,7 @@ class FakeServer:
         self.deaf = False
         self.prove_with = token
         self.sent_id = 0
+        self.last_id = 0
         self._context: zmq.Context[Any] = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.setsockopt(zmq.LINGER, 0)
@@ -155,6 +156,7 @@ class FakeServer:
 
     def _answer(self, peer: bytes, header: codec.Header, data: bytes) -> None:
         message = header.message
+        self.last_id = header.id
         self.store.asked.append(message)
         rule = self.rules.get(type(message))
         answers = rule(message) if rule is not None else None

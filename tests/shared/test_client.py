@@ -84,6 +84,38 @@ def test_keyframes_are_paths_bytes_and_sources_alike(
     assert third.format == raw
 
 
+def test_frames_come_in_order_though_answers_do_not(server: FakeServer, client: Client, pictures: list[bytes]) -> None:
+    kept: list[wire.Fetch] = []
+
+    def swap(message: wire.Message) -> list[Answer] | None:
+        """Answer each second fetch first."""
+        assert isinstance(message, wire.Fetch)
+        if message.frame % 2 == 0:
+            kept.append(message)
+            return []
+        (peer,) = server._sessions
+        number = server.last_id
+        for answer in server._in_session(message, b""):
+            server._send(peer, answer.message, number, answer.data)
+        for answer in server._in_session(kept.pop(), b""):
+            server._send(peer, answer.message, number - 1, answer.data)
+        return []
+
+    server.rules[wire.Fetch] = swap
+    frames = client.interpolate(pictures[:2], count=10)
+    assert [frame.index for frame in frames] == list(range(10))
+    assert server.store.count(wire.Fetch) == 10
+
+
+def test_drawings_from_an_earlier_session_are_not_fetched(
+    server: FakeServer, client: Client, pictures: list[bytes]
+) -> None:
+    handle = client.submit(pictures[:2], count=6, have=[0, 1, 4])
+    events = poll_to_end(client, handle)
+    assert [frame.index for frame in frames_of(events, handle)] == [2, 3, 5]
+    assert handle.received == handle.total == 6
+
+
 def test_only_what_the_server_lacks_is_put(server: FakeServer, client: Client, pictures: list[bytes]) -> None:
     first = client.submit(pictures, count=1, job="one")
     poll_to_end(client, first)

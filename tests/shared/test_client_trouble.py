@@ -311,6 +311,18 @@ def test_a_stop_by_somebody_else_is_reported_once(home: Path, pictures: list[byt
         assert events == [ServerStopping()]
 
 
+def test_a_last_word_is_heard_though_the_connection_has_ended(home: Path) -> None:
+    server = FakeServer(home).__enter__()
+    with Client(home, start_server=False) as client:
+        poll_until(client, has(Connected))
+        server.pushes.append(Answer(wire.Stopping()))
+        time.sleep(0.2)
+        server.kill()
+        time.sleep(0.2)
+        events = poll_until(client, has(Disconnected))
+    assert [type(event) for event in events] == [ServerStopping, Disconnected]
+
+
 def test_without_a_server_calls_say_so_at_once(client: Client, pictures: list[bytes]) -> None:
     start = time.monotonic()
     with pytest.raises(TweenbridgeError) as caught:
