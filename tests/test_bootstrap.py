@@ -32,6 +32,7 @@ class FakePip:
         self.calls: list[str] = []
         self.interrupt = False
         self.lost = False
+        self.wrong_record = False
 
     def __call__(
         self, python: Path, arguments: Sequence[str], log: Path, version: str, *, progress: bool = True
@@ -47,7 +48,8 @@ class FakePip:
             raise KeyboardInterrupt
         info = packages / "tweenbridge_sample-1.0.dist-info"
         info.mkdir(exist_ok=True)
-        (info / "RECORD").write_text(f"tweenbridge_sample.py,sha256=x,{module.stat().st_size}\n")
+        size = module.stat().st_size + self.wrong_record
+        (info / "RECORD").write_text(f"tweenbridge_sample.py,sha256=x,{size}\n")
 
     @property
     def targets(self) -> list[str]:
@@ -139,6 +141,15 @@ def test_a_damaged_package_is_repaired(checkout: Environment, fake_pip: FakePip,
         (packages / "tweenbridge_sample-1.0.dist-info" / "RECORD").unlink()
     assert "Repairing tweenbridge_sample..." in _ensure(checkout)
     assert find_fault(checkout, frozenset({SERVER})) is Fault.NONE
+
+
+def test_a_package_that_was_published_with_a_wrong_record_is_left_alone(
+    checkout: Environment, fake_pip: FakePip
+) -> None:
+    fake_pip.wrong_record = True
+    _ensure(checkout)
+    assert find_fault(checkout, frozenset({SERVER})) is Fault.NONE
+    assert _ensure(checkout) == []
 
 
 def _remove_interpreter(env: Environment) -> None:

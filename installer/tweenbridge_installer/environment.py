@@ -110,8 +110,8 @@ def _is_whole(packages: Path, folder: Path) -> bool:
 def _as_recorded(packages: Path, line: str) -> bool:
     rest, _, size = line.rpartition(",")
     path = rest.rpartition(",")[0].strip('"')
-    if not size:
-        return True
+    if not size or path.endswith(".pyc"):
+        return True  # Python writes these again as it sees fit
     try:
         return os.stat(os.path.join(packages, path)).st_size == int(size)
     except OSError:
@@ -154,7 +154,9 @@ def find_fault(environment: Environment, extras: frozenset[str]) -> Fault:
         return Fault.BROKEN
     if not extras <= installed_extras(environment) or stamp.get("project") != project_hash(environment.root):
         return Fault.UNFINISHED
-    return Fault.DAMAGED if damaged_packages(packages) else Fault.NONE
+    odd = stamp.get("odd")
+    known = set(odd) if isinstance(odd, list) else set()
+    return Fault.DAMAGED if {folder.name for folder in damaged_packages(packages)} - known else Fault.NONE
 
 
 def ensure(
@@ -252,13 +254,19 @@ def _install(
             say(step)
     target = f"{environment.root}[{','.join(sorted(extras))}]"
     pip.install(environment.python, ["--editable", target], environment.log, version)
-    problem = _import_problem(environment, extras)
     packages = environment.packages()
-    damaged = damaged_packages(packages) if packages else ()
-    if problem is None and damaged:
-        problem = f"{damaged[0].name} lacks files"
+    if packages and damaged_packages(packages):
+        _forget_damaged(environment, say)
+        pip.install(environment.python, ["--editable", target], environment.log, version)
+    problem = _import_problem(environment, extras)
     if problem is None:
-        content = {"root": str(environment.root), "project": project_hash(environment.root), "extras": sorted(extras)}
+        content = {
+            "root": str(environment.root),
+            "project": project_hash(environment.root),
+            "extras": sorted(extras),
+            # A package that works and still differs from its own record just after installing was published so.
+            "odd": [folder.name for folder in damaged_packages(packages)] if packages else [],
+        }
         partial = environment.stamp.with_suffix(".part")
         partial.write_text(json.dumps(content), encoding="utf-8")
         os.replace(partial, environment.stamp)
