@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from av.container import InputContainer, OutputContainer
 from av.video.frame import VideoFrame as DecodedFrame
-from av.video.reformatter import ColorRange, Interpolation
+from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
@@ -37,7 +37,8 @@ _UNSPECIFIED: Final = 2
 _BT601: Final = 5
 _HD_HEIGHT: Final = 577
 """Untagged pictures of at least this height have BT.709 colours, smaller ones BT.601, as broadcast has it."""
-_CAREFUL: Final = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+_CAREFUL: Final = 0x4 | 0x40000 | 0x2000
+"""libswscale's flags for bicubic, accurate rounding, full chroma: numbers, because older PyAV has no names for them all."""
 _QUALITY: Final = {"crf": "16", "preset": "fast", "profile": "high"}
 
 
