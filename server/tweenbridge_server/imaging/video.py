@@ -38,7 +38,7 @@ _BT601: Final = 5
 _HD_HEIGHT: Final = 577
 """Untagged pictures of at least this height have BT.709 colours, smaller ones BT.601, as broadcast has it."""
 _CAREFUL: Final = 0x4 | 0x40000 | 0x2000
-"""libswscale's flags for bicubic, accurate rounding, full chroma: numbers, because older PyAV has no names for them all."""
+"""libswscale's flags for bicubic, accurate rounding, full chroma; as numbers, because older PyAV lacks some names."""
 _QUALITY: Final = {"crf": "16", "preset": "fast", "profile": "high"}
 
 
