@@ -273,7 +273,8 @@ class JobService:
             raise TweenbridgeError(
                 ErrorCode.BUSY, "The server has as many unfinished jobs as it takes.", retry_after=_BUSY_SECONDS
             )
-        new = sum({keyframe.sha256: keyframe.size for keyframe in record.request.keyframes}.values())
+        sizes = {keyframe_name(keyframe): keyframe.size for keyframe in record.request.keyframes}
+        new = sum(sizes.values()) - sum(sizes[name] for name in self._store.keyframes(sizes))
         if self._store.spool_bytes() + new > self._limits.spool_bytes:
             self._collect(min(self._retention.max_bytes, self._limits.spool_bytes - new))
             if self._store.spool_bytes() + new > self._limits.spool_bytes:

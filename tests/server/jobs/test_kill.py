@@ -14,6 +14,7 @@ import psutil
 import pytest
 from bench import FAKES, Bench, computed, flat, request
 from tweenbridge.protocol.messages import JobState
+from tweenbridge_server.jobs.service import Retention
 
 
 class Server:
@@ -123,6 +124,23 @@ def test_a_frame_file_that_nobody_noted_is_adopted(tmp_path: Path) -> None:
         assert bench.wait("j").state is JobState.DONE
         assert [bench.bytes_of("j", frame) for frame in range(3)] == first
         assert set(bench.computed().values()) == {1}
+
+
+def test_a_frame_that_appears_while_the_server_runs_is_adopted(tmp_path: Path) -> None:
+    """The last worker of a killed server may store a frame after the next server has looked."""
+    pictures = [flat(10), flat(90)]
+    with Bench(tmp_path / "home", retention=Retention(max_bytes=0)) as bench:
+        bench.send("j", pictures)
+        bench.wait("j")
+        files = {path: path.read_bytes() for path in (bench.home / "spool" / "frames").rglob("*.png")}
+        bench.service.keep_house()
+        assert not any(path.exists() for path in files)
+        for path, data in list(files.items())[:2]:
+            path.write_bytes(data)
+        assert bench.send("j", pictures).done == ()
+        assert bench.wait("j").done == 3
+        assert {path: path.read_bytes() for path in files} == files
+        assert sum(bench.computed().values()) == 4
 
 
 def test_a_note_survives_adoption(tmp_path: Path) -> None:
