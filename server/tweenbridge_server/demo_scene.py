@@ -48,9 +48,9 @@ class Pose:
 
 
 POSES = (
-    Pose(x=540, y=410, stretch=1.06, lean=-4, camera=20),
-    Pose(x=610, y=482, stretch=0.90, lean=0, camera=36),
-    Pose(x=680, y=408, stretch=1.08, lean=5, camera=52),
+    Pose(x=564, y=434, stretch=1.06, lean=-4, camera=22),
+    Pose(x=612, y=482, stretch=0.92, lean=0, camera=36),
+    Pose(x=660, y=432, stretch=1.07, lean=5, camera=50),
 )
 _RADIUS = 92
 _GROUND = 560
@@ -174,7 +174,10 @@ def _fellow() -> tuple[Canvas, Mask]:
     mouth = (round(middle + 0.34 * radius), round(middle + 0.16 * radius))
     axes = (round(0.24 * radius), round(0.20 * radius))
     cv2.ellipse(body, mouth, axes, 0, 15, 165, (96, 26, 30), 7 * _FINE, cv2.LINE_AA)
-    return body, np.asarray(np.clip((1 - np.hypot(across, down)) * radius + 0.5, 0, 1), np.float32)
+    inside = (1 - np.hypot(across, down)) * radius
+    ink = np.asarray(np.clip(5 * _FINE - inside, 0, 1), np.float32)
+    body = _lay(body, _tinted((92, 28, 30), (92, 28, 30), ink), ink)
+    return body, np.asarray(np.clip(inside + 0.5, 0, 1), np.float32)
 
 
 def _placed(layer: NDArray[np.float32], pose: Pose) -> NDArray[np.float32]:
