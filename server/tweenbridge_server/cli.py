@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -192,4 +194,7 @@ def doctor(as_json: Json = False) -> None:
 
 def main() -> None:
     """The entry point of `tweenbridge` and of `python -m tweenbridge_server`."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name that the terminal cannot show must not end a command.
+        sys.stdout.reconfigure(errors="backslashreplace")
     app(prog_name="tweenbridge")

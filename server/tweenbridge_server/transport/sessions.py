@@ -182,9 +182,7 @@ class Sessions:
         session = self._sessions.get(routing_id)
         if session is None or session.stage is not Stage.CHALLENGED or session.connection != connection:
             raise _unauthorized("A proof came without a hello before it.")
-        expected = handshake.client_proof(
-            self._token, session.client_nonce, session.server_nonce, session.version
-        )
+        expected = handshake.client_proof(self._token, session.client_nonce, session.server_nonce, session.version)
         if not handshake.matches(expected, message.proof):
             self.drop(routing_id)
             raise _unauthorized("The client does not hold this server's key.")

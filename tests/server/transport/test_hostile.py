@@ -231,9 +231,7 @@ PLAIN = st.recursive(
 FIELDS = st.sampled_from(
     ["v", "t", "id", "re", "job", "keyframe", "frame", "request", "versions", "nonce", "client", "proof", "limit", "on"]
 )
-HEADERS = st.dictionaries(FIELDS, PLAIN, max_size=8).map(
-    lambda fields: msgpack.packb({"v": 1, "id": 5} | fields)
-)
+HEADERS = st.dictionaries(FIELDS, PLAIN, max_size=8).map(lambda fields: msgpack.packb({"v": 1, "id": 5} | fields))
 KINDS = st.sampled_from(sorted(codec.MESSAGE_TYPES))
 TYPED_HEADERS = st.builds(
     lambda kind, fields: msgpack.packb({"v": 1, "id": 5} | fields | {"t": kind}),
