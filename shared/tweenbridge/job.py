@@ -234,8 +234,6 @@ class JobHandle:
         if self.step is Step.FOLLOW:
             self.step = Step.ASK
         self._asked.clear()
-        self._ready.clear()
-        self._need = ()
         self._retry_at = 0.0
 
     def fail(self, error: ErrorInfo) -> None:

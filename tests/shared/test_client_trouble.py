@@ -291,6 +291,18 @@ def test_a_server_that_falls_silent_is_given_up_and_found_again(
     poll_until(client, has(Connected))
 
 
+def test_a_client_that_only_listens_gives_signs_of_life(
+    server: FakeServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server judges a session by what it hears; hints flowing the other way do not count."""
+    monkeypatch.setattr(connection, "PING_AFTER", 0.2)
+    poll_until(client, has(Connected))
+    for _ in range(20):
+        server.pushes.append(Answer(wire.Progress(wire.JobInfo("other", JobState.RUNNING, 3, 1, "flow", "draft"))))
+        poll_for(client, 0.05)
+    assert server.store.count(wire.Ping) >= 3
+
+
 def test_a_caller_that_was_away_does_not_take_its_absence_for_silence(
     server: FakeServer, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
