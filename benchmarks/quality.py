@@ -156,15 +156,16 @@ def mean(rows: Sequence[Row]) -> Row:
 
 
 def summarise(rows: Sequence[tuple[str, Row]]) -> dict[str, Row]:
-    """Means per category, of all rendered clips with and without easing, and of the categories."""
+    """Means per category, of all rendered clips with and without easing, and of the groups (rendered clips are one)."""
     categories = sorted({category for category, _ in rows})
     table = {name: mean([row for category, row in rows if category == name]) for name in categories}
-    overall = mean(list(table.values()))
+    groups = {name: row for name, row in table.items() if not name.startswith("proc")}
     rendered = [(category, row) for category, row in rows if category.startswith("proc")]
     if rendered:
-        table["procedural"] = mean([row for _, row in rendered])
+        groups["procedural"] = mean([row for _, row in rendered])
+        table["procedural"] = groups["procedural"]
         table["procedural (no easing)"] = mean([row for category, row in rendered if category != "proc_ease"])
-    return table | {"mean of categories": overall}
+    return table | {"mean of groups": mean(list(groups.values()))}
 
 
 def as_markdown(table: Mapping[str, Row]) -> str:

@@ -7,8 +7,10 @@ import numpy as np
 
 from ..base import Flow, Map
 from .fields import Mask, Picture, length, outside, round_trip, targets
-from .layers import IN_FRONT
 from .tracks import STRAIGHT, Tracks
+
+IN_FRONT = 2.0
+"""Pixels of own motion by which a layer must exceed another to be in front of it."""
 
 _DEPTH_PER_PIXEL = 0.35
 """Log importance for each pixel of own motion."""

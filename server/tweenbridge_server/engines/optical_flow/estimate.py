@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
-from ..base import Flow, Gap, Progress
+from ..base import Flow, Gap, Map, Progress
 from .bends import bends
 from .confidence import weigh_layers, weigh_without_layers
 from .enlarge import enlarge_layers
-from .fields import Picture, length, round_trip, sample, targets
-from .fuse import GuidedFilter, cheapest, features, match_cost, select, texture
+from .fields import Mask, Picture, length, round_trip, sample, targets
+from .fuse import Features, GuidedFilter, cheapest, features, match_cost, select, texture
 from .hypotheses import Hypotheses, Hypothesis, find_hypotheses
 from .layers import layer
 from .matching import dense_flow
@@ -24,10 +25,14 @@ from .tracks import Estimate, Tracks, enlarge
 
 _WORKING_SIZE = 640
 
-_FEW_LOST = 0.05
-"""Where no more pixels than this share are lost by the plain dense flow, the motion is small."""
-_AS_WELL = 1.07
+_FEW_LOST = 0.045
+"""Where a smaller share of pixels than this is lost by the plain dense flow, the motion is small."""
+_LOST = 20.0
+"""A pixel that matches no better than this is lost."""
+_AS_WELL = 1.06
 """Affine motions match as well as free fields up to this ratio of costs."""
+_TAKEN = 12.0
+"""A place that matches this well under a motion is explained by it."""
 _MISMATCH = 30.0
 """Above this a match is none, however much above."""
 _FLAT_DRAWING = 0.5
@@ -52,19 +57,33 @@ def _is_layered(a: Picture, b: Picture, hypotheses: Hypotheses) -> bool:
     Flat drawings count as layered too: next to nothing in them can tell one motion from another.
     """
     plain = hypotheses.plain
+    here, there = features(a), features(b)
     lost = round_trip(plain.forward, plain.backward) > 1 + 0.05 * length(plain.forward)
+    lost |= cv2.blur(match_cost(here, there, plain.forward), (5, 5)) > _LOST
     if lost.mean() < _FEW_LOST:
         return False
-    here, there = features(a), features(b)
     if (texture(here, reach=1, full=1.0) < 1).mean() > _FLAT_DRAWING:
         return True
     worth = texture(here, reach=5, full=10.0)
+    costs = [np.minimum(match_cost(here, there, motion.forward), _MISMATCH) for motion in hypotheses.affine]
+    ground = int(np.argmin([(worth * cost).sum() for cost in costs]))
+    worth[_covered(here, there, hypotheses.affine, ground)] = 0
+    free = np.minimum.reduce([match_cost(here, there, field.forward) for field in hypotheses.free])
+    affine_total = float((worth * np.minimum.reduce(costs)).sum())
+    return affine_total < _AS_WELL * float((worth * np.minimum(free, _MISMATCH)).sum())
 
-    def cost(group: Sequence[Hypothesis]) -> float:
-        least = np.minimum.reduce([match_cost(here, there, hypothesis.forward) for hypothesis in group])
-        return float((worth * np.minimum(least, _MISMATCH)).sum())
 
-    return cost(hypotheses.affine) < _AS_WELL * cost(hypotheses.free)
+def _covered(here: Features, there: Features, motions: Sequence[Hypothesis], ground: int) -> Mask:
+    """Pixels that, moving with the ground, come to a place which another motion explains and the ground does not."""
+    others = [motion for number, motion in enumerate(motions) if number != ground]
+    if not others:
+        return np.zeros(here[0].shape[:2], np.bool_)
+
+    def cost(motion: Hypothesis) -> Map:
+        return cv2.blur(match_cost(there, here, motion.backward), (5, 5))
+
+    taken = (np.minimum.reduce([cost(motion) for motion in others]) < _TAKEN) & (cost(motions[ground]) > _LOST)
+    return sample(taken.astype(np.float32), targets(motions[ground].forward)) > 0.3
 
 
 def _dense_recipe(a: Picture, b: Picture, hypotheses: Sequence[Hypothesis]) -> tuple[Tracks, Tracks]:

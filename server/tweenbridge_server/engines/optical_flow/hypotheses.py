@@ -28,6 +28,8 @@ _NEAR = 5.0
 _LEAST_PART = 100.0
 """Textured pixels that a part needs."""
 _MOST_PARTS = 4
+_MOST_AFFINE = 8
+"""The best supported come first; every further one costs time."""
 _FIT = 1.5
 _FITTING = 0.6
 """Share of a part that its affine motion must describe to within _FIT pixels."""
@@ -88,7 +90,7 @@ def find_hypotheses(a: Picture, b: Picture) -> Hypotheses:
 
 def _add(known: list[Hypothesis], matrix: Matrix, like: Hypothesis) -> bool:
     """Append an affine motion of the size of `like`, if it is plausible and new."""
-    if not is_plausible(matrix):
+    if len(known) >= _MOST_AFFINE or not is_plausible(matrix):
         return False
     height, width = like.forward.shape[:2]
     inverse: Matrix = cv2.invert(matrix)[1]

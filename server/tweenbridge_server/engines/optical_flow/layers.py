@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..base import Flow, Map
 from . import kernels
 from .colours import Bins, colour_bins, rarity
+from .confidence import IN_FRONT
 from .fields import Mask, Picture, length, outside, round_trip, targets
 from .fuse import Features, GuidedFilter, features, match_cost, select, texture
 from .hypotheses import Hypothesis
@@ -25,9 +26,6 @@ from .pictures import grey
 
 Labels = NDArray[np.intp]
 Standing = NDArray[np.float32]
-
-IN_FRONT = 2.0
-"""Pixels of own motion by which a layer must exceed another to be in front of it."""
 
 # Costs are in units of match_cost: mean differences of 255.
 _CHANGE = 25.0
