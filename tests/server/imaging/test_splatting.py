@@ -20,7 +20,7 @@ def by_the_book(values: Floats, flow: Floats, importance: Floats) -> tuple[Float
                     kernel = np.prod(np.maximum(0, 1 - np.abs(u))) * np.exp(importance[y, x])
                     sums[to_y, to_x] += kernel * values[y, x]
                     weights[to_y, to_x] += kernel
-    return sums, weights
+    return sums.astype(np.float32), weights.astype(np.float32)
 
 
 @pytest.fixture

@@ -106,11 +106,10 @@ def _window(field: Flow, height: int, width: int, bounds: tuple[int, int, int, i
             [0, 1 / grow_y, (top + 0.5) / grow_y - 0.5],
         ]
     )
-    window = cv2.warpAffine(
-        field,
+    return cv2.warpAffine(
+        field * np.array([grow_x, grow_y], np.float32),
         to_working,
         (right - left, bottom - top),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return cv2.transform(window, np.diag([grow_x, grow_y]).astype(np.float32))

@@ -23,7 +23,7 @@ from .matching import dense_flow
 from .pictures import grey, working_pictures
 from .tracks import Estimate, Tracks, enlarge
 
-_WORKING_SIZE = 640
+_WORKING_SIZE = 576
 
 _FEW_LOST = 0.045
 """Where a smaller share of pixels than this is lost by the plain dense flow, the motion is small."""
