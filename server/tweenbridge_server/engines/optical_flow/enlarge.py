@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from ..base import Flow
 from .fields import Picture
 from .layers import Labels
-from .tracks import Tracks
+from .tracks import STRAIGHT, Tracks
 
+_STRAIGHT_ENOUGH = 0.1
+"""Pixels below which no way needs to curve."""
 _FARTHER = 6.0
 """What one working pixel of distance counts for, in summed colour difference of 3 x 255."""
 
@@ -75,14 +77,20 @@ def enlarge_layers(
     confidence, depth = cv2.resize(tracks.confidence, size), cv2.resize(tracks.depth, size)
     confidence[edges.at], depth[edges.at] = tracks.confidence[edges.source], tracks.depth[edges.source]
     by_size = np.argsort(-np.bincount(few.ravel(), minlength=len(flows)), kind="stable")
-    flow, bend = (_window(fields[by_size[0]], height, width, (0, height, 0, width)) for fields in (flows, bends))
+    ground = by_size[0]
+    flow = _window(flows[ground], height, width, (0, height, 0, width))
+    pairs = [(flows, flow)]
+    bend = STRAIGHT
+    if any(np.abs(each).max() > _STRAIGHT_ENOUGH for each in bends):
+        bend = _window(bends[ground], height, width, (0, height, 0, width))
+        pairs.append((bends, bend))
     for number in by_size[1:]:
         members = label == number
         top, bottom, left, right = _bounds(members)
         if top == bottom:
             continue
         mask = members[top:bottom, left:right].astype(np.uint8)
-        for fields, whole in ((flows, flow), (bends, bend)):
+        for fields, whole in pairs:
             window = _window(fields[number], height, width, (top, bottom, left, right))
             cv2.copyTo(window, mask, whole[top:bottom, left:right])
     return Tracks(flow, bend, confidence, depth)

@@ -23,7 +23,7 @@ Grey = NDArray[np.uint8]
 SMALLEST_DENSE = 16
 """Below this many pixels a side, dense inverse search has no patch to work with."""
 
-_FEATURES = 2500
+_FEATURES = 1500
 _MOST_MOTIONS = 10
 _ALIGNED_SAMPLES = 2000
 _ALIGNED_AROUND = 24
