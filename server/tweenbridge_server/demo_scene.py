@@ -54,6 +54,8 @@ POSES = (
 )
 _RADIUS = 92
 _GROUND = 560
+_CLEARING = (620, 990)
+"""From where to where the row of firs is open, in pixels of its layer: he hops in front of it."""
 _SKY_TOP, _SKY_LOW = (96, 160, 214), (250, 226, 190)
 
 
@@ -120,6 +122,8 @@ def _trees() -> tuple[Canvas, Mask]:
         x = left + float(random.uniform(-34, 34))
         tall = float(random.uniform(78, 132))
         foot = 506 + float(random.uniform(-6, 10))
+        if _CLEARING[0] < x < _CLEARING[1]:
+            continue
         for tier in range(3):
             half = tall * (0.20 + 0.07 * tier)
             top, low = foot - tall * (1 - 0.24 * tier), foot - tall * (0.52 - 0.22 * tier)
