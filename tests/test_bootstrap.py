@@ -294,6 +294,16 @@ def test_setup_installs_torch_first_and_only_setup_does(
     assert json.loads(checkout.stamp.read_text())["extras"] == ["dreammover", "server"]
 
 
+def test_a_senseless_choice_of_torch_leaves_the_environment_as_it_is(
+    checkout: Environment, fake_pip: FakePip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _ensure(checkout)
+    monkeypatch.setenv("TWEENBRIDGE_TORCH", "cuda")
+    with pytest.raises(InstallError, match="TWEENBRIDGE_TORCH is 'cuda'"):
+        _ensure(checkout, SERVER, DREAMMOVER)
+    assert find_fault(checkout, frozenset({SERVER})) is Fault.NONE
+
+
 def test_a_source_out_of_reach_gives_way_to_the_default_one(
     checkout: Environment, fake_pip: FakePip, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,7 +53,7 @@ def main(root: Path, arguments: Sequence[str]) -> int:
     try:
         installed = ensure(environment, frozenset(extras), say, again=command == "setup")
     except InstallError as error:
-        say(f"{error}\n(Everything pip said is in {environment.log}.)")
+        say(str(error))
         return 1
     except KeyboardInterrupt:
         say("Stopped. Run the same command again to go on from here.")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -198,16 +199,17 @@ def ensure(
 
 def _repair(environment: Environment, fault: Fault, extras: frozenset[str], say: Callable[[str], None]) -> None:
     held = frozenset() if fault is Fault.BROKEN else installed_extras(environment)
+    choice = _torch_choice() if DREAMMOVER in extras | held else None
     environment.stamp.unlink(missing_ok=True)
     if fault is Fault.BROKEN:
         _make(environment, say)
     elif fault is Fault.DAMAGED:
         _forget_damaged(environment, say)
-    problem = _install(environment, extras | held, extras - held, say)
+    problem = _install(environment, extras | held, extras - held, choice, say)
     if problem:
         say("The environment is damaged; making it anew...")
         _make(environment, say)
-        problem = _install(environment, extras, extras, say)
+        problem = _install(environment, extras, extras, choice, say)
     if problem:
         raise InstallError(f"The installation does not work: {problem}. {environment.log} says what was done.")
 
@@ -242,13 +244,14 @@ def _forget_damaged(environment: Environment, say: Callable[[str], None]) -> Non
 
 
 def _install(
-    environment: Environment, extras: frozenset[str], fresh: frozenset[str], say: Callable[[str], None]
-) -> str | None:
+    environment: Environment, extras: frozenset[str], fresh: frozenset[str], choice: torch_build.Choice | None,
+    say: Callable[[str], None],
+) -> str | None:  # fmt: skip
     """Install the extras, announcing the `fresh` ones, and check. Returns what does not work, or None."""
     version = interpreter_version(environment) or "?"
     pip.install(environment.python, [_OLDEST_PIP], environment.log, version, progress=False)
-    if DREAMMOVER in extras:
-        _install_torch(environment, version, DREAMMOVER in fresh, say)
+    if choice is not None and DREAMMOVER in extras:
+        _install_torch(environment, version, choice, DREAMMOVER in fresh, say)
     for extra, step in _STEPS.items():
         if extra in fresh:
             say(step)
@@ -273,17 +276,22 @@ def _install(
     return problem
 
 
-def _install_torch(environment: Environment, version: str, fresh: bool, say: Callable[[str], None]) -> None:
-    facts = torch_build.look()
+def _torch_choice() -> torch_build.Choice:
     try:
-        choice = torch_build.choose_torch(facts)
+        return torch_build.choose_torch(torch_build.look())
     except ValueError as error:
         raise InstallError(str(error)) from None
+
+
+def _install_torch(
+    environment: Environment, version: str, choice: torch_build.Choice, fresh: bool, say: Callable[[str], None]
+) -> None:
     say(choice.reason)
     build = None
     if choice.builds:
         try:
-            build = torch_build.first_available(choice.builds, f"cp{version.replace('.', '')}", facts.machine)
+            tag = f"cp{version.replace('.', '')}"
+            build = torch_build.first_available(choice.builds, tag, platform.machine().lower())
             if build is None:
                 say("PyTorch's download site has no such build; using the default package source instead.")
         except OSError:

@@ -164,4 +164,4 @@ def install(python: Path, arguments: Sequence[str], log: Path, version: str, *, 
         finally:
             display.clear()
     if status != 0:
-        raise InstallError(explain("".join(kept), version))
+        raise InstallError(f"{explain(''.join(kept), version)}\nEverything that pip said is in {log}.")
