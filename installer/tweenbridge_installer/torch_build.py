@@ -36,14 +36,12 @@ class Facts:
 
     Attributes:
         system: "linux", "darwin" or "windows".
-        machine: "x86_64", "arm64" ..., lower case.
         cuda: newest CUDA version that the NVIDIA driver runs; None without such a driver.
         rocm: version of AMD's ROCm, (0, 0) when there is one of unknown version; None without.
         override: what the user asked for in TWEENBRIDGE_TORCH, or "".
     """
 
     system: str
-    machine: str
     cuda: tuple[int, int] | None = None
     rocm: tuple[int, int] | None = None
     override: str = ""
@@ -151,7 +149,6 @@ def look() -> Facts:
     system = platform.system().lower()
     return Facts(
         system=system,
-        machine=platform.machine().lower(),
         cuda=_cuda() if system != "darwin" else None,
         rocm=_rocm() if system == "linux" else None,
         override=os.environ.get(OVERRIDE, ""),
@@ -170,7 +167,7 @@ def first_available(builds: tuple[str, ...], python_tag: str, machine: str) -> s
     Args:
         builds: folders of SOURCE.
         python_tag: e.g. "cp312".
-        machine: as in `Facts`.
+        machine: "x86_64", "amd64", "arm64" ..., as wheels' names end.
 
     Raises:
         OSError: the source cannot be reached.
