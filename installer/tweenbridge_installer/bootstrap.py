@@ -71,8 +71,8 @@ def main(root: Path, arguments: Sequence[str]) -> int:
 def _record_launch_command(environment: Environment) -> None:
     """Let the editors' plugins find this installation: they start its server."""
     program = (
-        "import sys; from tweenbridge import discovery, launcher; "
-        "launcher.record_command([sys.executable, '-I', '-m', 'tweenbridge_server', 'serve'], discovery.data_dir())"
+        "from tweenbridge import discovery, launcher; "
+        "launcher.record_command(launcher.this_installation(), discovery.data_dir())"
     )
     result = subprocess.run([str(environment.python), "-I", "-c", program], capture_output=True, text=True, check=False)
     if result.returncode != 0:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweenbridge.discovery import ServerAddress, lock_file, private_folder, read_address, remove_address, write_address
-from tweenbridge.launcher import record_command
+from tweenbridge.launcher import record_command, this_installation
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import PROTOCOL_VERSIONS
 from tweenbridge.version import __version__
@@ -76,8 +75,11 @@ def _runs_already(home: Path) -> TweenbridgeError:
     )
 
 
-def serve(config: Config) -> int:
+def serve(config: Config, on_ready: Callable[[str], None] | None = None) -> int:
     """Run the server until it is told to stop by a client, SIGTERM or SIGINT.
+
+    Args:
+        on_ready: called with the endpoint once the server listens and can be found.
 
     Returns:
         The exit status: 0.
@@ -91,7 +93,7 @@ def serve(config: Config) -> int:
         try:
             for warning in config.warnings:
                 log.warning(warning)
-            _run(config, keys)
+            _run(config, keys, on_ready)
         except Exception:
             log.exception("The server ended unexpectedly.")
             raise
@@ -104,7 +106,7 @@ def _secrets(keys: Keys) -> tuple[str, ...]:
     return (keys.token.hex(), keys.curve.secret) if keys.curve is not None else (keys.token.hex(),)
 
 
-def _run(config: Config, keys: Keys) -> None:
+def _run(config: Config, keys: Keys, on_ready: Callable[[str], None] | None) -> None:
     gateway: Gateway | None = None
 
     def changed(change: Change) -> None:
@@ -121,6 +123,8 @@ def _run(config: Config, keys: Keys) -> None:
         try:
             with _stopped_by_signals(gateway):
                 _announce(config, gateway, keys)
+                if on_ready is not None:
+                    on_ready(gateway.endpoint)
                 # In slices, because on Windows a wait without end keeps Ctrl-C from being noticed.
                 while not gateway.join(0.5):
                     pass
@@ -145,7 +149,7 @@ def _job_service(config: Config, changed: Callable[[Change], None]) -> JobServic
 
 
 def _announce(config: Config, gateway: Gateway, keys: Keys) -> None:
-    record_command([sys.executable, "-m", "tweenbridge_server", "serve"], config.home)
+    record_command(this_installation(), config.home)
     address = ServerAddress(
         endpoint=gateway.endpoint,
         token=keys.token,

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -37,15 +38,21 @@ def record_command(command: Sequence[str], home: Path) -> None:
     write_private(_launch_file(home), json.dumps({"command": list(command)}, indent=1) + "\n")
 
 
+def this_installation() -> list[str]:
+    """The command that starts a server of the Python environment this runs in, as isolated as this one is."""
+    isolated = ["-I"] if sys.flags.isolated else []
+    return [sys.executable, *isolated, "-m", "tweenbridge_server", "serve"]
+
+
 def _recorded_command(home: Path) -> list[str]:
-    """The remembered command; [] when there is none that can be understood."""
+    """The remembered command; [] when there is none that can be understood, or its program has been deleted since."""
     try:
         command = json.loads(_launch_file(home).read_text(encoding="utf-8"))["command"]
     except (OSError, ValueError, KeyError, TypeError):
         return []
-    if isinstance(command, list) and command and all(isinstance(word, str) for word in command):
-        return command
-    return []
+    if not (isinstance(command, list) and command and all(isinstance(word, str) for word in command)):
+        return []
+    return command if shutil.which(command[0]) is not None else []
 
 
 def server_command(home: Path) -> list[str]:
@@ -64,7 +71,7 @@ def server_command(home: Path) -> list[str]:
     if recorded:
         return recorded
     if sys.executable and importlib.util.find_spec("tweenbridge_server") is not None:
-        return [sys.executable, "-m", "tweenbridge_server", "serve"]
+        return this_installation()
     raise TweenbridgeError(
         ErrorCode.NOT_RUNNING,
         "The Tweenbridge server is not running, and nothing tells how to start it.",

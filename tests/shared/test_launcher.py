@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import time
@@ -111,8 +112,13 @@ def test_where_the_command_comes_from(home: Path, monkeypatch: pytest.MonkeyPatc
     assert "tweenbridge serve" in caught.value.remedy
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: object())
     assert server_command(home) == [sys.executable, "-m", "tweenbridge_server", "serve"]
-    record_command(["/opt/tween/python", "-m", "tweenbridge_server", "serve"], home)
-    assert server_command(home)[0] == "/opt/tween/python"
+    other = home / ("python.exe" if os.name == "nt" else "python")
+    home.mkdir(exist_ok=True)
+    other.touch(mode=0o700)
+    record_command([str(other), "-m", "tweenbridge_server", "serve"], home)
+    assert server_command(home)[0] == str(other)
+    other.unlink()
+    assert server_command(home)[0] == sys.executable, "an environment that was deleted is not tried"
     (home / "run" / "launch.json").write_text('{"command": "text"}')
     assert server_command(home)[0] == sys.executable
     monkeypatch.setenv("TWEENBRIDGE_SERVER_COMMAND", "tween 'with space'")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,7 +13,6 @@ from tweenbridge.client import Client
 from tweenbridge.events import Disconnected, FrameArrived, JobEnded, ServerStopping
 from tweenbridge.job import JobHandle
 from tweenbridge.keyframes import KeyframeSource, Order, job_id_for, make_order
-from tweenbridge.launcher import record_command, server_command
 from tweenbridge.pixels import PixelFormat
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import JobRequest, Note, Scalar
@@ -177,7 +174,6 @@ def _folder(options: Options, job: str, request: JobRequest, plan: Schedule, fil
 
 def _fetch(order: Order, job: str, folder: OutputFolder, present: frozenset[int], home: Path) -> tuple[Note, ...]:
     """Have the server make the drawings and write them as they arrive. Returns the job's notes."""
-    _remember_this_installation(home)
     title = f"{order.sources[0].label} to {order.sources[-1].label}"
     with Client(home, name="command line") as client:
         handle = client.submit(
@@ -219,17 +215,6 @@ def _follow(client: Client, handle: JobHandle, folder: OutputFolder, display: Jo
                 )
             else:
                 display.event(event, handle)
-
-
-def _remember_this_installation(home: Path) -> None:
-    """Let this installation's server be started, where what is remembered is gone (an environment that was deleted)."""
-    try:
-        program = server_command(home)[0]
-        found = Path(program).exists() or shutil.which(program) is not None
-    except TweenbridgeError:
-        found = False
-    if not found:
-        record_command([sys.executable, "-I", "-m", "tweenbridge_server", "serve"], home)
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,7 @@ def serve(home: Path, host: str | None, port: int | None) -> int:
         config = replace(config, host=_address(host))
     if port is not None:
         config = replace(config, port=port)
-    say(f"The Tweenbridge server works in {home}. Ctrl-C ends it.")
-    return run(config)
+    return run(config, lambda endpoint: say(f"The Tweenbridge server works in {home}, at {endpoint}. Ctrl-C ends it."))
 
 
 def _address(host: str) -> str:

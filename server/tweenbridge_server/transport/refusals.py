@@ -45,4 +45,5 @@ class Refusals:
             self._left_out += 1
             return
         self._lines += 1
-        event(log, logging.WARNING, "refused", peer=peer.hex(), host=host, kind=kind, reason=reason)
+        known = {name: value for name, value in (("peer", peer.hex()), ("host", host)) if value}
+        event(log, logging.WARNING, "refused", **known, kind=kind, reason=reason)

@@ -176,10 +176,12 @@ def test_identical_keyframes_give_themselves(profile: str) -> None:
 def test_it_stops_between_steps_when_cancelled(profile: str) -> None:
     a = texture(60, 80)
     asked: list[float] = []
+    stages: list[str] = []
 
     def cancel_at_the_second_frame(fraction: float, stage: str) -> None:
         asked.append(fraction)
-        if fraction > 0.6:
+        stages.append(stage)
+        if stages.count("drawing in-betweens") == 2:
             raise Cancelled
 
     frames = FlowEngine().interpolate(

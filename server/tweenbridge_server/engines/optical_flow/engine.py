@@ -14,6 +14,9 @@ from . import draft
 from .info import INFO
 from .tracks import Estimate, enlarge
 
+_ESTIMATE_COST = {"draft": 0.5, "quality": 4.0}
+"""How many in-betweens' time the estimate takes, about: for a true time left."""
+
 _Estimator = Callable[[Gap, Progress], Estimate]
 _Artist = Callable[[Gap, Estimate, float], Image]
 
@@ -62,11 +65,13 @@ class FlowEngine:
             for t in times:
                 yield Frame(t, gap.a.copy())
             return
+        before = _ESTIMATE_COST[profile]
+        whole = before + len(times)
         progress(0.0, "estimating motion")
         estimate, draw = self._recipe(profile)
-        tracks = estimate(gap, progress)
+        tracks = estimate(gap, lambda fraction, stage: progress(fraction * before / whole, stage))
         for index, t in enumerate(times):
-            progress(0.5 + 0.5 * index / len(times), "drawing in-betweens")
+            progress((before + index) / whole, "drawing in-betweens")
             yield Frame(t, draw(gap, tracks, t))
 
     def _recipe(self, profile: str) -> tuple[_Estimator, _Artist]:
