@@ -61,17 +61,21 @@ def test_the_more_important_of_two_wins_and_coverage_counts_both() -> None:
     assert coverage[0].tolist() == [0, 2, 1]
 
 
-def test_the_compiled_kernel_agrees_and_does_not_depend_on_the_band(scene: tuple[Floats, Floats, Floats]) -> None:
+def test_the_compiled_kernel_agrees_and_does_not_depend_on_the_bands(scene: tuple[Floats, Floats, Floats]) -> None:
     _, flow, importance = scene
     confidence = np.ones((7, 9), np.float32)
     straight = np.zeros((1, 1, 2), np.float32)
     whole = np.zeros((7, 9, kernels.SPLAT_CHANNELS), np.float32)
-    kernels.splat_tracks(flow, straight, confidence, importance, np.float32(1), 0, whole)
+    heavy = np.exp(importance)
+    kernels.splat_tracks(flow, straight, confidence, importance, heavy, np.float32(1), 0, 0, whole)
     means, coverage = softmax_splat(flow, flow, importance)
     landed = whole[..., 6] > 1e-4
     assert landed.any()
     np.testing.assert_allclose(whole[landed][:, 2:4] / whole[landed][:, 6:7], means[landed], atol=1e-3)
     np.testing.assert_allclose(whole[..., 7], coverage, atol=1e-4)
     lower = np.zeros((3, 9, kernels.SPLAT_CHANNELS), np.float32)
-    kernels.splat_tracks(flow, straight, confidence, importance, np.float32(1), 4, lower)
-    np.testing.assert_allclose(lower, whole[4:], atol=1e-4)
+    for rows in (slice(0, 2), slice(2, 7)):
+        kernels.splat_tracks(
+            flow[rows], straight, confidence[rows], importance[rows], heavy[rows], np.float32(1), rows.start, 4, lower
+        )
+    np.testing.assert_allclose(lower, whole[4:], rtol=1e-4, atol=1e-4)

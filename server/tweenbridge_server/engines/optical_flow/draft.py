@@ -39,8 +39,9 @@ def in_between(gap: Gap, estimate: Estimate, t: float) -> Image:
     from_b = np.where(seen_b[..., None] > 0.5, flow_b, -flow)
     empty = either < 0.05
     if empty.any():
-        fill(from_a, empty)
-        fill(from_b, empty)
+        for way in (from_a, from_b):
+            way[empty] = 0
+            fill(way, empty)
     of_a, of_b = (1 - t) * (seen_a + 1e-3), t * (seen_b + 1e-3)
     share = np.asarray(of_a / (of_a + of_b), np.float32)
     way_a, way_b = from_a * np.float32(t), from_b * np.float32(1 - t)

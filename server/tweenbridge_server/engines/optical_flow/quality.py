@@ -16,8 +16,8 @@ from . import kernels
 from .synthesise import draw, fill
 from .tracks import Estimate, Tracks
 
-_BAND = 360
-"""Rows drawn at a time: the sums of the splatting are several times the size of the picture."""
+_BAND = 64
+"""Rows splatted at a time: the sums of the splatting are several times the size of the picture."""
 
 _SOFTNESS = 0.8
 """How far an even mix of both keyframes replaces the choice between them where neither is trusted."""
@@ -25,26 +25,51 @@ _SOFTNESS = 0.8
 
 def in_between(gap: Gap, estimate: Estimate, t: float) -> Image:
     """The picture at time t, 0 < t < 1, of the gap's shape."""
-    shape = gap.a.shape[:2]
-    way_a, way_b = np.zeros((*shape, 2), np.float32), np.zeros((*shape, 2), np.float32)
-    share, trust = np.full(shape, 1 - t, np.float32), np.empty(shape, np.float32)
-    for first in range(0, shape[0], _BAND):
-        band = slice(first, first + _BAND)
-        from_a, from_b = _arrivals(estimate.a, t, shape, band), _arrivals(estimate.b, 1 - t, shape, band)
-        kernels.meet(from_a, from_b, np.float32(t), way_a[band], way_b[band], share[band], trust[band])
+    height, width = gap.a.shape[:2]
+    way_a, way_b = np.empty((height, width, 2), np.float32), np.empty((height, width, 2), np.float32)
+    share, trust = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
+    arrivals_a, arrivals_b = _Arrivals(estimate.a, t), _Arrivals(estimate.b, 1 - t)
+    for first in range(0, height, _BAND):
+        band = slice(first, min(first + _BAND, height))
+        kernels.meet(
+            arrivals_a.of(band), arrivals_b.of(band), t, way_a[band], way_b[band], share[band], trust[band]
+        )  # fmt: skip
     empty = trust < 0
     if empty.any():
         fill(way_a, empty)
         fill(way_b, empty)
-        trust[empty] = 0
-    doubt = np.float32(_SOFTNESS) * (1 - cv2.blur(trust, (7, 7)))
-    share += doubt * (np.float32(1 - t) - share)
+        np.maximum(trust, 0, out=trust)
+    kernels.soften(share, cv2.blur(trust, (7, 7)), 1 - t, _SOFTNESS)
+    del trust, empty
     return draw(gap, way_a, way_b, share, cv2.INTER_CUBIC)
 
 
-def _arrivals(tracks: Tracks, along: float, shape: tuple[int, ...], band: slice) -> NDArray[np.float32]:
-    """What arrives in a band of rows of the in-between, (rows, W, SPLAT_CHANNELS)."""
-    rows = min(band.stop, shape[0]) - band.start
-    sums = np.zeros((rows, shape[1], kernels.SPLAT_CHANNELS), np.float32)
-    kernels.splat_tracks(tracks.flow, tracks.bend, tracks.confidence, tracks.depth, np.float32(along), band.start, sums)
-    return sums
+class _Arrivals:
+    """What arrives of one keyframe's tracks, a share `along` of their way, in bands of rows of the in-between."""
+
+    def __init__(self, tracks: Tracks, along: float) -> None:
+        self._tracks, self._along = tracks, along
+        height, width = tracks.depth.shape
+        self._sums = np.empty((min(_BAND, height), width, kernels.SPLAT_CHANNELS), np.float32)
+        self._highest, self._lowest = tracks.reach.rows(along)
+
+    def of(self, band: slice) -> NDArray[np.float32]:
+        """(rows, W, SPLAT_CHANNELS), to be used before the next band is asked for."""
+        sums = self._sums[: band.stop - band.start]
+        sums[...] = 0
+        # A pixel of margin makes up for rounding.
+        coming = np.flatnonzero((self._lowest > band.start - 2) & (self._highest < band.stop + 1))
+        if len(coming):
+            end = int(coming[-1]) + 1
+            for first in range(int(coming[0]), end, _BAND):
+                self._splat(slice(first, min(first + _BAND, end)), band.start, sums)
+        return sums
+
+    def _splat(self, rows: slice, first_row: int, sums: NDArray[np.float32]) -> None:
+        tracks = self._tracks
+        bend = tracks.bend[rows] if tracks.is_bent else tracks.bend
+        depth = tracks.depth[rows]
+        kernels.splat_tracks(
+            tracks.flow[rows], bend, tracks.confidence[rows], depth, cv2.exp(depth), self._along,
+            rows.start, first_row, sums,
+        )  # fmt: skip

@@ -12,6 +12,9 @@ from .fields import Mask, pixel_grid
 _FILLED_AT = 4
 """Gaps are filled at a quarter of the size: what fills them is smooth."""
 
+_BAND = 128
+"""Rows drawn at a time: what is computed on the way stays small, and near the processor."""
+
 
 def draw(gap: Gap, way_a: Flow, way_b: Flow, share: Map, interpolation: int) -> Image:
     """The in-between in which every pixel has come `way_a` from A and `way_b` from B.
@@ -21,26 +24,33 @@ def draw(gap: Gap, way_a: Flow, way_b: Flow, share: Map, interpolation: int) -> 
         share: (H, W) how much of A goes into the mix, 0 to 1.
         interpolation: cv2.INTER_LINEAR or cv2.INTER_CUBIC.
     """
-    return cv2.blendLinear(
-        _sample(gap.a, way_a, interpolation), _sample(gap.b, way_b, interpolation), share, np.float32(1) - share
-    )
+    height, width = share.shape
+    picture = np.empty(gap.a.shape, np.float32)
+    grid = pixel_grid(min(_BAND, height), width).copy()
+    for first in range(0, height, _BAND):
+        band = slice(first, min(first + _BAND, height))
+        here = grid[: band.stop - first]
+        of_a = _sample(gap.a, cv2.subtract(here, way_a[band]), interpolation)
+        of_b = _sample(gap.b, cv2.subtract(here, way_b[band]), interpolation)
+        cv2.blendLinear(of_a, of_b, share[band], 1 - share[band], picture[band])
+        grid[..., 1] += _BAND
+    return picture
 
 
-def _sample(image: Image, way: Flow, interpolation: int) -> Image:
-    places = cv2.subtract(pixel_grid(*way.shape[:2]), way)
+def _sample(image: Image, places: Flow, interpolation: int) -> Image:
     return cv2.remap(image, places, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
 
 
 def fill(way: Flow, empty: Mask) -> None:
-    """Give `way`, where it is `empty`, what lies around, in place."""
+    """Give `way`, where it is `empty`, what lies around, in place. It must be 0 there."""
     height, width = empty.shape
     size = (max(1, width // _FILLED_AT), max(1, height // _FILLED_AT))
     weight = (~empty).astype(np.float32)
     coarse = _spread(
-        cv2.resize(way * weight[..., None], size, interpolation=cv2.INTER_AREA),
+        cv2.resize(way, size, interpolation=cv2.INTER_AREA),
         cv2.resize(weight, size, interpolation=cv2.INTER_AREA),
     )
-    way[empty] = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)[empty]
+    cv2.copyTo(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), empty.view(np.uint8), way)
 
 
 def _spread(values: NDArray[np.float32], weight: Map) -> NDArray[np.float32]:

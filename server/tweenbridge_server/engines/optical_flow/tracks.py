@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ..base import Flow, Map
 from .fields import scaled
+
+Rows = NDArray[np.floating]
+"""(H,) a number for each row."""
 
 STRAIGHT: Flow = np.zeros((1, 1, 2), np.float32)
 """The bend of tracks none of which curves."""
@@ -31,6 +36,37 @@ class Tracks:
     bend: Flow
     confidence: Map
     depth: Map
+
+    @property
+    def is_bent(self) -> bool:
+        """Whether any way curves."""
+        return self.bend.shape == self.flow.shape
+
+    @cached_property
+    def reach(self) -> _Reach:
+        """How far up and down the pixels of each row go."""
+        return _Reach(*_extremes(self.flow), *_extremes(self.bend))
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """The least and the greatest vertical part of flow and of bend, per row (H,) or, where nothing bends, (1,)."""
+
+    up: Rows
+    down: Rows
+    bend_up: Rows
+    bend_down: Rows
+
+    def rows(self, along: float) -> tuple[Rows, Rows]:
+        """Between which two rows each row's pixels lie, a share `along` of their way."""
+        arc = along * (1 - along)
+        start = np.arange(len(self.up))
+        return start + along * self.up + arc * self.bend_up, start + along * self.down + arc * self.bend_down
+
+
+def _extremes(field: Flow) -> tuple[Rows, Rows]:
+    vertical = field[..., 1]
+    return vertical.min(axis=1), vertical.max(axis=1)
 
 
 @dataclass(frozen=True)
