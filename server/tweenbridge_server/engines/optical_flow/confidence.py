@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from ..base import Flow, Map
-from .fields import Mask, Picture, length, outside, round_trip, targets
+from .fields import Mask, Picture, grown, length, outside, round_trip, targets
 from .tracks import STRAIGHT, Tracks
 
 IN_FRONT = 2.0
@@ -16,6 +16,8 @@ _DEPTH_PER_PIXEL = 0.35
 """Log importance for each pixel of own motion."""
 _ONE_SIDED = 0.35
 """Confidence of a pixel rightly missing in the other keyframe: enough to be drawn from its own without doubt."""
+_BEHIND, _AHEAD = -2.0, 5.0
+"""Log importance of what is hidden behind a thing, and what a thing that hides it has more than any other pixel."""
 _LEAST = np.float32(1e-3)
 
 
@@ -38,6 +40,22 @@ def weigh_without_layers(here: Picture, there: Picture, flow: Flow, back: Flow) 
     return Tracks(flow, STRAIGHT, confidence, importance)
 
 
+def weigh_scene(here: Picture, there: Picture, flow: Flow, back: Flow, front: Mask, hidden: Mask) -> Tracks:
+    """Tracks of free-form motion of which it is known what is in front.
+
+    Args:
+        here, there, flow, back: as for `weigh_without_layers`.
+        front: which pixels are of things in front.
+        hidden: which pixels are rightly missing in the other picture.
+    """
+    tracks = weigh_without_layers(here, there, flow, back)
+    tracks.confidence[hidden] = _ONE_SIDED
+    tracks.depth[hidden] = _BEHIND
+    tracks.depth[front] += _AHEAD
+    _doubt(tracks.confidence, tracks.depth, grown(front, 2) & ~front)
+    return tracks
+
+
 def weigh_layers(
     here: Picture, there: Picture, flow: Flow, back: Flow, bend: Flow, depth: Map, depth_there: Map
 ) -> Tracks:
@@ -58,9 +76,7 @@ def weigh_layers(
     confidence[leaves | hidden] = _ONE_SIDED
     importance: Map = _DEPTH_PER_PIXEL * depth * np.sqrt(confidence) - 0.04 * mismatch - np.float32(0.3) * returns
     importance[leaves] = 0
-    behind = _behind_edges(flow, depth)
-    confidence[behind] = np.maximum(confidence[behind] * np.float32(0.03), _LEAST)
-    importance[behind] -= 2
+    _doubt(confidence, importance, _behind_edges(flow, depth))
     return Tracks(flow, bend, confidence, importance)
 
 
@@ -77,8 +93,14 @@ def _mismatch(here: Picture, there: Picture, places: Flow) -> Map:
     return cv2.blur(cv2.transform(difference, np.full((1, 3), 1 / 3, np.float32)), (3, 3))
 
 
+def _doubt(confidence: Map, importance: Map, rim: Mask) -> None:
+    """Mark, in place, the rim behind something in front: it mixes the colours of both, and would leave a ghost."""
+    confidence[rim] = np.maximum(confidence[rim] * np.float32(0.03), _LEAST)
+    importance[rim] -= 2
+
+
 def _behind_edges(flow: Flow, depth: Map) -> Mask:
-    """Pixels just behind the edge of something in front: they mix the colours of both, and would leave a ghost."""
+    """Pixels just behind the edge of a deeper layer."""
     ones = np.ones((3, 3), np.uint8)
     jump = np.maximum(*(cv2.morphologyEx(part, cv2.MORPH_GRADIENT, ones) for part in cv2.split(flow)))
     near = cv2.dilate((jump > 2).astype(np.uint8), ones) > 0

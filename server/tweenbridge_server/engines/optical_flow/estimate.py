@@ -13,15 +13,16 @@ import numpy as np
 
 from ..base import Flow, Gap, Map, Progress
 from .bends import bends
-from .confidence import weigh_layers, weigh_without_layers
+from .confidence import weigh_layers, weigh_scene
 from .enlarge import enlarge_layers
 from .fields import Mask, Picture, length, round_trip, sample, targets
 from .fuse import Features, GuidedFilter, cheapest, features, match_cost, select, texture
 from .hypotheses import Hypotheses, Hypothesis, find_hypotheses
 from .layers import layer
 from .matching import dense_flow
+from .occlusion import Scene, explain
 from .pictures import grey, working_pictures
-from .tracks import Estimate, Tracks, enlarge
+from .tracks import STRAIGHT, Estimate, Tracks, enlarge
 
 _WORKING_SIZE = 576
 
@@ -41,14 +42,12 @@ _FLAT_DRAWING = 0.5
 
 def estimate_quality(gap: Gap, progress: Progress) -> Estimate:
     """Tracks of both keyframes at full size."""
-    height, width = gap.a.shape[:2]
     a, b = working_pictures(gap, _WORKING_SIZE)
     hypotheses = find_hypotheses(a, b)
     progress(0.2, "choosing motions")
     if hypotheses.affine and _is_layered(a, b, hypotheses):
         return _layered_recipe(gap, a, b, [hypotheses.plain, *hypotheses.affine, hypotheses.jumped], progress)
-    tracks_a, tracks_b = _dense_recipe(a, b, [*hypotheses.free, *hypotheses.affine])
-    return Estimate(enlarge(tracks_a, height, width), enlarge(tracks_b, height, width))
+    return _dense_recipe(gap, a, b, [*hypotheses.free, *hypotheses.affine])
 
 
 def _is_layered(a: Picture, b: Picture, hypotheses: Hypotheses) -> bool:
@@ -86,8 +85,8 @@ def _covered(here: Features, there: Features, motions: Sequence[Hypothesis], gro
     return sample(taken.astype(np.float32), targets(motions[ground].forward)) > 0.3
 
 
-def _dense_recipe(a: Picture, b: Picture, hypotheses: Sequence[Hypothesis]) -> tuple[Tracks, Tracks]:
-    """Free-form motion: the cheapest hypothesis per pixel, refined, with no opinion on what is in front."""
+def _dense_recipe(gap: Gap, a: Picture, b: Picture, hypotheses: Sequence[Hypothesis]) -> Estimate:
+    """Free-form motion: the cheapest hypothesis per pixel, refined; what then matches nothing may be hidden."""
     features_a, features_b = features(a), features(b)
     smooth_a, smooth_b = GuidedFilter(grey(a), 7, 20.0), GuidedFilter(grey(b), 7, 20.0)
 
@@ -103,7 +102,19 @@ def _dense_recipe(a: Picture, b: Picture, hypotheses: Sequence[Hypothesis]) -> t
     again_a, again_b = dense_flow(grey(a), grey(b), flow_a), dense_flow(grey(b), grey(a), flow_b)
     turned_a, turned_b = -sample(flow_b, targets(flow_a)), -sample(flow_a, targets(flow_b))
     flow_a, flow_b = fuse([flow_a, again_a, turned_a], [flow_b, again_b, turned_b], 0.3)
-    return weigh_without_layers(a, b, flow_a, flow_b), weigh_without_layers(b, a, flow_b, flow_a)
+    scene_a, scene_b = explain(a, b, features_a, features_b, flow_a, flow_b)
+    tracks_a = weigh_scene(a, b, scene_a.flow, scene_b.flow, scene_a.front, scene_a.hidden)
+    tracks_b = weigh_scene(b, a, scene_b.flow, scene_a.flow, scene_b.front, scene_b.hidden)
+    if not (scene_a.front.any() or scene_b.front.any()):
+        height, width = gap.a.shape[:2]
+        return Estimate(enlarge(tracks_a, height, width), enlarge(tracks_b, height, width))
+    large_a, large_b = working_pictures(gap, max(gap.a.shape))
+    return Estimate(_enlarge_scene(tracks_a, scene_a, a, large_a), _enlarge_scene(tracks_b, scene_b, b, large_b))
+
+
+def _enlarge_scene(tracks: Tracks, scene: Scene, small: Picture, large: Picture) -> Tracks:
+    labels = scene.front.astype(np.intp)
+    return enlarge_layers(tracks, labels, [scene.ground, scene.thing], [STRAIGHT, STRAIGHT], small, large)
 
 
 def _layered_recipe(gap: Gap, a: Picture, b: Picture, hypotheses: Sequence[Hypothesis], progress: Progress) -> Estimate:

@@ -54,6 +54,11 @@ def round_trip(flow: Flow, back: Flow) -> Map:
     return length(cv2.add(sample(back, targets(flow)), flow))
 
 
+def grown(mask: Mask, by: int) -> Mask:
+    """The pixels within a square of `by` pixels around those of `mask`."""
+    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * by + 1, 2 * by + 1), np.uint8)) > 0
+
+
 def median(flow: Flow, size: int) -> Flow:
     """Component-wise median over size x size (3 or 5)."""
     return np.dstack([cv2.medianBlur(np.ascontiguousarray(flow[..., k]), size) for k in (0, 1)])
