@@ -44,7 +44,7 @@ class LocalExecutor:
 
     def __init__(self, home: Path, settings: WorkerSettings) -> None:
         self._settings = settings
-        self._environment = _environment(home, settings)
+        self._environment = worker_environment(home, settings)
         self._slots = [_Slot(device) for device in settings.devices]
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._on_event: OnEvent = _nobody
@@ -207,12 +207,12 @@ def _nobody(task: str, event: object) -> None:
     log.debug("Nobody listens to %s of task %s.", event, task)
 
 
-def _environment(home: Path, settings: WorkerSettings) -> dict[str, str]:
+def worker_environment(home: Path, settings: WorkerSettings) -> dict[str, str]:
     """Variables that must be set before a worker's libraries are imported."""
     cache = home / "cache" / "numba"
-    variables = {"NUMBA_CACHE_DIR": str(cache), "PYTHONUNBUFFERED": "1"}
+    # OpenBLAS's threads go on spinning after a matrix product, on the cores that compute and encode.
+    variables = {"NUMBA_CACHE_DIR": str(cache), "PYTHONUNBUFFERED": "1", "OPENBLAS_NUM_THREADS": "1"}
     if settings.threads:
-        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS",
-                 "OPENCV_FOR_THREADS_NUM")  # fmt: skip
+        names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
         variables |= {name: str(settings.threads) for name in names}
     return {**variables, **settings.environment}
