@@ -48,7 +48,7 @@ def softmax_splat(values: Floats, flow: Floats, importance: Floats) -> tuple[Flo
     size = (height + 2 * _MARGIN) * stride
 
     def summed(parts: NDArray[np.float64]) -> NDArray[np.float64]:
-        sums = np.bincount(cells, parts.ravel(), size).reshape(-1, stride)
+        sums = np.asarray(np.bincount(cells, parts.ravel(), size), np.float64).reshape(-1, stride)
         return sums[_MARGIN : _MARGIN + height, _MARGIN : _MARGIN + width]
 
     coverage = summed(shares).astype(np.float32)
