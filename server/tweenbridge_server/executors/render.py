@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 PROGRESS_INTERVAL = 0.05
 """Seconds between reports of the same stage."""
 
+_FRAMES_BEING_STORED = 2
+"""One is encoded while one waits: more would only hold memory."""
+
 Report = Callable[[str, TaskEvent], None]
 
 
@@ -72,7 +75,7 @@ class _Storing:
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "storing")
-        self._room = threading.BoundedSemaphore(2)
+        self._room = threading.BoundedSemaphore(_FRAMES_BEING_STORED)
         self._pending: list[Future[None]] = []
 
     def put(self, store: Callable[[], None]) -> None:
@@ -144,15 +147,20 @@ class Renderer:
         except (OSError, TweenbridgeError, MemoryError) as error:
             log.warning("A frame could not be stored: %s", error)
 
+    def stills(self, a: KeyframeFile, b: KeyframeFile, spool: Spool) -> tuple[io.Still, io.Still]:
+        """Both keyframes of a gap, decoded at the same time; all others are forgotten."""
+        self._stills = {keyframe: still for keyframe, still in self._stills.items() if keyframe in (a, b)}
+        if a in self._stills or a == b:
+            return self.still(a, spool), self.still(b, spool)
+        with ThreadPoolExecutor(1, "reading") as beside:
+            later = beside.submit(self.still, b, spool)
+            return self.still(a, spool), later.result()
+
     def still(self, keyframe: KeyframeFile, spool: Spool) -> io.Still:
         """A keyframe, decoded once for the gaps on both its sides."""
         if keyframe not in self._stills:
             self._stills[keyframe] = io.read(spool.keyframe_path(keyframe.file), keyframe.format, keyframe.name)
         return self._stills[keyframe]
-
-    def keep_only(self, *keyframes: KeyframeFile) -> None:
-        """Forget decoded keyframes other than these."""
-        self._stills = {keyframe: still for keyframe, still in self._stills.items() if keyframe in keyframes}
 
 
 class _Rendering:
@@ -168,9 +176,7 @@ class _Rendering:
     def run(self) -> None:
         task = self._task
         self._progress(0.0, "reading keyframes")
-        self._renderer.keep_only(task.a, task.b)
-        a = self._renderer.still(task.a, self._spool)
-        b = self._renderer.still(task.b, self._spool)
+        a, b = self._renderer.stills(task.a, task.b, self._spool)
         io.check_alike([a.format, b.format], [task.a.name, task.b.name])
         gap = _gap(a, b)
         relation = Relation(scenes.classify(gap.a, gap.b).value)

@@ -1,4 +1,7 @@
-"""Alpha arithmetic on float32 images: pure functions that can work in place."""
+"""Alpha arithmetic on float32 images: pure functions that can work in place.
+
+A channel at a time: numpy is several times slower where the innermost of its loops has only three turns.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ FloatArray = NDArray[np.float32]
 
 def premultiply(colour: FloatArray, alpha: FloatArray) -> None:
     """Turn straight colour (H, W, C) into premultiplied colour in place, with alpha (H, W)."""
-    colour *= alpha[..., None]
+    for channel in range(colour.shape[2]):
+        colour[..., channel] *= alpha
 
 
 def unpremultiply(colour: FloatArray, alpha: FloatArray) -> None:
@@ -18,10 +22,10 @@ def unpremultiply(colour: FloatArray, alpha: FloatArray) -> None:
 
     Rounding leaves a relative error of about 1e-7, so 8-bit and 16-bit samples come back exactly where alpha > 0.
     """
-    covered = alpha > 0
+    divisor = np.where(alpha > 0, alpha, np.float32(np.inf))
     with np.errstate(over="ignore"):
-        np.divide(colour, alpha[..., None], out=colour, where=covered[..., None])
-    colour[~covered] = 0
+        for channel in range(colour.shape[2]):
+            colour[..., channel] /= divisor
 
 
 def with_alpha(image: FloatArray) -> FloatArray:

@@ -53,7 +53,10 @@ __all__ = ["Still", "check_alike", "probe", "read", "result_format", "write"]
 
 _CHANNEL_NAMES: Final = {1: ("Y",), 2: ("Y", "A"), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}
 _PNG_FILTER_AVERAGE: Final = 64
-"""libpng's flag; one filter for all rows takes half the time of trying each, and costs 1 % in size."""
+"""libpng's flag; one filter for all rows takes half the time of trying each, and costs 1 % in size.
+
+After it, zlib's run-length strategy makes films and drawings smaller than its search for repetitions, in half the time.
+"""
 
 _TIFF_COMPRESSIONS: Final = frozenset({"none", "lzw", "zip", "packbits"})
 """Those that lose nothing and take any depth; a keyframe of another kind has its results compressed with zip."""
@@ -290,6 +293,7 @@ def _write_file(path: Path, samples: sampling.Samples, like: Still, target: Pixe
     if target.encoding is Encoding.PNG:
         spec["oiio:UnassociatedAlpha"] = 1
         spec["png:compressionLevel"] = 1
+        spec["compression"] = "rle"
         spec["png:filter"] = _PNG_FILTER_AVERAGE
     elif target.encoding is Encoding.TIFF:
         if target.alpha is Alpha.STRAIGHT:
@@ -321,7 +325,8 @@ def _floor(like: Still) -> float:
 
     Resampling overshoots at edges; where there is next to no alpha, the shaper would make much of it.
     """
-    return min(0.0, float(like.pixels[..., :3].min()))
+    # Over all channels first: that is several times faster, and nearly always the answer.
+    return min(0.0, float(like.pixels[..., :3].min())) if like.pixels.min() < 0 else 0.0
 
 
 def _check_space(path: Path, size: int) -> None:

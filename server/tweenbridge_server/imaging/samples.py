@@ -39,9 +39,12 @@ def to_pixels(samples: Samples, colour: Colour, alpha: Alpha) -> Image:
     for top in range(0, height, _BAND):
         rows = slice(top, top + _BAND)
         band = pixels[rows]
-        band[..., :3] = samples[rows][..., : 1 if channels < 3 else 3]
-        if covered:
-            band[..., 3] = samples[rows][..., -1]
+        if channels >= 3:
+            band[...] = samples[rows]
+        else:
+            band[..., :3] = samples[rows][..., :1]
+            if covered:
+                band[..., 3] = samples[rows][..., -1]
         if samples.dtype.kind == "u":
             band /= _FULL_SCALE[SampleType(samples.dtype.name)]
         else:
@@ -86,8 +89,11 @@ def _band_samples(
     band = np.nan_to_num(pixels, nan=0.0)
     rgb = band[..., :3]
     coverage = band[..., 3] if band.shape[2] == 4 else None
-    np.maximum(rgb, floor, out=rgb)
-    if coverage is not None:
+    if coverage is None:
+        np.maximum(rgb, floor, out=rgb)
+    else:
+        for channel in range(3):
+            np.maximum(rgb[..., channel], floor, out=rgb[..., channel])
         np.clip(coverage, 0.0, 1.0, out=coverage)
     if source is Colour.SCENE_LINEAR:
         rgb = colours.unshape(rgb) if coverage is None else colours.unshape_premultiplied(rgb, coverage)
@@ -102,7 +108,8 @@ def _band_samples(
     if channels < 3:
         np.mean(rgb, axis=2, out=result[..., 0])
     else:
-        result[..., :3] = rgb
+        for channel in range(3):
+            result[..., channel] = rgb[..., channel]
     if has_alpha(channels):
         result[..., -1] = 1.0 if coverage is None else coverage
     return _quantised(result, dtype, straight)
