@@ -1,0 +1,51 @@
+"""How much memory a worker takes at most: 700 MB for 1080p at the quality profile, whatever the keyframes are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from .conftest import Studio, frames
+
+MOST = 700e6
+
+
+def _peak(pid: int) -> float:
+    """Peak resident bytes of a process, as Linux counts them."""
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        pytest.skip("Peak memory of another process is read from /proc, which this system does not have.")
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    return float(line.split()[1]) * 1024
+
+
+def _sprite(angle: float) -> NDArray[np.uint16]:
+    """A grained, textured disc that has turned and moved, half transparent around it; (1080, 1920, 4) uint16."""
+    random = np.random.default_rng(2)
+    texture = cv2.resize(random.random((68, 120, 3), np.float32), (1920, 1080), interpolation=cv2.INTER_CUBIC)
+    texture += random.normal(0, 0.01, texture.shape).astype(np.float32)
+    mask = np.full((1080, 1920), 0.5, np.float32)
+    cv2.circle(mask, (800, 540), 330, 1.0, cv2.FILLED, cv2.LINE_AA)
+    turn = cv2.getRotationMatrix2D((800, 540), angle, 1.0)
+    turn[0, 2] += 4 * angle
+    picture = cv2.warpAffine(np.dstack([texture, mask]), turn, (1920, 1080), borderMode=cv2.BORDER_REFLECT)
+    samples: NDArray[np.uint16] = np.clip(np.rint(picture * 65535), 0, 65535).astype(np.uint16)
+    return samples
+
+
+@pytest.mark.slow
+def test_a_worker_at_1080p_stays_below_its_most(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, angle in (("a.png", 0.0), ("b.png", 25.0)):
+        assert cv2.imwrite(str(studio.folder / name), _sprite(angle))
+    studio.expect("interpolate", "a.png", "b.png", "--count", 5, "--profile", "quality", "--out", "out")
+    assert len(frames(studio.folder / "out")) == 5
+    worker = studio.worker()
+    assert worker is not None
+    peak = _peak(worker.pid)
+    with capsys.disabled():
+        print(f"\n1080p RGBA, 16 bits, quality: the worker took {peak / 1e6:.0f} MB at most")
+    assert peak < MOST
