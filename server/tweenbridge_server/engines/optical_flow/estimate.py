@@ -17,7 +17,7 @@ from .confidence import weigh_layers, weigh_scene
 from .enlarge import enlarge_layers
 from .fields import Mask, Picture, length, round_trip, sample, targets
 from .fuse import Features, GuidedFilter, cheapest, features, match_cost, select, texture
-from .hypotheses import Hypotheses, Hypothesis, find_hypotheses
+from .hypotheses import Hypotheses, Hypothesis, find_hypotheses, is_flat
 from .layers import layer
 from .matching import dense_flow
 from .occlusion import Scene, explain
@@ -36,8 +36,6 @@ _TAKEN = 12.0
 """A place that matches this well under a motion is explained by it."""
 _MISMATCH = 30.0
 """Above this a match is none, however much above."""
-_FLAT_DRAWING = 0.5
-"""Share of pixels without any gradient that makes a picture a flat drawing."""
 
 
 def estimate_quality(gap: Gap, progress: Progress) -> Estimate:
@@ -61,10 +59,10 @@ def _is_layered(a: Picture, b: Picture, hypotheses: Hypotheses) -> bool:
     lost |= cv2.blur(match_cost(here, there, plain.forward), (5, 5)) > _LOST
     if lost.mean() < _FEW_LOST:
         return False
-    if (texture(here, reach=1, full=1.0) < 1).mean() > _FLAT_DRAWING:
+    if is_flat(here):
         return True
     worth = texture(here, reach=5, full=10.0)
-    costs = [np.minimum(match_cost(here, there, motion.forward), _MISMATCH) for motion in hypotheses.affine]
+    costs = [np.minimum(motion.cost_forward(here, there), _MISMATCH) for motion in hypotheses.affine]
     ground = int(np.argmin([(worth * cost).sum() for cost in costs]))
     worth[_covered(here, there, hypotheses.affine, ground)] = 0
     free = np.minimum.reduce([match_cost(here, there, field.forward) for field in hypotheses.free])
@@ -79,7 +77,7 @@ def _covered(here: Features, there: Features, motions: Sequence[Hypothesis], gro
         return np.zeros(here[0].shape[:2], np.bool_)
 
     def cost(motion: Hypothesis) -> Map:
-        return cv2.blur(match_cost(there, here, motion.backward), (5, 5))
+        return cv2.blur(motion.cost_backward(there, here), (5, 5))
 
     taken = (np.minimum.reduce([cost(motion) for motion in others]) < _TAKEN) & (cost(motions[ground]) > _LOST)
     return sample(taken.astype(np.float32), targets(motions[ground].forward)) > 0.3

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base import Flow, Map
-from .fields import Picture, length, outside, targets
+from .fields import Matrix, Picture, length, outside, targets
 from .pictures import grey
 
 Features = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -32,12 +32,17 @@ def features(picture: Picture) -> Features:
     return picture.astype(np.float32), cv2.merge(gradient)
 
 
-def match_cost(here: Features, there: Features, flow: Flow) -> Map:
-    """Mismatch, 0 to COST_CAP, of each pixel with the place that `flow` says it goes to."""
+def match_cost(here: Features, there: Features, flow: Flow, linear: Matrix | None = None) -> Map:
+    """Mismatch, 0 to COST_CAP, of each pixel with the place that `flow` says it goes to.
+
+    What turns takes its gradients along: by the `linear` part (2, 2) of an affine flow they are turned back.
+    """
     places = targets(flow)
     cost = np.zeros(flow.shape[:2], np.float32)
     for own, other in zip(here, there):
         moved = cv2.remap(other, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        if linear is not None and own.shape[2] == 2:
+            moved = cv2.transform(moved, linear.T.astype(np.float32))
         channels = own.shape[2]
         cost += cv2.transform(cv2.absdiff(moved, own), np.full((1, channels), 1 / channels, np.float32))
     np.minimum(cost, COST_CAP, out=cost)

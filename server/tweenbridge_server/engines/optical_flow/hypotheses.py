@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..base import Flow
+from ..base import Flow, Map
 from .fields import Matrix, Picture, affine_flow, fit_affine, is_plausible, length, round_trip
-from .fuse import GuidedFilter, features, match_cost, texture
-from .matching import dense_flow, feature_motions, long_jumps
+from .fuse import Features, GuidedFilter, features, match_cost, texture
+from .matching import aligned, dense_flow, feature_motions, long_jumps
 from .pictures import grey
+from .regions import region_motions
 
 _SAME = 0.7
 """Mean distance, in pixels, below which two affine motions are one."""
@@ -33,6 +34,8 @@ _MOST_AFFINE = 8
 _FIT = 1.5
 _FITTING = 0.6
 """Share of a part that its affine motion must describe to within _FIT pixels."""
+_FLAT_DRAWING = 0.5
+"""Share of pixels without any gradient that makes a picture a flat drawing."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,15 @@ class Hypothesis:
     forward: Flow
     backward: Flow
     matrix: Matrix | None = None
+
+    def cost_forward(self, here: Features, there: Features) -> Map:
+        """What matching each pixel of A with B costs."""
+        return match_cost(here, there, self.forward, None if self.matrix is None else self.matrix[:2, :2])
+
+    def cost_backward(self, here: Features, there: Features) -> Map:
+        """What matching each pixel of B with A costs."""
+        linear: Matrix | None = None if self.matrix is None else cv2.invert(self.matrix[:2, :2])[1]
+        return match_cost(here, there, self.backward, linear)
 
 
 @dataclass(frozen=True)
@@ -82,10 +94,25 @@ def find_hypotheses(a: Picture, b: Picture) -> Hypotheses:
         if is_new and len(started) < _STARTS and motion.support >= _ENOUGH_MATCHES:
             started.append(dense(affine[-1].forward, affine[-1].backward))
     jumped = dense(*long_jumps(a, b))
+    here, there = features(a), features(b)
+    if is_flat(here):
+        costs_a = [known.cost_forward(here, there) for known in affine]
+        costs_b = [known.cost_backward(there, here) for known in affine]
+        for matrix, places in region_motions(a, b, here, there, costs_a, costs_b):
+            _add(affine, aligned(grey_a, grey_b, matrix, places), plain)
+    smooth = GuidedFilter(grey_a, 2, 10.0)
+    costs: list[Map] = []
     for free in (plain, *started, jumped):
-        for matrix in _unexplained_parts(a, b, free, affine):
+        costs += [smooth(known.cost_forward(here, there)) for known in affine[len(costs) :]]
+        cost = smooth(match_cost(here, there, free.forward))
+        for matrix in _unexplained_parts(here, free, cost, affine, costs):
             _add(affine, matrix, plain)
     return Hypotheses(plain, jumped, started, affine)
+
+
+def is_flat(picture: Features) -> bool:
+    """Whether most of a picture has no gradient: a flat drawing, in which little tells one motion from another."""
+    return bool((texture(picture, reach=1, full=1.0) < 1).mean() > _FLAT_DRAWING)
 
 
 def _add(known: list[Hypothesis], matrix: Matrix, like: Hypothesis) -> bool:
@@ -101,15 +128,17 @@ def _add(known: list[Hypothesis], matrix: Matrix, like: Hypothesis) -> bool:
     return True
 
 
-def _unexplained_parts(a: Picture, b: Picture, free: Hypothesis, known: Sequence[Hypothesis]) -> list[Matrix]:
-    """Affine motions of connected, textured parts that a free field matches well and no known affine motion does."""
-    here, there = features(a), features(b)
-    smooth = GuidedFilter(grey(a), 2, 10.0)
-    cost = smooth(match_cost(here, there, free.forward))
+def _unexplained_parts(
+    here: Features, free: Hypothesis, cost: Map, known: Sequence[Hypothesis], costs: Sequence[Map]
+) -> list[Matrix]:
+    """Affine motions of connected, textured parts that a free field matches well and no known affine motion does.
+
+    `cost` is what matching each pixel costs along the free field, `costs` along the known motions.
+    """
     unexplained = (cost < _GOOD_MATCH) & (round_trip(free.forward, free.backward) < _FIT)
-    for motion in known:
+    for motion, other in zip(known, costs):
         unexplained &= length(cv2.subtract(free.forward, motion.forward)) >= _NEAR
-        unexplained &= smooth(match_cost(here, there, motion.forward)) >= cost + _AS_GOOD
+        unexplained &= other >= cost + _AS_GOOD
     opened = cv2.morphologyEx(unexplained.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     _, parts, stats, _ = cv2.connectedComponentsWithStats(opened)
     worth = texture(here, reach=3, full=20.0)

@@ -9,7 +9,7 @@ missing in the other keyframe cannot be matched; their colour says whose they ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ from . import kernels
 from .colours import Bins, colour_bins, rarity
 from .confidence import IN_FRONT
 from .fields import Mask, Picture, length, outside, round_trip, targets
-from .fuse import Features, GuidedFilter, features, match_cost, select, texture
+from .fuse import Features, GuidedFilter, features, select, texture
 from .hypotheses import Hypothesis
 from .pictures import grey
 
@@ -55,6 +55,8 @@ _ODD_COLOUR = 3.0
 _ODD_MATCH = 0.9
 """The same, where it is matched."""
 
+_FEWEST = 0.002
+"""Share of the pixels of one keyframe that a hypothesis must explain to be worth its time."""
 _MOST_OWN_MOTION = 14.0
 _WITNESSES = 30
 """Pixels that must agree before they decide which of two layers is in front."""
@@ -85,6 +87,10 @@ class _View:
     flows: Sequence[Flow]
     costs: Sequence[Map]
 
+    def only(self, kept: Labels) -> _View:
+        """Without the other hypotheses."""
+        return replace(self, flows=[self.flows[k] for k in kept], costs=[self.costs[k] for k in kept])
+
 
 @dataclass(frozen=True)
 class _Meeting:
@@ -114,37 +120,45 @@ def layer(a: Picture, b: Picture, hypotheses: Sequence[Hypothesis], rounds: int 
         rounds: how often each keyframe's labelling is checked against the other's.
     """
     features_a, features_b = features(a), features(b)
-    view_a = _view(a, features_a, features_b, [h.forward for h in hypotheses])
-    view_b = _view(b, features_b, features_a, [h.backward for h in hypotheses])
+    view_a = _view(
+        a, features_a, [h.forward for h in hypotheses], [h.cost_forward(features_a, features_b) for h in hypotheses]
+    )
+    view_b = _view(
+        b, features_b, [h.backward for h in hypotheses], [h.cost_backward(features_b, features_a) for h in hypotheses]
+    )
     is_affine = np.array([h.matrix is not None for h in hypotheses])
     reluctance = np.where(is_affine, 0, np.float32(_NOT_AFFINE)) + np.float32(_NOT_BACKGROUND)
     labels_a, labels_b = (
         _solve(view.picture, [np.minimum(cost, _NO_MATCH) + r for cost, r in zip(view.costs, reluctance)])
         for view in (view_a, view_b)
     )
+    kept = _followed(labels_a, labels_b, len(hypotheses))
+    view_a, view_b = view_a.only(kept), view_b.only(kept)
+    is_affine, reluctance = is_affine[kept], reluctance[kept]
+    place = np.searchsorted(kept, np.arange(len(hypotheses))).clip(max=len(kept) - 1)
+    labels_a, labels_b = place[labels_a], place[labels_b]
     for _ in range(rounds):
         background = _background(labels_a, labels_b, is_affine)
-        own = np.where(np.arange(len(hypotheses)) == background, np.float32(0), reluctance)
+        own = np.where(np.arange(len(kept)) == background, np.float32(0), reluctance)
         standing = _standing(view_a, labels_a, view_b, labels_b) * is_affine
         depths_a = _depths(view_a.flows, background, standing)
         depths_b = _depths(view_b.flows, background, standing)
         odd = rarity(
             [(view_a.bins, _sure(view_a, labels_a, number)), (view_b.bins, _sure(view_b, labels_b, number))]
-            for number in range(len(hypotheses))
+            for number in range(len(kept))
         )
         labels_a = _relabel(view_a, depths_a, own, odd, select(labels_b, view_b.flows), _pick(labels_b, depths_b))
         labels_b = _relabel(view_b, depths_b, own, odd, select(labels_a, view_a.flows), _pick(labels_a, depths_a))
     standing = _standing(view_a, labels_a, view_b, labels_b) * is_affine
     depth_a = _pick(labels_a, _depths(view_a.flows, background, standing))
     depth_b = _pick(labels_b, _depths(view_b.flows, background, standing))
-    return Layering(labels_a, labels_b, depth_a, depth_b, background)
+    return Layering(kept[labels_a], kept[labels_b], depth_a, depth_b, int(kept[background]))
 
 
-def _view(picture: Picture, here: Features, there: Features, flows: Sequence[Flow]) -> _View:
+def _view(picture: Picture, here: Features, flows: Sequence[Flow], raw: Sequence[Map]) -> _View:
     smooth = GuidedFilter(grey(picture), 2, 10.0)
     costs = []
-    for flow in flows:
-        cost = match_cost(here, there, flow)
+    for flow, cost in zip(flows, raw):
         cost[outside(targets(flow))] = _LEAVES
         costs.append(smooth(cost))
     return _View(picture, colour_bins(picture), 1 - texture(here, reach=9, full=6.0), flows, costs)
@@ -153,6 +167,12 @@ def _view(picture: Picture, here: Features, there: Features, flows: Sequence[Flo
 def _sure(view: _View, labels: Labels, number: int) -> Mask:
     """The pixels that follow a hypothesis and match."""
     return (labels == number) & (view.costs[number] < _HIDDEN)
+
+
+def _followed(labels_a: Labels, labels_b: Labels, count: int) -> Labels:
+    """The hypotheses that at least a few pixels follow."""
+    followers = np.bincount(labels_a.ravel(), minlength=count) + np.bincount(labels_b.ravel(), minlength=count)
+    return np.flatnonzero(followers >= _FEWEST * labels_a.size)
 
 
 def _background(labels_a: Labels, labels_b: Labels, is_affine: NDArray[np.bool_]) -> int:

@@ -69,12 +69,12 @@ def feature_motions(a: Grey, b: Grey) -> list[AffineMotion]:
             break
         rough: Matrix = np.vstack([matrix, [0, 0, 1]])
         if is_plausible(rough):
-            found.append(AffineMotion(_aligned(a, b, rough, here[agree]), count))
+            found.append(AffineMotion(aligned(a, b, rough, here[agree]), count))
         here, there = here[~agree], there[~agree]
     return found
 
 
-def _aligned(a: Grey, b: Grey, matrix: Matrix, places: NDArray[np.float32]) -> Matrix:
+def aligned(a: Grey, b: Grey, matrix: Matrix, places: NDArray[np.float32]) -> Matrix:
     """`matrix` made exact: B is brought onto A by it, and what is left to move around `places` is fitted.
 
     Only turn, scale and shift are fitted, and to the largest group that agrees to within 0.7 px: two things that move
