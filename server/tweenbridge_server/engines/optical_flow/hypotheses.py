@@ -29,7 +29,7 @@ _NEAR = 5.0
 _LEAST_PART = 100.0
 """Textured pixels that a part needs."""
 _MOST_PARTS = 4
-_MOST_AFFINE = 8
+_MOST_AFFINE = 6
 """The best supported come first; every further one costs time."""
 _FIT = 1.5
 _FITTING = 0.6
