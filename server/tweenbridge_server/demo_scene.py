@@ -48,9 +48,9 @@ class Pose:
 
 
 POSES = (
-    Pose(x=564, y=434, stretch=1.06, lean=-4, camera=22),
-    Pose(x=612, y=482, stretch=0.92, lean=0, camera=36),
-    Pose(x=660, y=432, stretch=1.07, lean=5, camera=50),
+    Pose(x=462, y=350, stretch=1.08, lean=-6, camera=6),
+    Pose(x=612, y=480, stretch=0.86, lean=0, camera=36),
+    Pose(x=762, y=344, stretch=1.10, lean=8, camera=66),
 )
 _RADIUS = 92
 _GROUND = 560
