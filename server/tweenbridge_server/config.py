@@ -36,7 +36,7 @@ class Config:
         limits: what clients may ask for.
         retention: how long results stay.
         worker_idle_seconds: a worker process that has had nothing to do for so long is ended.
-        cpu_threads: threads a worker may compute with; 0 is one for each core.
+        cpu_threads: threads a worker may compute with; 0 is one for each core but one.
         log_level: least level that is logged.
         warnings: what was odd about the settings, one sentence each.
     """
@@ -130,7 +130,7 @@ KEYS: tuple[Key, ...] = (
            "Most bytes of kept frames and keyframes; those unused the longest go first."),
     _whole("retention", "history", _RETENTION.history, 1, 100_000, "Most finished jobs in the list."),
     _number("workers", "idle_seconds", 120.0, 1, 86400, "Seconds without work after which a worker process ends."),
-    _whole("workers", "cpu_threads", 0, 0, 1024, "Threads that a worker computes with; 0 is one for each core."),
+    _whole("workers", "cpu_threads", 0, 0, 1024, "Threads a worker computes with; 0 is one for each core but one."),
     Key("log", "level", "info", "one of " + ", ".join(LOG_LEVELS), _level, "Least level that is logged."),
 )  # fmt: skip
 

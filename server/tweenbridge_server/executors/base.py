@@ -5,6 +5,7 @@ Tasks and events are small frozen dataclasses that also cross the pipe to a work
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
@@ -151,7 +152,8 @@ class WorkerSettings:
         devices: one worker process for each, e.g. ("cpu",).
         idle_seconds: after this long without work a worker ends and frees its memory.
         cancel_seconds: a worker that does not stop a cancelled task within this time is killed.
-        threads: CPU threads of one worker; 0 takes what the machine has.
+        threads: threads that one worker computes with; 0 is one for each core but one, on which frames are encoded
+            and the editor stays responsive.
         environment: variables on top of the server's own.
     """
 
@@ -160,3 +162,8 @@ class WorkerSettings:
     cancel_seconds: float = 3.0
     threads: int = 0
     environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def compute_threads(self) -> int:
+        """`threads`, with 0 resolved for this machine."""
+        return self.threads or max(1, (os.cpu_count() or 2) - 1)

@@ -131,7 +131,7 @@ class LocalExecutor:
         if slot.worker is None or slot.releasing:
             slot.releasing = False
             slot.worker = WorkerProcess(
-                self._settings.threads,
+                self._settings.compute_threads,
                 self._environment,
                 on_event=lambda worker, happened: self._inbox.put(lambda: self._happened(worker, happened)),
                 on_exit=lambda worker: self._inbox.put(lambda: self._exited(worker)),
@@ -212,7 +212,6 @@ def worker_environment(home: Path, settings: WorkerSettings) -> dict[str, str]:
     cache = home / "cache" / "numba"
     # OpenBLAS's threads go on spinning after a matrix product, on the cores that compute and encode.
     variables = {"NUMBA_CACHE_DIR": str(cache), "PYTHONUNBUFFERED": "1", "OPENBLAS_NUM_THREADS": "1"}
-    if settings.threads:
-        names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
-        variables |= {name: str(settings.threads) for name in names}
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+    variables |= {name: str(settings.compute_threads) for name in names}
     return {**variables, **settings.environment}

@@ -47,13 +47,12 @@ class WarmsUp(Protocol):
 
 
 def use_threads(threads: int) -> None:
-    """Limit what this process computes with to that many threads; 0 leaves the libraries' own choice."""
-    if threads:
-        import OpenImageIO as oiio
+    """Limit what this process computes with to that many threads."""
+    import OpenImageIO as oiio
 
-        oiio.attribute("threads", threads)
-        oiio.attribute("exr_threads", threads)
-        os.environ["OPENCV_FOR_THREADS_NUM"] = str(threads)
+    oiio.attribute("threads", threads)
+    oiio.attribute("exr_threads", threads)
+    os.environ["OPENCV_FOR_THREADS_NUM"] = str(threads)
 
 
 def explain(error: BaseException) -> ErrorInfo:

@@ -113,8 +113,8 @@ class Worker:
 
 
 def main() -> None:
-    """Entry point of the process. Its one argument is the number of CPU threads, 0 for what the machine has."""
-    threads = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    """Entry point of the process. Its one argument is the number of threads to compute with."""
+    threads = int(sys.argv[1])
     # Ctrl-C in the server's terminal reaches the worker, too; the server decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     commands, events = claim_pipes()
