@@ -139,9 +139,10 @@ def test_a_sound_installation_is_well(home: Path, capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out.endswith("All is well.\n")
 
 
-def test_every_wrong_line_has_a_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "launch.json").write_text('{"command": ["/nowhere/python"]}')
+def test_every_wrong_line_has_a_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWEENBRIDGE_SERVER_COMMAND", "/nowhere/python serve")
     (tmp_path / "config.toml").write_text("[server]\nport = 'many'\n")
     checks = list(doctor.examine(tmp_path))
     wrong = {check.name: check for check in checks if check.verdict is doctor.Verdict.WRONG}

@@ -167,9 +167,9 @@ def _start_command(home: Path) -> Check:
         program = server_command(home)[0]
     except TweenbridgeError as error:
         return Check("Starting", Verdict.WRONG, str(error), error.remedy)
-    if not (Path(program).exists() or shutil.which(program)):
-        remedy = "Run `tweenbridge serve` once: editors then find this installation."
-        return Check("Starting", Verdict.WRONG, f"{program} is gone", remedy)
+    if shutil.which(program) is None:
+        remedy = "Correct the environment variable TWEENBRIDGE_SERVER_COMMAND, or remove it."
+        return Check("Starting", Verdict.WRONG, f"{program} is not there", remedy)
     return Check("Starting", Verdict.OK, program)
 
 
