@@ -16,6 +16,7 @@ from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge_server.engines import registry
 from tweenbridge_server.engines.base import Cancelled, Frame, Gap
 from tweenbridge_server.engines.optical_flow.engine import FlowEngine
+from tweenbridge_server.engines.optical_flow.fields import length
 
 PROFILES = ("draft", "quality")
 
@@ -216,3 +217,14 @@ def test_draft_needs_no_compiler_and_nothing_needs_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_lengths_do_not_depend_on_where_a_field_lies_in_memory() -> None:
+    """A frame that is made again, by another worker, must have the same bytes."""
+    field = np.random.default_rng(5).normal(0, 9, (37, 53, 2)).astype(np.float32)
+    room = np.empty(field.size + 16, np.float32)
+    expected = length(field)
+    for offset in range(16):
+        moved = room[offset : offset + field.size].reshape(field.shape)
+        moved[...] = field
+        assert np.array_equal(length(moved), expected)

@@ -45,8 +45,13 @@ def outside(places: Flow) -> Mask:
 
 
 def length(vectors: Flow) -> Map:
-    """Euclidean length of each vector, in pixels."""
-    return cv2.magnitude(vectors[..., 0], vectors[..., 1])
+    """Euclidean length of each vector, in pixels.
+
+    Not `cv2.magnitude`: its last digit depends on where in memory the field lies, and a frame must come out the same
+    when a job is taken up again.
+    """
+    x, y = vectors[..., 0], vectors[..., 1]
+    return np.sqrt(x * x + y * y)
 
 
 def round_trip(flow: Flow, back: Flow) -> Map:
