@@ -6,7 +6,6 @@ bytes. An entry is written before its file, so that a file without an entry is a
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -17,6 +16,8 @@ from tweenbridge.pixels import FILE_SUFFIX, Encoding
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.results import Frame
 from tweenbridge.timing import Schedule
+
+from ..jobs.spool import hash_file
 
 LIST_NAME = ".tweenbridge.jsonl"
 
@@ -29,11 +30,6 @@ class Entry:
     file: str
     sha256: str
     detail: str = ""
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 class OutputFolder:
