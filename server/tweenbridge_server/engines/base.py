@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -23,10 +24,17 @@ Map = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Gap:
-    """The two keyframes of a gap: equal shape."""
+    """The two keyframes of a gap: equal shape.
+
+    Attributes:
+        a, b: the keyframes.
+        shot: all keyframes of the job in order, each decoded when it is asked for; () where only the gap is known. They
+            may differ from the gap's in size and channels.
+    """
 
     a: Image
     b: Image
+    shot: Sequence[Image] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,20 @@ class Cancelled(Exception):
     """Raised by `Progress` inside an engine when the job was cancelled; engines let it pass."""
 
 
+@dataclass(frozen=True)
+class Workplace:
+    """Where an engine works.
+
+    Attributes:
+        device: what to compute on: "auto", "cpu", "cuda", "cuda:1", "mps", "xpu". Engines that compute on the
+            processor alone ignore it.
+        cache: a folder for what can be made again; None where nothing may be kept.
+    """
+
+    device: str = "auto"
+    cache: Path | None = None
+
+
 class Progress(Protocol):
     """Called by an engine between steps."""
 
@@ -67,6 +89,12 @@ class Progress(Protocol):
         Raises:
             Cancelled: the engine must stop now.
         """
+
+    def note(self, code: str, message: str) -> None:
+        """Tell the user something about the result that is not an error, in one sentence."""
+
+    def preview(self, t: float, pixels: Image) -> None:
+        """Show an unfinished in-between: any size with the gap's aspect, RGB."""
 
 
 class Engine(Protocol):
