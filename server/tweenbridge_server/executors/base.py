@@ -131,6 +131,9 @@ class Executor(Protocol):
     def prepare(self, engine: str, profile: str) -> None:
         """Work for this engine will come soon: start and warm what it needs."""
 
+    def expect(self, keyframe: KeyframeFile, spool: str) -> None:
+        """A task with this keyframe, which lies in that spool, will come soon: read it, if that costs nobody time."""
+
     def run(self, task: GapTask) -> None:
         """Do a task in a free slot."""
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from tweenbridge.protocol.messages import WorkerInfo
 
 from ..jobs.spool import Spool
-from .base import Advanced, Died, GapTask, Made, OnEvent, Related, Stopped, WorkerSettings
-from .pipe import CancelTask, Happened, Prepare, Run
+from .base import Advanced, Died, GapTask, KeyframeFile, Made, OnEvent, Related, Stopped, WorkerSettings
+from .pipe import CancelTask, Expect, Happened, Prepare, Run
 from .process import WorkerProcess
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,10 @@ class LocalExecutor:
     def prepare(self, engine: str, profile: str) -> None:
         """Start a worker on a free device and have it import and warm the engine."""
         self._inbox.put(lambda: self._prepare(engine, profile))
+
+    def expect(self, keyframe: KeyframeFile, spool: str) -> None:
+        """Have the worker on a free device, if one runs, read a keyframe."""
+        self._inbox.put(lambda: self._expect(keyframe, spool))
 
     def run(self, task: GapTask) -> None:
         """Do a task on a free device."""
@@ -147,6 +151,11 @@ class LocalExecutor:
                 self._ensure_worker(slot).send(Prepare(engine, profile))
             except OSError as error:
                 log.error("A worker could not be started: %s", error)
+
+    def _expect(self, keyframe: KeyframeFile, spool: str) -> None:
+        slot = self._free()
+        if slot is not None and slot.worker is not None and not slot.releasing:
+            slot.worker.send(Expect(keyframe, spool))
 
     def _run(self, task: GapTask) -> None:
         slot = self._free()

@@ -13,7 +13,7 @@ from typing import IO, Any, ClassVar
 import msgpack
 from tweenbridge.protocol.codec import from_plain, to_plain
 
-from .base import Advanced, Died, Failed, Finished, GapTask, Made, Related, Stopped, TaskEvent
+from .base import Advanced, Died, Failed, Finished, GapTask, KeyframeFile, Made, Related, Stopped, TaskEvent
 
 _LENGTH = struct.Struct("<I")
 
@@ -25,6 +25,15 @@ class Prepare:
     TYPE: ClassVar[str] = "prepare"
     engine: str
     profile: str
+
+
+@dataclass(frozen=True)
+class Expect:
+    """To the worker: read a keyframe of that spool for a task that comes soon."""
+
+    TYPE: ClassVar[str] = "expect"
+    keyframe: KeyframeFile
+    spool: str
 
 
 @dataclass(frozen=True)
@@ -52,9 +61,9 @@ class Happened:
     event: TaskEvent
 
 
-Command = Prepare | Run | CancelTask
+Command = Prepare | Expect | Run | CancelTask
 
-_COMMANDS = {kind.TYPE: kind for kind in (Prepare, Run, CancelTask)}
+_COMMANDS = {kind.TYPE: kind for kind in (Prepare, Expect, Run, CancelTask)}
 _EVENTS = {kind.TYPE: kind for kind in (Related, Made, Advanced, Finished, Failed, Stopped, Died)}
 
 

@@ -26,6 +26,7 @@ from ..imaging import alpha, io, scenes
 from ..jobs.plan import Relation, Source, source
 from ..jobs.spool import Spool, hash_file
 from .base import Advanced, FrameOrder, GapTask, KeyframeFile, Made, Related, TaskEvent
+from .stills import Stills
 
 log = logging.getLogger(__name__)
 
@@ -103,13 +104,19 @@ class _Storing:
 
 
 class Renderer:
-    """Does gap tasks, keeping engines and the last gap's keyframes between them."""
+    """Does gap tasks, keeping engines and the last gap's keyframes between them.
+
+    Attributes:
+        report: where events go.
+        storing: the thread that stores frames.
+        stills: keyframes, decoded.
+    """
 
     def __init__(self, report: Report) -> None:
         self.report = report
         self.storing = _Storing()
         self._engines: dict[str, Engine] = {}
-        self._stills: dict[KeyframeFile, io.Still] = {}
+        self.stills = Stills()
 
     def prepare(self, engine: str, profile: str) -> None:
         """Import and warm an engine."""
@@ -134,7 +141,7 @@ class Renderer:
             _Rendering(self, task, is_cancelled).run()
         except BaseException as error:
             if isinstance(error, MemoryError):
-                self._stills.clear()
+                self.stills.clear()
             self._abandon()
             raise
         self.storing.finish()
@@ -145,21 +152,6 @@ class Renderer:
             self.storing.finish()
         except (OSError, TweenbridgeError, MemoryError) as error:
             log.warning("A frame could not be stored: %s", error)
-
-    def stills(self, a: KeyframeFile, b: KeyframeFile, spool: Spool) -> tuple[io.Still, io.Still]:
-        """Both keyframes of a gap, decoded at the same time; all others are forgotten."""
-        self._stills = {keyframe: still for keyframe, still in self._stills.items() if keyframe in (a, b)}
-        if a in self._stills or a == b:
-            return self.still(a, spool), self.still(b, spool)
-        with ThreadPoolExecutor(1, "reading") as beside:
-            later = beside.submit(self.still, b, spool)
-            return self.still(a, spool), later.result()
-
-    def still(self, keyframe: KeyframeFile, spool: Spool) -> io.Still:
-        """A keyframe, decoded once for the gaps on both its sides."""
-        if keyframe not in self._stills:
-            self._stills[keyframe] = io.read(spool.keyframe_path(keyframe.file), keyframe.format, keyframe.name)
-        return self._stills[keyframe]
 
 
 class _Rendering:
@@ -175,7 +167,7 @@ class _Rendering:
     def run(self) -> None:
         task = self._task
         self._progress(0.0, "reading keyframes")
-        a, b = self._renderer.stills(task.a, task.b, self._spool)
+        a, b = self._renderer.stills.pair(task.a, task.b, self._spool)
         io.check_alike([a.format, b.format], [task.a.name, task.b.name])
         gap = _gap(a, b)
         relation = Relation(scenes.classify(gap.a, gap.b).value)
@@ -231,8 +223,8 @@ class _Rendering:
 
     def _copy(self, frame: FrameOrder, relation: Relation, keyframe: KeyframeFile) -> None:
         """Store a keyframe as a frame: its very bytes where they have the form that results of this gap have."""
-        still = self._renderer.still(keyframe, self._spool)
-        like = self._renderer.still(self._task.a, self._spool)
+        like, b = self._renderer.stills.pair(self._task.a, self._task.b, self._spool)
+        still = like if keyframe == self._task.a else b
         if still.format != io.result_format(like.format, self._task.output):
             self._store(frame, relation, _writer(still.pixels, like, self._task.output))
             return

@@ -1,7 +1,8 @@
 """A worker process, `python -m tweenbridge_server.executors.worker`: commands come on stdin, events go out on stdout.
 
-Three threads: one reads commands (and ends the process at once when the server is gone), the main thread runs engines,
-one encodes and stores finished frames meanwhile. numpy, OpenCV and OpenImageIO are imported here and nowhere above.
+One thread reads commands (and ends the process at once when the server is gone), the main thread runs engines, one
+encodes and stores finished frames meanwhile, and two decode keyframes. numpy, OpenCV and OpenImageIO are imported here
+and nowhere above.
 """
 
 from __future__ import annotations
@@ -14,16 +15,21 @@ import signal
 import sys
 import threading
 import traceback
+from pathlib import Path
 from typing import IO
 
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
 from ..engines.base import Cancelled
+from ..jobs.spool import Spool
 from .base import Failed, Finished, GapTask, Stopped, TaskEvent
-from .pipe import CancelTask, PipeWriter, Prepare, Run, read_command
+from .pipe import CancelTask, Expect, PipeWriter, Prepare, Run, read_command
 from .render import Renderer, explain, use_threads
 
 log = logging.getLogger(__name__)
+
+_EXPECTING_SECONDS = 10.0
+"""How long keyframes that were read for a task are kept when nothing comes."""
 
 
 def claim_pipes() -> tuple[IO[bytes], IO[bytes]]:
@@ -60,7 +66,12 @@ class Worker:
         """Work until the server closes the pipe, which ends the process."""
         threading.Thread(target=self._listen, name="commands", daemon=True).start()
         while True:
-            command = self._waiting.get()
+            try:
+                command = self._waiting.get(timeout=_EXPECTING_SECONDS)
+            except queue.Empty:
+                if self._renderer.stills.forget_expected():
+                    give_memory_back()
+                continue
             if isinstance(command, Prepare):
                 self._prepare(command)
             else:
@@ -72,6 +83,8 @@ class Worker:
             while (command := read_command(self._commands)) is not None:
                 if isinstance(command, CancelTask):
                     self._cancelled.add(command.task)
+                elif isinstance(command, Expect):
+                    self._renderer.stills.expect(command.keyframe, Spool(Path(command.spool)))
                 else:
                     self._waiting.put(command)
             status = 0

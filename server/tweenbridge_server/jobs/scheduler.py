@@ -94,10 +94,22 @@ class Scheduler:
                 self._store.update_job(record)
         for job in waiting:
             job.missing_keyframes.discard(name)
+            if job not in complete:
+                self._read_ahead(job, name)
         for job in complete:
             job.record = records[job.id]
             self._changed(job.id, ())
             self._enqueue(job)
+
+    def _read_ahead(self, job: ActiveJob, name: str) -> None:
+        """Have a keyframe of the gap that a job will begin with read while the others are on their way."""
+        first = next((gap for gap in job.plan.gaps if not job.gap_complete(gap.index)), None)
+        if first is None or self._queue or len(self._running) >= self._executor.slots:
+            return
+        for index in (first.a, first.b):
+            keyframe = job.record.request.keyframes[index]
+            if keyframe_name(keyframe) == name:
+                self._executor.expect(_file(keyframe, index), str(self._spool.root))
 
     def cancel(self, job: ActiveJob) -> None:
         """Stop a job; its finished frames stay."""

@@ -23,6 +23,7 @@ from tweenbridge_server.executors.base import (
 from tweenbridge_server.executors.pipe import (
     CancelTask,
     Command,
+    Expect,
     Happened,
     PipeWriter,
     Prepare,
@@ -41,7 +42,9 @@ TASK = GapTask(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("command", [Prepare("blend", "plain"), Run(TASK), CancelTask("j/0/1")])
+@pytest.mark.parametrize(
+    "command", [Prepare("blend", "plain"), Expect(TASK.a, "spool"), Run(TASK), CancelTask("j/0/1")]
+)
 def test_commands_arrive_as_sent(command: Command) -> None:
     pipe = io.BytesIO()
     PipeWriter(pipe).command(command)

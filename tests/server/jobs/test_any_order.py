@@ -21,6 +21,7 @@ from tweenbridge_server.executors.base import (
     Failed,
     Finished,
     GapTask,
+    KeyframeFile,
     Made,
     OnEvent,
     Related,
@@ -58,6 +59,10 @@ class ScriptedExecutor:
 
     def prepare(self, engine: str, profile: str) -> None:
         assert engine == "blend"
+
+    def expect(self, keyframe: KeyframeFile, spool: str) -> None:
+        assert len(self.tasks) < self.slots
+        assert (Path(spool) / "keyframes" / keyframe.file).exists()
 
     def run(self, task: GapTask) -> None:
         assert len(self.tasks) < self.slots
