@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from ..base import Flow, Map
-from .fields import Mask, Picture, grown, length, outside, round_trip, targets
+from .fields import Mask, Picture, grown, jump, length, outside, round_trip, targets
 from .tracks import STRAIGHT, Tracks
 
 IN_FRONT = 2.0
@@ -102,6 +102,5 @@ def _doubt(confidence: Map, importance: Map, rim: Mask) -> None:
 def _behind_edges(flow: Flow, depth: Map) -> Mask:
     """Pixels just behind the edge of a deeper layer."""
     ones = np.ones((3, 3), np.uint8)
-    jump = np.maximum(*(cv2.morphologyEx(part, cv2.MORPH_GRADIENT, ones) for part in cv2.split(flow)))
-    near = cv2.dilate((jump > 2).astype(np.uint8), ones) > 0
+    near = cv2.dilate((jump(flow, 3) > 2).astype(np.uint8), ones) > 0
     return near & (cv2.dilate(depth, np.ones((5, 5), np.uint8)) - depth > 1.5)

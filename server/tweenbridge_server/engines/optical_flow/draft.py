@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import cv2
 import numpy as np
 
 from ...imaging.splatting import softmax_splat
-from ..base import Flow, Gap, Image, Map, Progress
+from ..base import Flow, Gap, Map
 from .confidence import weigh_without_layers
 from .fields import scaled
 from .matching import Speed, dense_flow
 from .pictures import grey, working_pictures
-from .synthesise import draw, fill
-from .tracks import Estimate, Tracks
+from .synthesise import Ways, fill
+from .tracks import Estimate, Report, Tracks
 
 _WORKING_SIZE = 400
 
+INTERPOLATION: Final = cv2.INTER_LINEAR
 
-def estimate_draft(gap: Gap, progress: Progress) -> Estimate:
+
+def estimate_draft(gap: Gap, progress: Report) -> Estimate:
     """Tracks of both keyframes at the working size."""
     a, b = working_pictures(gap, _WORKING_SIZE)
     grey_a, grey_b = grey(a), grey(b)
@@ -27,9 +31,9 @@ def estimate_draft(gap: Gap, progress: Progress) -> Estimate:
     return Estimate(weigh_without_layers(a, b, forward, backward), weigh_without_layers(b, a, backward, forward))
 
 
-def in_between(gap: Gap, estimate: Estimate, t: float) -> Image:
-    """The picture at time t, of the gap's shape."""
-    height, width = gap.a.shape[:2]
+def ways(estimate: Estimate, size: tuple[int, int], t: float) -> Ways:
+    """Where the pixels of the picture at time t have come from, at `size`; see `quality.ways`."""
+    height, width = size
     flow_a, seen_a = _arriving(estimate.a, t)
     flow_b, seen_b = _arriving(estimate.b, 1 - t)
     either = np.maximum(seen_a, seen_b)
@@ -46,9 +50,9 @@ def in_between(gap: Gap, estimate: Estimate, t: float) -> Image:
     share = np.asarray(of_a / (of_a + of_b), np.float32)
     way_a, way_b = from_a * np.float32(t), from_b * np.float32(1 - t)
     if share.shape != (height, width):
-        share = cv2.resize(share, (width, height))
+        share, either = cv2.resize(share, (width, height)), cv2.resize(either, (width, height))
         way_a, way_b = scaled(way_a, height, width), scaled(way_b, height, width)
-    return draw(gap, way_a, way_b, share, cv2.INTER_LINEAR)
+    return Ways(way_a, way_b, share, either)
 
 
 def _arriving(tracks: Tracks, along: float) -> tuple[Flow, Map]:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import EngineInfo, Scalar
 
-from ..base import Frame, Gap, Image, Motion, Progress
+from ..base import Frame, Gap, Motion
 from . import draft
+from .guide import FlowGuide, Recipe
 from .info import INFO
-from .tracks import Estimate, enlarge
+from .tracks import Report
 
 _ESTIMATE_COST = {"draft": 0.5, "quality": 4.0}
 """How many in-betweens' time the estimate takes, about: for a true time left."""
-
-_Estimator = Callable[[Gap, Progress], Estimate]
-_Artist = Callable[[Gap, Estimate, float], Image]
 
 
 class FlowEngine:
@@ -40,7 +38,7 @@ class FlowEngine:
         times: Sequence[float],
         profile: str,
         settings: Mapping[str, Scalar],
-        progress: Progress,
+        progress: Report,
     ) -> Iterator[Frame]:
         """Make the in-betweens at `times`, lazily. Identical keyframes give copies of themselves.
 
@@ -53,14 +51,22 @@ class FlowEngine:
             raise TweenbridgeError(ErrorCode.BAD_REQUEST, f"The engine flow has no setting {next(iter(settings))!r}.")
         return self._frames(gap, times, profile, progress)
 
+    def guide(self, gap: Gap, profile: str = "quality", progress: Report | None = None) -> FlowGuide:
+        """What one estimate of the motion says of a gap, at any time.
+
+        Raises:
+            TweenbridgeError: BAD_REQUEST for a profile that this engine does not have.
+            Cancelled: passed through from `progress`.
+        """
+        profile = self._checked(profile)
+        recipe = self._recipe(profile)
+        return FlowGuide(gap, recipe.estimate(gap, progress or _no_progress), recipe)
+
     def estimate_motion(self, gap: Gap, profile: str) -> Motion:
         """The flow both ways at the keyframes' size, and how far it can be trusted."""
-        height, width = gap.a.shape[:2]
-        estimate = self._recipe(self._checked(profile))[0](gap, _no_progress)
-        a, b = enlarge(estimate.a, height, width), enlarge(estimate.b, height, width)
-        return Motion(a.flow, b.flow, a.confidence, b.confidence)
+        return self.guide(gap, profile).motion()
 
-    def _frames(self, gap: Gap, times: Sequence[float], profile: str, progress: Progress) -> Iterator[Frame]:
+    def _frames(self, gap: Gap, times: Sequence[float], profile: str, progress: Report) -> Iterator[Frame]:
         if np.array_equal(gap.a, gap.b):
             for t in times:
                 yield Frame(t, gap.a.copy())
@@ -68,19 +74,18 @@ class FlowEngine:
         before = _ESTIMATE_COST[profile]
         whole = before + len(times)
         progress(0.0, "estimating motion")
-        estimate, draw = self._recipe(profile)
-        tracks = estimate(gap, lambda fraction, stage: progress(fraction * before / whole, stage))
+        guide = self.guide(gap, profile, lambda fraction, stage: progress(fraction * before / whole, stage))
         for index, t in enumerate(times):
             progress((before + index) / whole, "drawing in-betweens")
-            yield Frame(t, draw(gap, tracks, t))
+            yield Frame(t, guide.drawing(t))
 
-    def _recipe(self, profile: str) -> tuple[_Estimator, _Artist]:
+    def _recipe(self, profile: str) -> Recipe:
         """How a profile estimates and draws. Only `quality` imports, and compiles, numba's code."""
         if profile == "draft":
-            return draft.estimate_draft, draft.in_between
+            return Recipe(draft.estimate_draft, draft.ways, draft.INTERPOLATION)
         from . import estimate, quality
 
-        return estimate.estimate_quality, quality.in_between
+        return Recipe(estimate.estimate_quality, quality.ways, quality.INTERPOLATION)
 
     def _checked(self, profile: str) -> str:
         names = [known.name for known in INFO.profiles]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from ..base import Flow, Gap, Map, Progress
+from ..base import Flow, Gap, Map
 from .bends import bends
 from .confidence import weigh_layers, weigh_scene
 from .enlarge import enlarge_layers
@@ -22,7 +22,7 @@ from .layers import layer
 from .matching import dense_flow
 from .occlusion import Scene, explain
 from .pictures import grey, working_pictures
-from .tracks import STRAIGHT, Estimate, Tracks, enlarge
+from .tracks import STRAIGHT, Estimate, Report, Tracks, enlarge
 
 _WORKING_SIZE = 576
 
@@ -38,7 +38,7 @@ _MISMATCH = 30.0
 """Above this a match is none, however much above."""
 
 
-def estimate_quality(gap: Gap, progress: Progress) -> Estimate:
+def estimate_quality(gap: Gap, progress: Report) -> Estimate:
     """Tracks of both keyframes at full size."""
     a, b = working_pictures(gap, _WORKING_SIZE)
     hypotheses = find_hypotheses(a, b)
@@ -115,7 +115,7 @@ def _enlarge_scene(tracks: Tracks, scene: Scene, small: Picture, large: Picture)
     return enlarge_layers(tracks, labels, [scene.ground, scene.thing], [STRAIGHT, STRAIGHT], small, large)
 
 
-def _layered_recipe(gap: Gap, a: Picture, b: Picture, hypotheses: Sequence[Hypothesis], progress: Progress) -> Estimate:
+def _layered_recipe(gap: Gap, a: Picture, b: Picture, hypotheses: Sequence[Hypothesis], progress: Report) -> Estimate:
     """Large motion: layers that move as wholes, in front of one another."""
     layering = layer(a, b, hypotheses)
     progress(0.4, "drawing layers' edges")

@@ -59,6 +59,12 @@ def round_trip(flow: Flow, back: Flow) -> Map:
     return length(cv2.add(sample(back, targets(flow)), flow))
 
 
+def jump(flow: Flow, across: int) -> Map:
+    """How much the flow changes within `across` x `across` pixels around each pixel: the greater component, pixels."""
+    window = np.ones((across, across), np.uint8)
+    return np.maximum(*(cv2.morphologyEx(part, cv2.MORPH_GRADIENT, window) for part in cv2.split(flow)))
+
+
 def grown(mask: Mask, by: int) -> Mask:
     """The pixels within a square of `by` pixels around those of `mask`."""
     return cv2.dilate(mask.astype(np.uint8), np.ones((2 * by + 1, 2 * by + 1), np.uint8)) > 0

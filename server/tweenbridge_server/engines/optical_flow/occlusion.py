@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from ..base import Flow, Map
-from .fields import Mask, Picture, affine_flow, fit_affine, grown, length, outside, round_trip, sample, targets
+from .fields import Mask, Picture, affine_flow, fit_affine, grown, jump, length, outside, round_trip, sample, targets
 from .fuse import Features, GuidedFilter, cheapest, match_cost, select
 from .pictures import grey
 
@@ -131,7 +131,7 @@ def _look(here: Features, there: Features, flow: Flow, back: Flow) -> _View:
     sure = returns & (cost < _GOOD_MATCH) & ~leaves
     frame = affine_flow(fit_affine(flow, sure.astype(np.float32)), *cost.shape)
     own = length(cv2.subtract(flow, frame))
-    smooth = _jump(flow) < _ASTRAY
+    smooth = jump(flow, 3) < _ASTRAY
     cores = _parts((own > _OWN) & smooth, sure, _SURE_SHARE)
     return _View(flow, frame, own, sure, ~sure & ~leaves, cores)
 
@@ -174,12 +174,6 @@ def _scene(here: _View, ground: Flow, front: Mask, there: _View, front_there: Ma
         front,
         hidden | (grown(hidden, 2) & here.lost & ~front),
     )
-
-
-def _jump(flow: Flow) -> Map:
-    """How much the flow changes around each pixel, in pixels."""
-    ones = np.ones((3, 3), np.uint8)
-    return np.maximum(*(cv2.morphologyEx(part, cv2.MORPH_GRADIENT, ones) for part in cv2.split(flow)))
 
 
 def _parts(mask: Mask, witnesses: Mask, share: float) -> Mask:

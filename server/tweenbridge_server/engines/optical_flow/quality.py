@@ -7,13 +7,14 @@ picture once, and keeps it sharp.
 
 from __future__ import annotations
 
+from typing import Final
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base import Gap, Image
 from . import kernels
-from .synthesise import draw, fill
+from .synthesise import Ways, fill
 from .tracks import Estimate, Tracks
 
 _BAND = 64
@@ -22,10 +23,18 @@ _BAND = 64
 _SOFTNESS = 0.8
 """How far an even mix of both keyframes replaces the choice between them where neither is trusted."""
 
+INTERPOLATION: Final = cv2.INTER_CUBIC
 
-def in_between(gap: Gap, estimate: Estimate, t: float) -> Image:
-    """The picture at time t, 0 < t < 1, of the gap's shape."""
-    height, width = gap.a.shape[:2]
+
+def ways(estimate: Estimate, size: tuple[int, int], t: float) -> Ways:
+    """Where the pixels of the picture at time t, 0 < t < 1, have come from.
+
+    Args:
+        estimate: of `size`.
+        size: height and width of the keyframes.
+        t: 0 < t < 1.
+    """
+    height, width = size
     way_a, way_b = np.empty((height, width, 2), np.float32), np.empty((height, width, 2), np.float32)
     share, trust = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
     arrivals_a, arrivals_b = _Arrivals(estimate.a, t), _Arrivals(estimate.b, 1 - t)
@@ -40,8 +49,7 @@ def in_between(gap: Gap, estimate: Estimate, t: float) -> Image:
         fill(way_b, empty)
         np.maximum(trust, 0, out=trust)
     kernels.soften(share, cv2.blur(trust, (7, 7)), 1 - t, _SOFTNESS)
-    del trust, empty
-    return draw(gap, way_a, way_b, share, cv2.INTER_CUBIC)
+    return Ways(way_a, way_b, share, trust)
 
 
 class _Arrivals:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,22 +18,37 @@ _BAND = 128
 """Rows drawn at a time: what is computed on the way stays small, and near the processor."""
 
 
-def draw(gap: Gap, way_a: Flow, way_b: Flow, share: Map, interpolation: int) -> Image:
-    """The in-between in which every pixel has come `way_a` from A and `way_b` from B.
+@dataclass(frozen=True)
+class Ways:
+    """Where every pixel of an in-between has come from.
+
+    Attributes:
+        from_a, from_b: (H, W, 2) pixels from its place in either keyframe.
+        share: (H, W) how much of A goes into the mix, 0 to 1.
+        trust: (H, W) how far the tracks that led here are trusted, 0 to 1; 0 where none did.
+    """
+
+    from_a: Flow
+    from_b: Flow
+    share: Map
+    trust: Map
+
+
+def draw(gap: Gap, ways: Ways, interpolation: int) -> Image:
+    """The in-between: both keyframes sampled along the `ways`, and mixed.
 
     Args:
-        way_a, way_b: (H, W, 2) pixels.
-        share: (H, W) how much of A goes into the mix, 0 to 1.
         interpolation: cv2.INTER_LINEAR or cv2.INTER_CUBIC.
     """
+    share = ways.share
     height, width = share.shape
     picture = np.empty(gap.a.shape, np.float32)
     grid = pixel_grid(min(_BAND, height), width).copy()
     for first in range(0, height, _BAND):
         band = slice(first, min(first + _BAND, height))
         here = grid[: band.stop - first]
-        of_a = _sample(gap.a, cv2.subtract(here, way_a[band]), interpolation)
-        of_b = _sample(gap.b, cv2.subtract(here, way_b[band]), interpolation)
+        of_a = _sample(gap.a, cv2.subtract(here, ways.from_a[band]), interpolation)
+        of_b = _sample(gap.b, cv2.subtract(here, ways.from_b[band]), interpolation)
         cv2.blendLinear(of_a, of_b, share[band], 1 - share[band], picture[band])
         grid[..., 1] += _BAND
     return picture

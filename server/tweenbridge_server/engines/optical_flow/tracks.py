@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +12,10 @@ from numpy.typing import NDArray
 
 from ..base import Flow, Map
 from .fields import scaled
+
+Report = Callable[[float, str], None]
+"""Called between the steps of an estimate with the share that is done, 0 to 1, and what comes next; see
+`engines.base.Progress`."""
 
 Rows = NDArray[np.floating]
 """(H,) a number for each row."""

@@ -1,0 +1,94 @@
+"""What one estimate of the motion between two keyframes says at any time: drawings, and how far to believe them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ..base import Gap, Image, Map, Motion
+from .fields import jump, pixel_grid, sample
+from .synthesise import Ways, draw
+from .tracks import Estimate, Report, enlarge
+
+_DIFFERENT = np.float32(0.045)
+"""RMS difference of what the keyframes show, around one pixel of an in-between, that halves its trust."""
+_EXCUSED = np.float32(1 / 3)
+"""What such a difference counts for where the picture is drawn from one keyframe alone: the other hides the place."""
+_TORN = np.float32(6.0)
+"""Pixels by which the flow changes around a pixel that halve its trust: edges of motion are rarely placed exactly."""
+_AROUND = 5
+"""Side of the square, in pixels, that counts as around a pixel."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a profile works.
+
+    Attributes:
+        estimate: the motion of a gap; told what to report progress to.
+        ways: of an estimate, at a size (height, width) and a time: where the pixels have come from.
+        interpolation: with which the keyframes are sampled, cv2.INTER_LINEAR or cv2.INTER_CUBIC.
+    """
+
+    estimate: Callable[[Gap, Report], Estimate]
+    ways: Callable[[Estimate, tuple[int, int], float], Ways]
+    interpolation: int
+
+
+class FlowGuide:
+    """The motion of one gap, estimated once."""
+
+    def __init__(self, gap: Gap, estimate: Estimate, recipe: Recipe) -> None:
+        self._gap, self._estimate, self._recipe = gap, estimate, recipe
+
+    def motion(self) -> Motion:
+        """The flow both ways at the keyframes' size, and how far it can be trusted."""
+        height, width = self._gap.a.shape[:2]
+        a, b = enlarge(self._estimate.a, height, width), enlarge(self._estimate.b, height, width)
+        return Motion(a.flow, b.flow, a.confidence, b.confidence)
+
+    def drawing(self, t: float) -> Image:
+        """The in-between at time t, 0 < t < 1, of the gap's shape."""
+        return draw(self._gap, self._ways(t), self._recipe.interpolation)
+
+    def in_between(self, t: float) -> tuple[Image, Map]:
+        """The drawing at time t, 0 < t < 1, and its trust (H, W): how far each pixel can be believed, 0 to 1.
+
+        Trust is low where nothing arrives or what does is not trusted itself; where A and B, each brought to t, show
+        different things; and along edges of the motion. On pictures of known truth, see the tests, it tells the
+        pixels that flow gets right from those it gets wrong; what it cannot see is motion that is wrong but looks
+        right, as on a fence.
+        """
+        ways = self._ways(t)
+        return draw(self._gap, ways, self._recipe.interpolation), _trust(self._gap, ways, t)
+
+    def _ways(self, t: float) -> Ways:
+        height, width = self._gap.a.shape[:2]
+        return self._recipe.ways(self._estimate, (height, width), t)
+
+
+def _trust(gap: Gap, ways: Ways, t: float) -> Map:
+    both = np.clip(np.minimum(ways.share / np.float32(1 - t), (1 - ways.share) / np.float32(t)), 0, 1)
+    different = _difference(gap, ways) * (_EXCUSED + (1 - _EXCUSED) * both)
+    torn = np.minimum(jump(ways.from_a, _AROUND) / np.float32(t), jump(ways.from_b, _AROUND) / np.float32(1 - t))
+    return ways.trust * _half_at(different, _DIFFERENT) * _half_at(torn, _TORN)
+
+
+def _difference(gap: Gap, ways: Ways) -> Map:
+    """RMS difference between A and B, each brought to the in-between, around each of its pixels."""
+    grid = pixel_grid(*ways.share.shape)
+    of_a, of_b = (sample(image, cv2.subtract(grid, way)) for image, way in ((gap.a, ways.from_a), (gap.b, ways.from_b)))
+    apart = cv2.absdiff(of_a, of_b)
+    channels = gap.a.shape[2]
+    square = cv2.transform(cv2.multiply(apart, apart), np.full((1, channels), 1 / channels, np.float32))
+    # A running sum may leave a trace of what it has passed: below zero, too.
+    return np.sqrt(np.maximum(cv2.blur(square, (_AROUND, _AROUND)), 0))
+
+
+def _half_at(values: Map, middle: np.float32) -> Map:
+    """1 at 0, a half at `middle`, falling with the square beyond."""
+    relative = values / middle
+    return np.reciprocal(1 + relative * relative)
