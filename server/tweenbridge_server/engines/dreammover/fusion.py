@@ -22,6 +22,8 @@ METRIC_WEIGHT = 8.0
 METRIC_FLOOR = -10.0
 _NOISE_SCORE = 0.3
 _LEAST_SCORE = 0.001
+_FRONT = 3.0
+"""What moves unlike the rest counts e ** 3 times as much where several land."""
 _LEAST_TRUST = 0.02
 """What is not trusted still counts where nothing else is."""
 
@@ -72,23 +74,59 @@ def fuse_clean_as_published(clean: Tensor, matches: Correspondence, t: float) ->
     return Splatted(a, b, fused)
 
 
-def fuse_clean(clean: Tensor, matches: Correspondence, t: float) -> Tensor:
+@dataclass(frozen=True)
+class Importance:
+    """How much each pixel of A and of B counts where several land: (1, h, w) each, in the exponent."""
+
+    a: Tensor
+    b: Tensor
+
+
+def importance(clean: Tensor, matches: Correspondence, layered: bool) -> Importance:
+    """By how well a pixel agrees with its match and how far that is trusted.
+
+    Args:
+        clean: (2, 4, h, w).
+        layered: what moves unlike most of its picture is in front. Agreement alone cannot tell what hides what.
+    """
+
+    def of(values: Tensor, others: Tensor, flow: Tensor, trust: Tensor) -> Tensor:
+        counts = metric(values, others, flow) + (trust[None] + _LEAST_TRUST).log()
+        return counts + _in_front(flow) if layered else counts
+
+    return Importance(
+        of(clean[0], clean[1], matches.forward, matches.trust_a),
+        of(clean[1], clean[0], matches.backward, matches.trust_b),
+    )
+
+
+def _in_front(flow: Tensor) -> Tensor:
+    """(1, h, w) from 0 for what moves as most pixels do, towards _FRONT for what does not."""
+    most = flow.flatten(1).median(1).values.reshape(2, 1, 1)
+    apart = (flow - most).norm(dim=0, keepdim=True)
+    return _FRONT * apart / (apart + 1)
+
+
+def fuse_clean(clean: Tensor, matches: Correspondence, counts: Importance, t: float) -> Tensor:
     """The clean latents of the in-between at time t, weighed by real coverage, trust and nearness in time.
 
     A pixel that only a sliver of something reached is a hole; what is trusted pushes aside what is not.
+
+    Args:
+        clean: (2, 4, h, w).
+        counts: from `importance`.
     """
-    a, weight_a = _moved(clean[0], clean[1], t * matches.forward, matches.forward, matches.trust_a)
-    b, weight_b = _moved(clean[1], clean[0], (1 - t) * matches.backward, matches.backward, matches.trust_b)
+    a, weight_a = _moved(clean[0], t * matches.forward, matches.trust_a, counts.a)
+    b, weight_b = _moved(clean[1], (1 - t) * matches.backward, matches.trust_b, counts.b)
     weight_a, weight_b = weight_a * (1 - t), weight_b * t
     hole = (1 - (weight_a + weight_b) / (_LEAST_TRUST * min(t, 1 - t))).clamp(0, 1)
     blend = (weight_a * a + weight_b * b) / (weight_a + weight_b).clamp(min=1e-6)
     return blend * (1 - hole) + ((1 - t) * clean[0] + t * clean[1]) * hole
 
 
-def _moved(values: Tensor, others: Tensor, way: Tensor, flow: Tensor, trust: Tensor) -> tuple[Tensor, Tensor]:
+def _moved(values: Tensor, way: Tensor, trust: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     """One keyframe's latents at their time, and their weight (1, h, w): coverage times trust."""
-    importance = metric(values, others, flow) + (trust[None] + _LEAST_TRUST).log()
-    count = softsplat(torch.cat([values, trust[None] + _LEAST_TRUST])[None], way[None], importance[None])[0]
+    count = softsplat(torch.cat([values, trust[None] + _LEAST_TRUST])[None], way[None], counts[None])[0]
     cover = splat_sum(torch.ones_like(trust)[None, None], way[None])[0].clamp(max=1)
     # Half covered is covered; a tenth is not.
     cover = ((cover - 0.1) / 0.4).clamp(0, 1)
@@ -119,19 +157,17 @@ def choose_noise_as_published(noisy: Tensor, matches: Correspondence, t: float) 
     return Chosen(torch.where(is_a, noisy[0], noisy[1]), score_a, score_b, is_a)
 
 
-def splat_noise(noise: Tensor, clean: Tensor, matches: Correspondence, t: float) -> Tensor:
+def splat_noise(noise: Tensor, matches: Correspondence, counts: Importance, t: float) -> Tensor:
     """Noise that has moved with what it belongs to: winner takes all, first within each keyframe, then between them.
 
     Where nothing lands it is the nearer keyframe's, unmoved.
 
     Args:
         noise: (2, 4, h, w) of unit variance.
-        clean: (2, 4, h, w) the clean latents, by which correspondences are judged.
+        counts: from `importance`.
     """
-    importance_a = metric(clean[0], clean[1], matches.forward) + (matches.trust_a[None] + _LEAST_TRUST).log()
-    importance_b = metric(clean[1], clean[0], matches.backward) + (matches.trust_b[None] + _LEAST_TRUST).log()
-    a, score_a = splat_nearest(noise[:1], t * matches.forward[None], importance_a[None])
-    b, score_b = splat_nearest(noise[1:], (1 - t) * matches.backward[None], importance_b[None])
+    a, score_a = splat_nearest(noise[:1], t * matches.forward[None], counts.a[None])
+    b, score_b = splat_nearest(noise[1:], (1 - t) * matches.backward[None], counts.b[None])
     score_a, score_b = score_a + math.log1p(-t), score_b + math.log(t)
     chosen = torch.where(score_a >= score_b, a, b)
     landed = torch.maximum(score_a, score_b) > -torch.inf

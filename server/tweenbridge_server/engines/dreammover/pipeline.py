@@ -30,6 +30,7 @@ from .attention import AttentionControl, Bank
 from .correspondence import Correspondence, features
 from .deep_cache import DeepCache
 from .denoising import Saw, denoise, denoise_keyframes, impose_clean, mixed
+from .fusion import Importance
 from .inversion import Inversion, invert
 from .latents import SHRINK, decode, encode
 from .matching import match
@@ -73,6 +74,7 @@ class Prepared:
     Attributes:
         keyframes: (2, 4, h, w) latents of the keyframes.
         feature: (2, C, h', w') by which correspondences were found.
+        counts: what wins where several land.
         reconstructed: (2, 4, h, w) the keyframes' latents as denoising gives them back; None where they are not
             denoised.
     """
@@ -82,6 +84,7 @@ class Prepared:
     inversion: Inversion
     feature: Tensor
     matches: Correspondence
+    counts: Importance
     bank: Bank
     reconstructed: Tensor | None
 
@@ -107,7 +110,7 @@ def prepare(
     model, recipe, bank = tools.model, tools.recipe, Bank()
     recorded = recipe.endpoints is Endpoints.RECORDED
     strength = recipe.strength if recipe.strength is not None else tools.traits.strength
-    schedule = make_schedule(model.alphas, recipe.steps, strength)
+    schedule = make_schedule(model.alphas, recipe.steps, strength, recipe.spacing)
 
     keyframes = encode(model, pictures)
     advance(2 * ENCODE_COST, "inverting keyframes")
@@ -139,7 +142,8 @@ def prepare(
                 saw(f"keyframes_{k - 1}", latents)
 
         reconstructed = denoise_keyframes(inversion.latents[-1], inversion.clean, schedule, look_again, show)
-    return Prepared(schedule, keyframes, inversion, feature, matches, bank, reconstructed)
+    counts = fusion.importance(inversion.clean, matches, recipe.layered)
+    return Prepared(schedule, keyframes, inversion, feature, matches, counts, bank, reconstructed)
 
 
 def _feature(tools: Tools, inversion: Inversion, schedule: Schedule) -> Tensor:
@@ -202,7 +206,7 @@ def _fused(recipe: Recipe, prepared: Prepared, t: float) -> Tensor:
     """Stage 5: (4, h, w) clean latents at time t."""
     clean, matches = prepared.inversion.clean, prepared.matches
     if recipe.coverage_masks:
-        return fusion.fuse_clean(clean, matches, t)
+        return fusion.fuse_clean(clean, matches, prepared.counts, t)
     return fusion.fuse_clean_as_published(clean, matches, t).fused
 
 
@@ -210,7 +214,7 @@ def _start(recipe: Recipe, prepared: Prepared, t: float, clean: Tensor) -> Tenso
     """Stage 6: (4, h, w) noisy latents of the top level at time t."""
     inversion, matches, level = prepared.inversion, prepared.matches, prepared.schedule.levels[-1]
     if recipe.noise is Noise.SPLATTED:
-        return mixed(clean, fusion.splat_noise(inversion.noise, inversion.clean, matches, t), level)
+        return mixed(clean, fusion.splat_noise(inversion.noise, matches, prepared.counts, t), level)
     chosen = fusion.choose_noise_as_published(inversion.latents[-1], matches, t)
     if recipe.impose_clean:
         return chosen.latents

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -27,6 +27,17 @@ class Noise(str, Enum):
 
     IN_PLACE = "in_place"
     SPLATTED = "splatted"
+
+
+class Spacing(str, Enum):
+    """How time labels are spread over the steps.
+
+    EVEN: evenly. KARRAS: densely where little noise is left, Karras et al., arXiv 2206.00364, eq. 5 with rho 7: few
+    steps then suffice for DPM.
+    """
+
+    EVEN = "even"
+    KARRAS = "karras"
 
 
 class Endpoints(str, Enum):
@@ -69,14 +80,18 @@ class Recipe:
         matching: how correspondences are found; with feature layer and step None, they are the model's own.
         feature_block, feature_label: the up block whose output is compared, and the time label of the noise level.
         coverage_masks: holes are where little lands; else wherever anything lands counts as covered.
+        layered: what moves unlike most of its picture is in front.
         noise: where in-betweens' noise comes from.
         impose_clean: force the fused clean estimate in the first step, at the price of a second evaluation; else it is
             combined with the noise at the start.
         endpoints: whose keys and values in-betweens look at.
         attention_by_time: the nearer keyframe counts more in attention.
         solver: how steps are taken.
+        spacing: how steps are spread.
         cache_every: recompute the deep half of the U-Net only every so many steps (DeepCache, arXiv 2312.00858).
         fit_lora: fit a LoRA to the shot's keyframes first.
+        detail: take fine detail from the keyframes, moved along the optical flow.
+        flow_profile: the `flow` engine's, where that is asked.
     """
 
     steps: int = 30
@@ -85,13 +100,17 @@ class Recipe:
     feature_block: int | None = 1
     feature_label: int | None = 261
     coverage_masks: bool = False
+    layered: bool = False
     noise: Noise = Noise.IN_PLACE
     impose_clean: bool = True
     endpoints: Endpoints = Endpoints.DENOISED
     attention_by_time: bool = False
     solver: Solver = Solver.DDIM
+    spacing: Spacing = Spacing.EVEN
     cache_every: int = 1
     fit_lora: bool = False
+    detail: bool = False
+    flow_profile: str = "quality"
 
 
 _CORRECTED: Final = Matching(neighbourhood=None, subpixel=True, cycle=True, edge_aware=True, second_opinion=True)
@@ -104,17 +123,20 @@ STANDARD: Final = Recipe(
     feature_block=None,
     feature_label=None,
     coverage_masks=True,
+    layered=True,
     noise=Noise.SPLATTED,
     impose_clean=False,
     endpoints=Endpoints.RECORDED,
     attention_by_time=True,
     solver=Solver.DPM,
+    spacing=Spacing.KARRAS,
+    detail=True,
 )
 
 RECIPES: Final[dict[str, Recipe]] = {
     "standard": STANDARD,
-    "draft": Recipe(**{**vars(STANDARD), "steps": 5, "cache_every": 2}),
-    "best": Recipe(**{**vars(STANDARD), "steps": 30, "fit_lora": True}),
+    "draft": replace(STANDARD, steps=5, cache_every=2, flow_profile="draft"),
+    "best": replace(STANDARD, steps=30, fit_lora=True),
     "reference": REFERENCE,
 }
 """By the profile's name."""
