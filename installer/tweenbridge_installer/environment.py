@@ -33,7 +33,20 @@ _STEPS = {
     DREAMMOVER: "Installing the diffusion engine's libraries...",
 }
 _IMPORTS = {
-    SERVER: ("zmq", "msgpack", "numpy", "cv2", "OpenImageIO", "av", "numba", "typer", "rich", "filelock", "psutil"),
+    SERVER: (
+        "zmq",
+        "msgpack",
+        "numpy",
+        "cv2",
+        "OpenImageIO",
+        "av",
+        "isal",
+        "numba",
+        "typer",
+        "rich",
+        "filelock",
+        "psutil",
+    ),
     DEV: ("pytest", "hypothesis", "mypy"),
     DREAMMOVER: ("torch", "diffusers", "transformers", "peft", "safetensors"),
 }

@@ -33,6 +33,7 @@ PACKAGES = {
     "cv2": "motion estimation",
     "numba": "compiled loops",
     "OpenImageIO": "image files",
+    "isal": "writing PNG files",
     "av": "films",
     "filelock": "one server at a time",
     "psutil": "watching memory",

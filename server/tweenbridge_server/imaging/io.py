@@ -1,6 +1,6 @@
 """Keyframe files to engine-ready pixels, and an engine's pixels to result files like the keyframe's.
 
-OpenImageIO does the reading and writing.
+OpenImageIO does the reading and writing; only the pixels of PNG files are compressed in `png.py`.
 
 A result has its keyframe's size, channels, depth, encoding and tags. Written back untouched, 8-bit and 16-bit samples
 are exact (straight colour where alpha is not 0), half floats too; float32 is within 1e-5 of each value. Exceptions are
@@ -31,7 +31,7 @@ from tweenbridge.pixels import Alpha, Colour, Encoding, PixelFormat, SampleType
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
 from ..engines.base import Image
-from . import layout
+from . import layout, png
 from . import samples as sampling
 from .formats import check_alike, float_samples, result_format
 from .headers import ENCODING_NAMES, MAX_SIDE, bad_keyframe, check_file, check_size, sentence
@@ -52,12 +52,6 @@ _OIIO_TYPES: Final = {sample_type: name for name, sample_type in _SAMPLE_TYPES.i
 __all__ = ["Still", "check_alike", "probe", "read", "result_format", "write"]
 
 _CHANNEL_NAMES: Final = {1: ("Y",), 2: ("Y", "A"), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}
-_PNG_FILTER_AVERAGE: Final = 64
-"""libpng's flag; one filter for all rows takes half the time of trying each, and costs 1 % in size.
-
-After it, zlib's run-length strategy makes films and drawings smaller than its search for repetitions, in half the time.
-"""
-
 _TIFF_COMPRESSIONS: Final = frozenset({"none", "lzw", "zip", "packbits"})
 """Those that lose nothing and take any depth; a keyframe of another kind has its results compressed with zip."""
 
@@ -292,9 +286,7 @@ def _write_file(path: Path, samples: sampling.Samples, like: Still, target: Pixe
             spec.extra_attribs.append(tag)
     if target.encoding is Encoding.PNG:
         spec["oiio:UnassociatedAlpha"] = 1
-        spec["png:compressionLevel"] = 1
-        spec["compression"] = "rle"
-        spec["png:filter"] = _PNG_FILTER_AVERAGE
+        spec.height = spec.full_height = 1
     elif target.encoding is Encoding.TIFF:
         if target.alpha is Alpha.STRAIGHT:
             spec["oiio:UnassociatedAlpha"] = 1
@@ -314,10 +306,12 @@ def _write_file(path: Path, samples: sampling.Samples, like: Still, target: Pixe
             spec.channelnames = _CHANNEL_NAMES[channels]
     writer = oiio.ImageOutput.create(_FORMAT_NAMES[target.encoding])
     assert writer is not None
-    written = writer.open(str(path), spec) and writer.write_image(samples) and writer.close()
+    written = writer.open(str(path), spec) and writer.write_image(samples[: spec.height]) and writer.close()
     # For PNG a full disk shows in the error state alone; for TIFF that state may mean a harmless missing Exif block.
     if not written or (target.encoding is Encoding.PNG and writer.has_error):
         raise OSError("OpenImageIO could not write the file")
+    if target.encoding is Encoding.PNG:
+        png.fill(path, samples)
 
 
 def _floor(like: Still) -> float:

@@ -20,7 +20,7 @@ from tweenbridge.protocol.codec import to_plain
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import JobRequest, Keyframe, Note, Scalar
 
-SCHEME = 1
+SCHEME = 2
 """Part of every key; raised when imaging changes what a frame's bytes are."""
 
 
