@@ -86,6 +86,12 @@ def choose(wanted: str = "auto") -> Device:
     return device
 
 
+def allow_tf32(device: Device) -> None:
+    """Set what CUDA may round in float32, for the whole process: see the module's text."""
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = device.dtype is not torch.float32
+
+
 def report() -> dict[str, Any]:
     """What there is to compute on, for `doctor`: JSON values; memory in bytes."""
     devices = []

@@ -16,7 +16,7 @@ from tweenbridge.protocol.messages import Scalar
 
 from .folders import LORA_WEIGHTS, files_of_model, files_of_vae, header_as, is_whole
 from .hub import is_hub_id, snapshots
-from .recognise import LDM_TEXT_1, LDM_TEXT_2, LDM_VAE, Contents, Header, unreadable
+from .recognise import LDM_TEXT_1, LDM_TEXT_2, LDM_VAE, Contents, Header, description_of, unreadable
 
 
 class ModelKind(Enum):
@@ -75,7 +75,7 @@ def find(settings: Mapping[str, Scalar], home: Path | None = None) -> ModelSourc
 
 
 def identity(source: ModelSource) -> str:
-    """A word for the model as it is now, hexadecimal: another one once a file that counts has another name, size or time.
+    """A word for the model as it is now, hexadecimal; another one when a file that counts changes (name, size, time).
 
     Raises:
         TweenbridgeError: as `find`, where files changed or went since.
@@ -100,7 +100,9 @@ def files(source: ModelSource) -> list[tuple[str, Path, tuple[Path, ...]]]:
         found = [("model", source.model, files_of_model(source.model, source.vae is None))]
     else:
         _check_checkpoint(source.model, header_as(source.model, "model", Contents.CHECKPOINT), source.vae is None)
-        found = [("model", source.model, (source.model,))]
+        description = description_of(source.model)
+        own = (source.model, description) if description.is_file() else (source.model,)
+        found = [("model", source.model.parent, own)]
     if source.vae is not None:
         inside = files_of_vae(source.vae) if source.vae.is_dir() else _single(source.vae, "vae", Contents.VAE)
         found.append(("vae", source.vae, inside))

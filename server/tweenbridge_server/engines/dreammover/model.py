@@ -6,30 +6,27 @@ Whatever the libraries raise reaches the user as one sentence.
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
-# Before huggingface_hub is imported, which reads it once: nothing is fetched while frames are made.
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-
-import diffusers
 import torch
-import transformers
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
-from ..base import Cancelled
-from .devices import Device, first_line
+from .clip_words import clip_tokenizer
+from .devices import Device, allow_tf32
 from .folders import TEXT_WEIGHTS, UNET_WEIGHTS, read_json, weights_in
-from .identity import ModelSource, identity
+from .half_vae import stays_in_range
+from .identity import ModelKind, ModelSource, identity
+from .libraries import failures, quiet
+from .recognise import LDM_TEXT_2, read_header
+from .single_file import load_checkpoint, load_vae
+from .user_lora import add_lora
 
 TOKENS: Final = 77
 _TRAINING_STEPS: Final = 1000
@@ -80,35 +77,42 @@ def load(source: ModelSource, device: Device, progress: Callable[[float], None] 
         TweenbridgeError: MODEL_FAILED where the files do not make a model; OUT_OF_MEMORY where it does not fit.
     """
     report = progress or (lambda fraction: None)
-    with quiet(), failures(source.model):
+    with quiet(), failures(f"the model {source.model.name!r}"):
         name = identity(source)
         report(0.0)
-        parts = _from_folder(source, device, report)
-        unet, vae, text_encoder = parts.unet, parts.vae, parts.text_encoder
-        _check_fit(unet, vae, text_encoder, parts.tokenizer)
-        for module in (unet, vae, text_encoder):
+        wanted = _suited(source, device)
+        # What a LoRA adds is small beside the weights, and would be rounded away in half precision.
+        dtype = torch.float32 if source.lora else wanted.dtype
+        parts = (
+            _from_folder(source, dtype, report)
+            if source.kind is ModelKind.FOLDER
+            else _from_file(source, dtype, report)
+        )
+        _check_fit(parts)
+        if source.lora is not None:
+            add_lora(parts.unet, parts.text_encoder, source.lora, source.lora_weight)
+        for module in (parts.unet, parts.text_encoder, parts.vae):
             module.eval()
             module.requires_grad_(False)
-            _check_finite(module)
-        placed = replace(device)
-        unet.to(device.device, placed.dtype)
-        text_encoder.to(device.device, placed.dtype)
-        vae.to(device.device, placed.vae_dtype)
-        if device.device.type != "cpu":
-            unet.to(memory_format=torch.channels_last)
-            vae.to(memory_format=torch.channels_last)
+        _place(parts.unet, wanted.device, wanted.dtype)
+        _place(parts.text_encoder, wanted.device, wanted.dtype)
+        report(0.9)
+        _place(parts.vae, wanted.device, wanted.vae_dtype)
+        if wanted.dtype is torch.float16 and stays_in_range(parts.vae, wanted.device):
+            wanted = replace(wanted, vae_dtype=torch.float16)
+            parts.vae.to(torch.float16)
         report(1.0)
         return Model(
-            unet=unet,
-            vae=vae,
+            unet=parts.unet,
+            vae=parts.vae,
             tokenizer=parts.tokenizer,
-            text_encoder=text_encoder,
+            text_encoder=parts.text_encoder,
             alphas=cumulative_alphas(parts.scheduler),
             prediction=_prediction(parts.scheduler),
-            device=placed,
+            device=wanted,
             identity=name,
-            latent_scale=float(vae.config.scaling_factor),
-            training_side=_side(unet.config.sample_size) * 8,
+            latent_scale=float(parts.vae.config.scaling_factor),
+            training_side=_side(parts.unet.config.sample_size) * 8,
         )
 
 
@@ -168,17 +172,58 @@ class _Parts:
     scheduler: dict[str, Any]
 
 
-def _from_folder(source: ModelSource, device: Device, report: Callable[[float], None]) -> _Parts:
+def _suited(source: ModelSource, device: Device) -> Device:
+    """The device with number formats in which this model can be computed."""
+    if source.kind is ModelKind.FOLDER:
+        upcast = bool(read_json(source.model / "unet" / "config.json").get("upcast_attention"))
+    else:
+        upcast = read_header(source.model).starts(LDM_TEXT_2)
+    if device.dtype is torch.float16 and upcast and device.device.type != "cuda":
+        # Attention scores of 2.x pass half precision's limit; CUDA's fused attention sums them in float32.
+        device = replace(device, dtype=torch.bfloat16)
+    if device.device.type == "cuda":
+        allow_tf32(device)
+    return device
+
+
+def _from_folder(source: ModelSource, dtype: torch.dtype, report: Callable[[float], None]) -> _Parts:
     folder = source.model
     scheduler = dict(read_json(folder / "scheduler" / "scheduler_config.json"))
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-    text_encoder = _pretrained(CLIPTextModel, folder / "text_encoder", TEXT_WEIGHTS, device.dtype)
+    text_encoder = _pretrained(CLIPTextModel, folder / "text_encoder", TEXT_WEIGHTS, dtype)
     report(0.1)
-    unet = _pretrained(UNet2DConditionModel, folder / "unet", UNET_WEIGHTS, device.dtype)
+    unet = _pretrained(UNet2DConditionModel, folder / "unet", UNET_WEIGHTS, dtype)
     report(0.6)
-    vae = _pretrained(AutoencoderKL, source.vae or folder / "vae", UNET_WEIGHTS, device.vae_dtype)
+    vae = _vae(source.vae or folder / "vae")
     report(0.7)
     return _Parts(unet, vae, text_encoder, tokenizer, scheduler)
+
+
+def _from_file(source: ModelSource, dtype: torch.dtype, report: Callable[[float], None]) -> _Parts:
+    unet, text_encoder, scheduler, pad = load_checkpoint(source.model, dtype, report)
+    vae = _vae(source.vae or source.model)
+    report(0.7)
+    return _Parts(unet, vae, text_encoder, clip_tokenizer(pad), scheduler)
+
+
+def _vae(path: Path) -> AutoencoderKL:
+    return (
+        _pretrained(AutoencoderKL, path, UNET_WEIGHTS, torch.float32)
+        if path.is_dir()
+        else load_vae(path, torch.float32)
+    )
+
+
+def _place(module: Any, device: torch.device, dtype: torch.dtype) -> None:
+    """Move a network to the device; its weights must be numbers there."""
+    module.to(device, dtype)
+    if device.type != "cpu":
+        module.to(memory_format=torch.channels_last)
+    for name, weight in module.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise TweenbridgeError(
+                ErrorCode.MODEL_FAILED, f"The model's weights are damaged: {name} holds values that are no numbers."
+            )
 
 
 def _pretrained(kind: Any, folder: Path, stem: str, dtype: torch.dtype) -> Any:
@@ -202,8 +247,9 @@ def _pretrained(kind: Any, folder: Path, stem: str, dtype: torch.dtype) -> Any:
     return module
 
 
-def _check_fit(unet: Any, vae: Any, text_encoder: Any, tokenizer: Any) -> None:
+def _check_fit(parts: _Parts) -> None:
     """Whether the parts belong together, and are what the engine can drive."""
+    unet, vae, text_encoder = parts.unet, parts.vae, parts.text_encoder
     if unet.config.in_channels != 4 or unet.config.out_channels != 4:
         raise _unsupported(f"a U-Net with {unet.config.in_channels} input channels")
     if len(unet.config.block_out_channels) != 4 or len(unet.up_blocks) != 4:
@@ -212,19 +258,13 @@ def _check_fit(unet: Any, vae: Any, text_encoder: Any, tokenizer: Any) -> None:
         raise _unsupported("a U-Net that wants more than a prompt")
     if vae.config.latent_channels != 4 or len(vae.config.block_out_channels) != 4:
         raise _unsupported("a VAE that is not Stable Diffusion 1.x's or 2.x's")
+    if abs(vae.config.scaling_factor - 0.13025) < 1e-6:
+        raise _unsupported("a VAE of Stable Diffusion XL")
     width, wanted = text_encoder.config.hidden_size, unet.config.cross_attention_dim
     if width != wanted:
         raise _unsupported(f"a text encoder of width {width} beside a U-Net that wants {wanted}")
-    if max(tokenizer.get_vocab().values()) >= text_encoder.config.vocab_size:
+    if max(parts.tokenizer.get_vocab().values()) >= text_encoder.config.vocab_size:
         raise _unsupported("a tokenizer with more words than the text encoder")
-
-
-def _check_finite(module: torch.nn.Module) -> None:
-    for name, weight in module.named_parameters():
-        if not bool(torch.isfinite(weight).all()):
-            raise TweenbridgeError(
-                ErrorCode.MODEL_FAILED, f"The model's weights are damaged: {name} holds values that are no numbers."
-            )
 
 
 def _prediction(scheduler: dict[str, Any]) -> Prediction:
@@ -245,32 +285,3 @@ def _unsupported(what: str) -> TweenbridgeError:
         f"The model has {what}, which the dreammover engine cannot use.",
         remedy="Use a Stable Diffusion 1.x or 2.x model, or one made from them.",
     )
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the libraries' warnings and progress bars off the terminal."""
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    diffusers.utils.logging.set_verbosity_error()
-    diffusers.utils.logging.disable_progress_bar()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextmanager
-def failures(path: Path) -> Iterator[None]:
-    """Turn what the libraries raise into errors with a sentence."""
-    try:
-        yield
-    except (TweenbridgeError, Cancelled):
-        raise
-    except Exception as error:
-        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
-            raise TweenbridgeError(
-                ErrorCode.OUT_OF_MEMORY, f"There is not enough memory to load the model {path.name!r}."
-            ) from error
-        raise TweenbridgeError(
-            ErrorCode.MODEL_FAILED, f"The model {path.name!r} could not be loaded: {first_line(error)}."
-        ) from error

@@ -30,6 +30,7 @@ class Contents(Enum):
     CHECKPOINT = "a Stable Diffusion checkpoint"
     VAE = "a VAE"
     LORA = "a LoRA"
+    LYCORIS = "a relative of LoRA (LoHa, LoKr, DoRA)"
     CONTROLNET = "a ControlNet"
     SDXL = "a Stable Diffusion XL model"
     SD3 = "a Stable Diffusion 3 model"
@@ -98,6 +99,11 @@ def read_header(path: Path) -> Header:
     return Header(shapes, {str(key): str(value) for key, value in metadata.items()})
 
 
+def description_of(checkpoint: Path) -> Path:
+    """Where the original code's description of a checkpoint lies, if there is one."""
+    return checkpoint.with_suffix(".yaml")
+
+
 def damaged(path: Path, how: str) -> TweenbridgeError:
     """The error for a file that is not what it should be; `how` follows its name."""
     return TweenbridgeError(
@@ -119,13 +125,12 @@ def unreadable(path: Path, error: OSError) -> TweenbridgeError:
 _SPECIAL_INPUTS: Final = {9: Contents.INPAINTING}
 
 _SIGNS: Final[tuple[tuple[Contents, Callable[[Header], bool]], ...]] = (
+    (Contents.LYCORIS, lambda h: h.any(".hada_w", ".lokr_w", ".dora_scale", ".oft_")),
     (
         Contents.LORA,
         lambda h: (
             h.starts("lora_unet_", "lora_te")
-            or h.any(
-                ".lora_down.", ".lora_up.", ".lora_A.", ".lora_B.", ".lora.down.", ".hada_w1", ".lokr_w", "_lora.down"
-            )
+            or h.any(".lora_down.", ".lora_up.", ".lora_A.", ".lora_B.", ".lora.down.", "_lora.down")
         ),
     ),
     (Contents.CONTROLNET, lambda h: h.any("control_model.", "controlnet_", "input_hint_block", "zero_convs")),
@@ -150,6 +155,8 @@ def _few_vectors(header: Header) -> bool:
 
 def contents(header: Header) -> Contents:
     """What the file is."""
+    if header.metadata.get("modelspec.architecture", "").startswith("stable-diffusion-xl"):
+        return Contents.SDXL
     kind = next((kind for kind, sign in _SIGNS if sign(header)), Contents.UNKNOWN)
     if kind is Contents.CHECKPOINT:
         first = header.shapes.get(LDM_UNET + "input_blocks.0.0.weight", ())
