@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import EngineInfo, Scalar, SettingInfo
 
+from .dreammover.info import INFO as DREAMMOVER
 from .optical_flow.info import INFO as FLOW
 
 if TYPE_CHECKING:
@@ -29,13 +31,44 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Registration:
-    """An engine's description, and where its code is: "package.module:Class", called without arguments."""
+    """An engine's description, and where its code is.
+
+    Attributes:
+        factory: "package.module:Class", called without arguments, in workers only.
+        resolve: "package.module:function", called as `function(profile, settings, home)` with the complete settings and
+            the server's data folder; returns a `Resolved` or raises a TweenbridgeError that says what is missing. It
+            runs in the server's own process: within milliseconds, and without importing what the engine computes with.
+            Given settings that it resolved before, it must return them again. "" for an engine that needs none.
+    """
 
     info: EngineInfo
     factory: str
+    resolve: str = ""
 
 
-_BUILT_IN = (Registration(FLOW, "tweenbridge_server.engines.optical_flow.engine:FlowEngine"),)
+@dataclass(frozen=True)
+class Resolved:
+    """What a job's settings come to on this machine, at this moment.
+
+    Attributes:
+        settings: all of them, with what could mean several things made definite (paths absolute).
+        identity: another one when what frames depend on beside the settings is another: a model's files. "" where there
+            is nothing of the kind.
+        whole_shot: frames depend on all keyframes of the job, not only on those of their gap.
+    """
+
+    settings: dict[str, Scalar]
+    identity: str = ""
+    whole_shot: bool = False
+
+
+_ENGINES = "tweenbridge_server.engines"
+_BUILT_IN = (
+    Registration(FLOW, f"{_ENGINES}.optical_flow.engine:FlowEngine"),
+    Registration(
+        DREAMMOVER, f"{_ENGINES}.dreammover.engine:DreamMoverEngine", f"{_ENGINES}.dreammover.resolve:resolve"
+    ),
+)
 
 
 @lru_cache(maxsize=1)
@@ -88,9 +121,47 @@ def create(name: str) -> Engine:
     Raises:
         TweenbridgeError: BAD_REQUEST when there is no such engine.
     """
-    module, _, attribute = _find(name).factory.partition(":")
-    engine: Engine = getattr(importlib.import_module(module), attribute)()
+    engine: Engine = _imported(_find(name).factory)()
     return engine
+
+
+def resolve(name: str, profile: str, settings: Mapping[str, Scalar], home: Path) -> Resolved:
+    """What `check`ed settings come to here: where the model lies and which one it is. A few milliseconds.
+
+    Raises:
+        TweenbridgeError: what is missing, and what to do; INTERNAL when the engine's own code is at fault.
+    """
+    place = _find(name).resolve
+    if not place:
+        return Resolved(dict(settings))
+    try:
+        resolved: Resolved = _imported(place)(profile, settings, home)
+    except TweenbridgeError:
+        raise
+    except Exception as error:
+        log.exception("The engine %s could not resolve its settings.", name)
+        message = f"The engine {name} could not check what it needs ({error!r:.200})."
+        raise TweenbridgeError(ErrorCode.INTERNAL, message) from error
+    return resolved
+
+
+def check_identity(before: str, now: str) -> None:
+    """Refuse to go on with another model than a job was begun with: its frames would not belong together.
+
+    Raises:
+        TweenbridgeError: MODEL_FAILED.
+    """
+    if before != now:
+        raise TweenbridgeError(
+            ErrorCode.MODEL_FAILED,
+            "The model has changed since the in-betweens were asked for.",
+            remedy="Generate them again.",
+        )
+
+
+def _imported(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def check(name: str, profile: str, settings: Mapping[str, Scalar]) -> tuple[str, dict[str, Scalar]]:

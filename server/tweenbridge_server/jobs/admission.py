@@ -1,18 +1,22 @@
-"""What may come in: a submitted job checked against the server's limits before anything is stored. Pure."""
+"""What may come in: a submitted job checked against the server's limits before anything is stored.
+
+Pure but for engines that look where their model's files are.
+"""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from tweenbridge.pixels import Encoding
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import Limits
-from tweenbridge.protocol.messages import Keyframe, Submit
+from tweenbridge.protocol.messages import JobRequest, Keyframe, Submit
 
 from ..engines import registry
 from .job import JobRecord
 from .keyframes import at_start, called
-from .plan import Plan, check_size, make_plan, params_hash, too_many_frames
+from .plan import Making, Plan, check_size, make_plan, params_hash, too_many_frames
 
 _JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -53,11 +57,24 @@ def _check_keyframe(keyframe: Keyframe, index: int, limits: Limits) -> None:
         )
 
 
-def check(message: Submit, owner: str, limits: Limits, now: float) -> tuple[JobRecord, Plan]:
-    """The record and the plan of a submitted job.
+def making_of(request: JobRequest, home: Path) -> Making:
+    """How the request's frames would be made now, on this machine.
 
     Raises:
-        TweenbridgeError: BAD_REQUEST, BAD_KEYFRAME, UNSUPPORTED_FORMAT or TOO_LARGE, saying what is wrong.
+        TweenbridgeError: BAD_REQUEST, MODEL_MISSING, MODEL_FAILED, saying what is wrong.
+    """
+    profile, settings = registry.check(request.engine, request.profile, request.settings)
+    resolved = registry.resolve(request.engine, profile, settings, home)
+    version = registry.info(request.engine).version
+    return Making(version, profile, resolved.settings, resolved.identity, resolved.whole_shot)
+
+
+def check(message: Submit, owner: str, limits: Limits, home: Path, now: float) -> tuple[JobRecord, Plan]:
+    """The record and the plan of a submitted job; `home` is the server's data folder.
+
+    Raises:
+        TweenbridgeError: BAD_REQUEST, BAD_KEYFRAME, UNSUPPORTED_FORMAT, TOO_LARGE, MODEL_MISSING or MODEL_FAILED,
+            saying what is wrong.
     """
     check_job_id(message.job)
     request = message.request
@@ -71,9 +88,8 @@ def check(message: Submit, owner: str, limits: Limits, now: float) -> tuple[JobR
     for index, keyframe in enumerate(request.keyframes):
         _check_keyframe(keyframe, index, limits)
     check_size(request, limits.frames_per_job)
-    profile, settings = registry.check(request.engine, request.profile, request.settings)
-    version = registry.info(request.engine).version
-    plan = make_plan(request, version, profile, settings)
+    making = making_of(request, home)
+    plan = make_plan(request, making)
     if len(plan.keys) > limits.frames_per_job:
         raise too_many_frames(limits.frames_per_job)
     record = JobRecord(
@@ -81,9 +97,7 @@ def check(message: Submit, owner: str, limits: Limits, now: float) -> tuple[JobR
         owner=owner,
         params=params_hash(request),
         request=request,
-        version=version,
-        profile=profile,
-        settings=settings,
+        making=making,
         total=len(plan.keys),
         priority=message.priority,
         title=message.title,

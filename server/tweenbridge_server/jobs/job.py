@@ -17,6 +17,8 @@ from typing import Any
 from tweenbridge.protocol.errors import ErrorInfo
 from tweenbridge.protocol.messages import JobInfo, JobRequest, JobState, Note, Priority, Scalar
 
+from .plan import Making
+
 MAX_DEATHS = 1
 """Workers that may die under one job before it fails."""
 
@@ -74,8 +76,7 @@ class JobRecord:
         order: place in the order of submission.
         owner: who submitted it.
         params: hash of the request; the same id with another hash is a conflict.
-        version: version of the engine that the frames are keyed with.
-        profile, settings: as resolved by the engine's own list.
+        making: how its frames are made, and what they are keyed with.
         total, done: frames in all, frames ready.
         deaths: workers that died under it since it was last submitted.
     """
@@ -84,9 +85,7 @@ class JobRecord:
     owner: str
     params: str
     request: JobRequest
-    version: str
-    profile: str
-    settings: dict[str, Scalar]
+    making: Making
     total: int
     priority: Priority = Priority.NORMAL
     title: str = ""
@@ -100,6 +99,16 @@ class JobRecord:
     error: ErrorInfo | None = None
     notes: tuple[Note, ...] = ()
     deaths: int = 0
+
+    @property
+    def profile(self) -> str:
+        """The engine's profile, resolved."""
+        return self.making.profile
+
+    @property
+    def settings(self) -> dict[str, Scalar]:
+        """The engine's settings, resolved."""
+        return self.making.settings
 
     def after(self, *events: Event, now: float, **changes: Any) -> JobRecord:
         """The record after `events` in turn, with the times they imply and further `changes` of fields."""

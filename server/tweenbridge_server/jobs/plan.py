@@ -1,8 +1,9 @@
 """From a request to gaps, drawings and the content address of every frame. Pure.
 
 A frame's key is a hash of everything that decides its bytes: both keyframes (bytes and declared form), the engine and
-its version, the profile, the complete settings, the time in the gap and the form of the result. Equal keys mean equal
-frames, whichever job asks.
+its version, the profile, the complete settings, the identity of the model, the time in the gap and the form of the
+result; and all keyframes of the job where the engine looks at all of them. Equal keys mean equal frames, whichever job
+asks.
 """
 
 from __future__ import annotations
@@ -111,13 +112,33 @@ def too_many_frames(most_frames: int) -> TweenbridgeError:
     )
 
 
-def gap_seed(
-    a: Keyframe, b: Keyframe, request: JobRequest, version: str, profile: str, settings: Mapping[str, Scalar]
-) -> bytes:
+@dataclass(frozen=True)
+class Making:
+    """How a job's frames are made: what decides their bytes beside keyframes, times and output.
+
+    Attributes:
+        version: of the engine.
+        profile, settings: resolved, none left out.
+        identity: of the model; "" for engines without one.
+        whole_shot: every frame depends on all keyframes of the job.
+    """
+
+    version: str
+    profile: str
+    settings: dict[str, Scalar]
+    identity: str = ""
+    whole_shot: bool = False
+
+
+def gap_seed(a: Keyframe, b: Keyframe, request: JobRequest, making: Making) -> bytes:
     """Hash of what all frames of one gap have in common (32 bytes)."""
-    keyframes = [[keyframe.sha256, to_plain(keyframe.format)] for keyframe in (a, b)]
-    common = [SCHEME, keyframes, request.engine, version, profile, dict(settings), to_plain(request.output)]
-    return hashlib.sha256(canonical(common)).digest()
+    shot = _contents(request.keyframes) if making.whole_shot else []
+    common = [SCHEME, _contents((a, b)), shot, request.engine, making.version, making.profile, making.settings]
+    return hashlib.sha256(canonical([*common, making.identity, request.output])).digest()
+
+
+def _contents(keyframes: Sequence[Keyframe]) -> list[Any]:
+    return [[keyframe.sha256, keyframe.format] for keyframe in keyframes]
 
 
 def frame_key(seed: bytes, t: float) -> str:
@@ -125,17 +146,14 @@ def frame_key(seed: bytes, t: float) -> str:
     return hashlib.sha256(seed + struct.pack("<d", t)).hexdigest()
 
 
-def make_plan(request: JobRequest, version: str, profile: str, settings: Mapping[str, Scalar]) -> Plan:
-    """Lay a request out. `version`, `profile` and `settings` are the engine's, resolved.
+def make_plan(request: JobRequest, making: Making) -> Plan:
+    """Lay a request out.
 
     Raises:
         TweenbridgeError: BAD_REQUEST, from the timing.
     """
     layout = timing.schedule([keyframe.position for keyframe in request.keyframes], request.timing)
-    seeds = [
-        gap_seed(request.keyframes[gap.a], request.keyframes[gap.b], request, version, profile, settings)
-        for gap in layout.gaps
-    ]
+    seeds = [gap_seed(request.keyframes[gap.a], request.keyframes[gap.b], request, making) for gap in layout.gaps]
     frames: list[list[PlannedFrame]] = [[] for _ in layout.gaps]
     keys: list[str] = []
     for drawing in layout.drawings:

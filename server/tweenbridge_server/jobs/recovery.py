@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from tweenbridge.protocol.errors import TweenbridgeError
-from tweenbridge.protocol.messages import JobState
+from tweenbridge.protocol.messages import JobRequest, JobState
 
-from ..engines import registry
+from ..engines.registry import check_identity
 from .active import ActiveJob
+from .admission import making_of
 from .job import Event, JobRecord
-from .plan import make_plan
+from .plan import Making, canonical, make_plan
 from .scheduler import Scheduler
 from .spool import Spool, keyframe_name
 from .store import FrameRow, Store
@@ -44,22 +47,30 @@ def reconcile(store: Store, spool: Spool) -> None:
         log.info("%d half-written files were deleted and %d finished frames adopted.", swept, len(adopted))
 
 
-def resume(store: Store, scheduler: Scheduler) -> None:
+def resume(store: Store, scheduler: Scheduler, home: Path) -> None:
     """Give the unfinished jobs of the last run to the scheduler."""
+    known: dict[bytes, Making] = {}
+
+    def making(request: JobRequest) -> Making:
+        asked = canonical([request.engine, request.profile, request.settings])
+        if asked not in known:
+            known[asked] = making_of(request, home)
+        return known[asked]
+
     for record in store.unfinished():
-        _resume(store, scheduler, record)
+        _resume(store, scheduler, record, making)
 
 
-def _resume(store: Store, scheduler: Scheduler, record: JobRecord) -> None:
+def _resume(store: Store, scheduler: Scheduler, record: JobRecord, making_now: Callable[[JobRequest], Making]) -> None:
     now = time.time()
     if record.state is JobState.RUNNING:
         record = record.after(Event.SERVER_RESTARTED, now=now)
     try:
-        request = record.request
-        profile, settings = registry.check(request.engine, request.profile, request.settings)
+        making = making_now(record.request)
+        check_identity(record.making.identity, making.identity)
         # A new version of an engine makes new frames.
-        record = replace(record, version=registry.info(request.engine).version, profile=profile, settings=settings)
-        plan = make_plan(request, record.version, profile, settings)
+        record = replace(record, making=making)
+        plan = make_plan(record.request, making)
     except TweenbridgeError as error:
         failed = record.after(Event.FAILED, now=now, error=error.info)
         with store.transaction():

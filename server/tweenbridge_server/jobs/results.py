@@ -11,7 +11,7 @@ from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import JobState
 
 from .job import JobRecord
-from .plan import Plan, make_plan
+from .plan import Plan, canonical, make_plan
 
 _PLANS_KEPT = 16
 
@@ -30,13 +30,13 @@ class PlanCache:
     """Plans of the finished jobs that frames were asked of last."""
 
     def __init__(self) -> None:
-        self._plans: OrderedDict[tuple[str, str, str], Plan] = OrderedDict()
+        self._plans: OrderedDict[tuple[str, str, bytes], Plan] = OrderedDict()
 
     def plan(self, record: JobRecord) -> Plan:
         """The plan that the job's frames were made by."""
-        name = (record.id, record.params, record.version)
+        name = (record.id, record.params, canonical(record.making))
         if name not in self._plans:
-            self._plans[name] = make_plan(record.request, record.version, record.profile, record.settings)
+            self._plans[name] = make_plan(record.request, record.making)
             if len(self._plans) > _PLANS_KEPT:
                 self._plans.popitem(last=False)
         self._plans.move_to_end(name)

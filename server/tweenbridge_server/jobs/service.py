@@ -86,7 +86,7 @@ class JobService:
         self._notifier.start()
         with self._lock:
             recovery.reconcile(self._store, self._spool)
-            recovery.resume(self._store, self._scheduler)
+            recovery.resume(self._store, self._scheduler, self._home)
             self._executor.start(self._on_event)
             self._scheduler.dispatch()
         self._keeper.start()
@@ -111,7 +111,7 @@ class JobService:
             TweenbridgeError: BAD_REQUEST, TOO_LARGE, CONFLICT, BUSY, DISK_FULL and others, saying what is wrong.
         """
         now = time.time()
-        record, plan = admission.check(message, owner, self._limits, now)
+        record, plan = admission.check(message, owner, self._limits, self._home, now)
         with self._lock:
             known = self._record(record.id)
             if known is not None and known.params != record.params:

@@ -21,12 +21,12 @@ import msgpack
 from tweenbridge.pixels import PixelFormat
 from tweenbridge.protocol.codec import from_plain, to_plain
 from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
-from tweenbridge.protocol.messages import JobRequest, JobState, Note, Priority, Scalar
+from tweenbridge.protocol.messages import JobRequest, JobState, Note, Priority
 
 from .job import JobRecord
-from .plan import Relation
+from .plan import Making, Relation
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +34,9 @@ _SCHEMA = """
 CREATE TABLE jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, params TEXT NOT NULL, request BLOB NOT NULL,
-    version TEXT NOT NULL, profile TEXT NOT NULL, settings BLOB NOT NULL, total INTEGER NOT NULL,
-    priority INTEGER NOT NULL, title TEXT NOT NULL, origin TEXT NOT NULL, state TEXT NOT NULL, done INTEGER NOT NULL,
-    created REAL NOT NULL, started REAL, finished REAL, error BLOB, notes BLOB NOT NULL, deaths INTEGER NOT NULL);
+    making BLOB NOT NULL, total INTEGER NOT NULL, priority INTEGER NOT NULL, title TEXT NOT NULL,
+    origin TEXT NOT NULL, state TEXT NOT NULL, done INTEGER NOT NULL, created REAL NOT NULL, started REAL,
+    finished REAL, error BLOB, notes BLOB NOT NULL, deaths INTEGER NOT NULL);
 CREATE INDEX jobs_by_state ON jobs (state);
 CREATE TABLE keyframes (name TEXT PRIMARY KEY, size INTEGER NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE frames (
@@ -45,8 +45,8 @@ CREATE TABLE frames (
 """
 
 _JOB_COLUMNS = (
-    "id", "owner", "params", "request", "version", "profile", "settings", "total", "priority", "title", "origin",
-    "state", "done", "created", "started", "finished", "error", "notes", "deaths",
+    "id", "owner", "params", "request", "making", "total", "priority", "title", "origin", "state", "done",
+    "created", "started", "finished", "error", "notes", "deaths",
 )  # fmt: skip
 
 _NO_DAMAGE = ("disk is full", "disk I/O error", "locked", "unable to open", "readonly")
@@ -88,16 +88,16 @@ def _unpack(kind: Any, data: bytes | None) -> Any:
 def _to_row(record: JobRecord) -> tuple[Any, ...]:
     error = None if record.error is None else _pack(record.error)
     return (
-        record.id, record.owner, record.params, _pack(record.request), record.version, record.profile,
-        _pack(record.settings), record.total, int(record.priority), record.title, record.origin, record.state.value,
-        record.done, record.created, record.started, record.finished, error, _pack(record.notes), record.deaths,
+        record.id, record.owner, record.params, _pack(record.request), _pack(record.making), record.total,
+        int(record.priority), record.title, record.origin, record.state.value, record.done,
+        record.created, record.started, record.finished, error, _pack(record.notes), record.deaths,
     )  # fmt: skip
 
 
 def _from_row(row: Sequence[Any]) -> JobRecord:
     values: dict[str, Any] = dict(zip(("order", *_JOB_COLUMNS), row))
     values["request"] = _unpack(JobRequest, values["request"])
-    values["settings"] = _unpack(dict[str, Scalar], values["settings"])
+    values["making"] = _unpack(Making, values["making"])
     values["error"] = _unpack(ErrorInfo, values["error"])
     values["notes"] = _unpack(tuple[Note, ...], values["notes"])
     values["state"] = JobState(values["state"])
@@ -286,6 +286,10 @@ class Store:
 # ---------------------------------------------------------------- opening
 
 
+class _Outdated(Exception):
+    """An older Tweenbridge wrote the database."""
+
+
 def _open(path: Path) -> Store:
     connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
     try:
@@ -298,6 +302,8 @@ def _open(path: Path) -> Store:
                 "The job list was written by a newer Tweenbridge.",
                 remedy="Update Tweenbridge, or choose another folder with TWEENBRIDGE_HOME.",
             )
+        if 0 < version < SCHEMA_VERSION:
+            raise _Outdated
         if version == 0:
             connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
         problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -310,7 +316,8 @@ def _open(path: Path) -> Store:
 
 
 def open_store(path: Path) -> Store:
-    """Open the database, making it when absent. A damaged one is moved aside and a fresh one begun.
+    """Open the database, making it when absent. One that is damaged or of an older Tweenbridge is moved aside and a
+    fresh one begun: clients submit again what they miss, and frames that are in the spool are found there.
 
     Raises:
         TweenbridgeError: START_FAILED when a newer Tweenbridge wrote it, DISK_FULL.
@@ -320,10 +327,19 @@ def open_store(path: Path) -> Store:
     except sqlite3.DatabaseError as error:
         if any(words in str(error) for words in _NO_DAMAGE):
             raise _translated(error) from error
-        aside = path.with_name(f"{path.stem}.damaged-{time.strftime('%Y%m%d-%H%M%S')}{path.suffix}")
-        log.error("The job list was damaged (%s). It was moved to %s and a fresh one begun.", error, aside)
-        for ending in ("", "-wal", "-shm"):
-            source = path.with_name(path.name + ending)
-            if source.exists():
-                source.replace(aside.with_name(aside.name + ending))
-        return _open(path)
+        log.error(
+            "The job list was damaged (%s). It was moved to %s and a fresh one begun.", error, _move(path, "damaged")
+        )
+    except _Outdated:
+        log.warning("The job list of an older Tweenbridge was moved to %s and a fresh one begun.", _move(path, "old"))
+    return _open(path)
+
+
+def _move(path: Path, why: str) -> Path:
+    """Move the database aside; returns where to."""
+    aside = path.with_name(f"{path.stem}.{why}-{time.strftime('%Y%m%d-%H%M%S')}{path.suffix}")
+    for ending in ("", "-wal", "-shm"):
+        source = path.with_name(path.name + ending)
+        if source.exists():
+            source.replace(aside.with_name(aside.name + ending))
+    return aside

@@ -11,11 +11,12 @@ INFO = EngineInfo(
     name="blend",
     title="Blend",
     version="1.0",
-    profiles=(ProfileInfo("plain", "Plain"), ProfileInfo("other", "Other")),
+    profiles=(ProfileInfo("plain", "Plain"), ProfileInfo("other", "Other"), ProfileInfo("shot", "Whole shot")),
     settings=(
         SettingInfo("seconds", "Seconds per frame", "float", 0.0, minimum=0.0, maximum=60.0),
         SettingInfo("mischief", "Mischief", "choice", "none", choices=MISCHIEF),
         SettingInfo("at", "Mischief at time", "float", 0.5, minimum=0.0, maximum=1.0),
+        SettingInfo("model", "Model", "str", "", help="Any file."),
     ),
 )
-REGISTRATION = Registration(INFO, "blend_engine.engine:BlendEngine")
+REGISTRATION = Registration(INFO, "blend_engine.engine:BlendEngine", "blend_engine.resolve:resolve")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge_server.engines import registry
+from tweenbridge_server.engines.registry import Resolved
 
 
 def refused(name: str, profile: str = "", **settings: Any) -> str:
@@ -22,7 +24,7 @@ def refused(name: str, profile: str = "", **settings: Any) -> str:
 
 
 def test_built_in_engines_come_first_and_third_parties_after() -> None:
-    assert [info.name for info in registry.infos()] == ["flow", "blend"]
+    assert [info.name for info in registry.infos()] == ["flow", "dreammover", "blend"]
     assert registry.info("blend").title == "Blend"
 
 
@@ -30,10 +32,18 @@ def test_knowing_engines_imports_none_of_their_code() -> None:
     program = (
         f"import sys; sys.path.insert(0, {str(FAKES)!r})\n"
         "from tweenbridge_server.engines import registry\n"
-        "registry.check('blend', '', {}), registry.check('flow', 'draft', {}), registry.infos()\n"
-        "assert not {'numpy', 'cv2', 'numba', 'blend_engine.engine'} & set(sys.modules)\n"
+        "from pathlib import Path\n"
+        "for name in ('blend', 'flow', 'dreammover'):\n"
+        "    profile, settings = registry.check(name, '', {})\n"
+        "    try:\n"
+        "        registry.resolve(name, profile, settings, Path())\n"
+        "    except registry.TweenbridgeError as error:\n"
+        "        print(name, error.code.value)\n"
+        "registry.infos()\n"
+        "assert not {'numpy', 'cv2', 'numba', 'torch', 'blend_engine.engine'} & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    result = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert result.stdout == "dreammover model_missing\n"
 
 
 def test_a_broken_package_is_left_out_and_said(tmp_path: Any) -> None:
@@ -53,7 +63,8 @@ def test_a_broken_package_is_left_out_and_said(tmp_path: Any) -> None:
 
 
 def test_defaults_are_filled_in() -> None:
-    assert registry.check("blend", "", {"seconds": 2}) == ("plain", {"seconds": 2.0, "mischief": "none", "at": 0.5})
+    complete = {"seconds": 2.0, "mischief": "none", "at": 0.5, "model": ""}
+    assert registry.check("blend", "", {"seconds": 2}) == ("plain", complete)
     assert registry.check("blend", "other", {})[0] == "other"
     assert registry.check("flow", "", {})[0] == "quality"
 
@@ -83,3 +94,33 @@ def test_numbers_outside_the_range_never_pass(value: float) -> None:
 
 def test_an_engine_is_made_from_its_registration() -> None:
     assert registry.create("blend").info == registry.info("blend")
+
+
+def test_an_engine_says_which_model_it_would_use(tmp_path: Path) -> None:
+    (tmp_path / "model").write_text("weights")
+    profile, settings = registry.check("blend", "shot", {"model": "model"})
+    resolved = registry.resolve("blend", profile, settings, tmp_path)
+    assert resolved.settings == {**settings, "model": str(tmp_path / "model")}
+    assert resolved.whole_shot
+    assert registry.resolve("blend", profile, resolved.settings, tmp_path / "elsewhere") == resolved
+    (tmp_path / "model").write_text("other weights")
+    assert registry.resolve("blend", profile, settings, tmp_path).identity != resolved.identity
+
+
+def test_an_engine_without_a_model_resolves_to_its_settings(tmp_path: Path) -> None:
+    assert registry.resolve("flow", "draft", {}, tmp_path) == Resolved({})
+
+
+def test_what_an_engine_lacks_is_said_and_its_mistakes_are_contained(tmp_path: Path) -> None:
+    for name, code in (("nothing", ErrorCode.MODEL_MISSING), ("bug", ErrorCode.INTERNAL)):
+        _, settings = registry.check("blend", "", {"model": name})
+        with pytest.raises(TweenbridgeError) as refused:
+            registry.resolve("blend", "plain", settings, tmp_path)
+        assert refused.value.code is code
+
+
+def test_another_model_than_the_jobs_is_refused() -> None:
+    registry.check_identity("one", "one")
+    with pytest.raises(TweenbridgeError) as refused:
+        registry.check_identity("one", "other")
+    assert refused.value.code is ErrorCode.MODEL_FAILED

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tweenbridge.protocol.messages import JobState
 from tweenbridge_server.jobs.job import Event, IllegalTransition, JobRecord, next_state
+from tweenbridge_server.jobs.plan import Making
 
 S, E = JobState, Event
 
 
 def record() -> JobRecord:
-    return JobRecord("j", "me", "p", request([flat(1), flat(2)]), "1", "plain", {}, total=3, created=5.0)
+    return JobRecord("j", "me", "p", request([flat(1), flat(2)]), Making("1", "plain", {}), total=3, created=5.0)
 
 
 def test_a_job_goes_from_receiving_to_done() -> None:

@@ -9,11 +9,12 @@ import pytest
 from bench import flat, request
 from hypothesis import given
 from hypothesis import strategies as st
-from tweenbridge.pixels import Encoding, PixelFormat, SampleType
+from tweenbridge.pixels import Colour, Encoding, PixelFormat, SampleType
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import JobRequest
 from tweenbridge.timing import Timing
 from tweenbridge_server.jobs.plan import (
+    Making,
     Relation,
     Source,
     canonical,
@@ -28,8 +29,15 @@ PICTURES = [flat(10), flat(60), flat(110), flat(160)]
 SETTINGS: dict[str, Any] = {"seconds": 0.0, "mischief": "none"}
 
 
-def keys(wanted: JobRequest, version: str = "1", profile: str = "plain", **settings: Any) -> list[str]:
-    return list(make_plan(wanted, version, profile, {**SETTINGS, **settings}).keys)
+def keys(
+    wanted: JobRequest,
+    version: str = "1",
+    profile: str = "plain",
+    identity: str = "",
+    whole_shot: bool = False,
+    **settings: Any,
+) -> list[str]:
+    return list(make_plan(wanted, Making(version, profile, {**SETTINGS, **settings}, identity, whole_shot)).keys)
 
 
 def test_every_drawing_has_its_own_address_and_the_same_one_each_time() -> None:
@@ -44,6 +52,8 @@ def test_whatever_decides_a_frame_changes_its_address() -> None:
     others = [
         keys(base, version="2"),
         keys(base, profile="other"),
+        keys(base, identity="another model"),
+        keys(base, whole_shot=True),
         keys(base, seconds=1.0),
         keys(dataclasses.replace(base, engine="flow")),
         keys(dataclasses.replace(base, output=PixelFormat(Encoding.EXR))),
@@ -64,6 +74,19 @@ def test_what_does_not_decide_a_frame_does_not_change_its_address() -> None:
 def test_a_changed_keyframe_changes_only_its_two_gaps() -> None:
     before, after = keys(request(PICTURES)), keys(request([PICTURES[0], flat(61), *PICTURES[2:]]))
     assert [a == b for a, b in zip(before, after)] == [False] * 6 + [True] * 3
+
+
+def test_an_engine_that_looks_at_the_whole_shot_makes_other_frames_for_every_changed_keyframe() -> None:
+    before = keys(request(PICTURES), whole_shot=True)
+    assert before == keys(request(PICTURES), whole_shot=True)
+    for changed in range(len(PICTURES)):
+        pictures = [flat(61) if index == changed else picture for index, picture in enumerate(PICTURES)]
+        assert not set(before) & set(keys(request(pictures), whole_shot=True))
+    assert not set(before) & set(keys(request(PICTURES[::-1]), whole_shot=True))
+    declared = request(PICTURES)
+    last = dataclasses.replace(declared.keyframes[-1], format=PixelFormat(Encoding.PNG, colour=Colour.SCENE_LINEAR))
+    declared = dataclasses.replace(declared, keyframes=(*declared.keyframes[:-1], last))
+    assert not set(before) & set(keys(declared, whole_shot=True))
 
 
 @given(st.dictionaries(st.text(max_size=8), st.one_of(st.booleans(), st.integers(-9, 9), st.text(max_size=4))))
@@ -87,7 +110,7 @@ def test_the_source_of_a_drawing(t: float, relation: Relation) -> None:
 
 def test_notes_name_the_keyframes_and_say_what_to_do() -> None:
     wanted = request(PICTURES)
-    gap = make_plan(wanted, "1", "plain", SETTINGS).gaps[1]
+    gap = make_plan(wanted, Making("1", "plain", SETTINGS)).gaps[1]
     cut = note(Relation.CUT, gap, wanted.keyframes)
     assert cut is not None
     assert (cut.code, cut.gap) == ("cut", 1)

@@ -13,16 +13,15 @@ from tweenbridge.pixels import Encoding, PixelFormat
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import JobState, Note, Priority
 from tweenbridge_server.jobs.job import Event, JobRecord
-from tweenbridge_server.jobs.plan import Relation
+from tweenbridge_server.jobs.plan import Making, Relation
 from tweenbridge_server.jobs.store import FrameRow, Store, open_store
 
 PNG = PixelFormat(Encoding.PNG)
 
 
 def record(job: str = "j", **changes: object) -> JobRecord:
-    made = JobRecord(
-        job, "me", "p", request([flat(1), flat(2)], settings={"seconds": 0.5}), "1", "plain", {"a": 1, "b": "x"}, 3
-    )
+    making = Making("1", "plain", {"a": 1, "b": "x", "c": False, "d": 0.5}, "model", True)
+    made = JobRecord(job, "me", "p", request([flat(1), flat(2)], settings={"seconds": 0.5}), making, 3)
     return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
 
 
@@ -142,3 +141,19 @@ def test_a_newer_schema_is_left_alone(path: Path) -> None:
     assert "newer" in str(refused.value)
     assert "TWEENBRIDGE_HOME" in refused.value.remedy
     assert path.read_bytes() == before
+
+
+def test_the_database_of_an_older_version_is_moved_aside(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE jobs (number INTEGER PRIMARY KEY, id TEXT)")
+        connection.execute("INSERT INTO jobs (id) VALUES ('j')")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    with caplog.at_level(logging.WARNING):
+        fresh = open_store(path)
+    assert "older Tweenbridge" in caplog.text
+    assert add(fresh, record()).id == "j"
+    (aside,) = path.parent.glob("jobs.old-*.sqlite3")
+    with sqlite3.connect(aside) as connection:
+        assert connection.execute("SELECT id FROM jobs").fetchall() == [("j",)]
+    connection.close()

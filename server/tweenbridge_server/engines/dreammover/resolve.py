@@ -1,0 +1,41 @@
+"""What a `dreammover` job's settings come to on this machine, found out in the server's own process, without torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
+from tweenbridge.protocol.messages import Scalar
+
+from ..registry import Resolved
+from . import identity
+from .settings import RECIPES
+
+_LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors")
+
+
+def resolve(profile: str, settings: Mapping[str, Scalar], home: Path) -> Resolved:
+    """Make the places of the model's files absolute and tell which model it is. A few milliseconds.
+
+    Raises:
+        TweenbridgeError: MODEL_FAILED when the engine's libraries are not installed or the model is of no known kind;
+            MODEL_MISSING when it is not there.
+    """
+    _check_libraries()
+    source = identity.find(settings, home)
+    places = {"model": source.model, "vae": source.vae, "lora": source.lora}
+    definite = {name: os.path.abspath(place) if place is not None else "" for name, place in places.items()}
+    return Resolved({**settings, **definite}, identity.identity(source), RECIPES[profile].fit_lora)
+
+
+def _check_libraries() -> None:
+    missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise TweenbridgeError(
+            ErrorCode.MODEL_FAILED,
+            f"The engine dreammover needs {', '.join(missing)}, which this installation lacks.",
+            remedy="Run `python3 bootstrap.py setup`, then generate again.",
+        )
