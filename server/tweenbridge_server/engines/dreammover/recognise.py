@@ -90,7 +90,7 @@ def read_header(path: Path) -> Header:
         metadata = table.pop("__metadata__", None) or {}
         shapes = {str(name): tuple(int(side) for side in entry["shape"]) for name, entry in table.items()}
         end = max((int(entry["data_offsets"][1]) for entry in table.values()), default=0)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError):
         raise damaged(path, "is not a safetensors file, or damaged") from None
     if 8 + length + end > size:
         raise damaged(path, "is cut short")
@@ -130,7 +130,9 @@ _SIGNS: Final[tuple[tuple[Contents, Callable[[Header], bool]], ...]] = (
         Contents.LORA,
         lambda h: (
             h.starts("lora_unet_", "lora_te")
-            or h.any(".lora_down.", ".lora_up.", ".lora_A.", ".lora_B.", ".lora.down.", "_lora.down")
+            or h.any(
+                ".lora_down.", ".lora_up.", ".lora_A.", ".lora_B.", ".lora.down.", "_lora.down", ".lora_linear_layer."
+            )
         ),
     ),
     (Contents.CONTROLNET, lambda h: h.any("control_model.", "controlnet_", "input_hint_block", "zero_convs")),

@@ -83,7 +83,7 @@ def load_vae(path: Path, dtype: torch.dtype) -> AutoencoderKL:
     shapes = read_header(path).shapes
     prefix = LDM_VAE if any(name.startswith(LDM_VAE) for name in shapes) else ""
     tensors = {name.removeprefix(prefix): tensor for name, tensor in _read(path, prefix).items()}
-    config = vae_config({name: tuple(tensor.shape) for name, tensor in tensors.items()}, path)
+    config = vae_config({name: tuple(tensor.shape) for name, tensor in tensors.items()})
     if "encoder.down_blocks.0.resnets.0.conv1.weight" not in tensors:
         tensors = convert_ldm_vae_checkpoint(tensors, config)
     return _assembled(AutoencoderKL.from_config, config, tensors, dtype, path)
@@ -116,7 +116,7 @@ def unet_config(shapes: Shapes, sample_size: int) -> dict[str, Any]:
     }
 
 
-def vae_config(shapes: Shapes, path: Path) -> dict[str, Any]:
+def vae_config(shapes: Shapes) -> dict[str, Any]:
     """How diffusers builds a VAE whose tensors have these shapes (names without a prefix, either layout).
 
     Raises:

@@ -21,6 +21,7 @@ from tweenbridge_server.engines.dreammover.devices import choose
 from tweenbridge_server.engines.dreammover.half_vae import stays_in_range
 from tweenbridge_server.engines.dreammover.identity import find
 from tweenbridge_server.engines.dreammover.model import Model, Prediction, cumulative_alphas, embed, load
+from tweenbridge_server.engines.dreammover.single_file import unet_config, vae_config
 
 SHARED = Path(__file__).resolve().parents[5] / "shared"
 
@@ -357,6 +358,44 @@ def test_what_a_2x_file_predicts(
     model = loaded(model=str(tmp_path / "model.safetensors"))
     assert model.prediction is (Prediction.VELOCITY if velocity else Prediction.EPSILON)
     assert model.training_side == (768 if velocity else 512)
+
+
+@pytest.mark.parametrize(
+    ("text_width", "linear", "count"),
+    # Published sizes of the U-Nets of Stable Diffusion 1.5 and 2.1.
+    [(768, False, 859_520_964), (1024, True, 865_910_724)],
+)
+def test_the_true_models_are_rebuilt_from_shapes(text_width: int, linear: bool, count: int) -> None:
+    from diffusers import UNet2DConditionModel
+
+    widths = (320, 640, 1280, 1280)
+    shapes: dict[str, tuple[int, ...]] = {"input_blocks.0.0.weight": (320, 4, 3, 3), "out.2.weight": (4, 320, 3, 3)}
+    for level, width in enumerate(widths):
+        block = f"input_blocks.{1 + 3 * level}"
+        shapes[f"{block}.0.out_layers.3.weight"] = (width, width, 3, 3)
+        if level < 3:
+            shapes[f"{block}.1.proj_in.weight"] = (width, width) if linear else (width, width, 1, 1)
+            shapes[f"{block}.1.transformer_blocks.0.attn2.to_k.weight"] = (width, text_width)
+    config = unet_config({"model.diffusion_model." + name: shape for name, shape in shapes.items()}, 64)
+    with torch.device("meta"):
+        unet = UNet2DConditionModel.from_config(config)
+    assert sum(weight.numel() for weight in unet.parameters()) == count
+    heads = [block.attentions[0].transformer_blocks[0].attn1.heads for block in unet.down_blocks[:3]]
+    assert heads == ([5, 10, 20] if linear else [8, 8, 8])
+
+
+@pytest.mark.parametrize("layout", ["original", "diffusers"])
+def test_the_true_vae_is_rebuilt_from_shapes(layout: str, tmp_path: Path) -> None:
+    from diffusers import AutoencoderKL
+
+    block = "encoder.down.{}.block.{}" if layout == "original" else "encoder.down_blocks.{}.resnets.{}"
+    shapes: dict[str, tuple[int, ...]] = {"decoder.conv_in.weight": (512, 4, 3, 3)}
+    for level, width in enumerate((128, 256, 512, 512)):
+        for layer in range(2):
+            shapes[block.format(level, layer) + ".conv1.weight"] = (width, width, 3, 3)
+    with torch.device("meta"):
+        vae = AutoencoderKL.from_config(vae_config(shapes))
+    assert sum(weight.numel() for weight in vae.parameters()) == 83_653_863
 
 
 def test_noise_schedules() -> None:
