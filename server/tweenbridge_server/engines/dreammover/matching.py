@@ -220,7 +220,8 @@ def _places(height: int, width: int, device: torch.device) -> torch.Tensor:
 def _inside(place: torch.Tensor, height: int, width: int) -> torch.Tensor:
     """Whether places (2, ...) lie on some pixel of the map."""
     x, y = place
-    return (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+    within: torch.Tensor = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+    return within
 
 
 def _at(flat: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
