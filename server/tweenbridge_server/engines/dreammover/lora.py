@@ -44,8 +44,8 @@ class FitSettings:
         learning_rate, weight_decay: AdamW's.
         pictures_per_step: samples whose gradients make one step.
         most_gradient: norm to which gradients are cut.
-        least_steps, most_steps: bounds, whatever the loss does; the latter grow with the number of keyframes:
-        steps_per_picture: from so many on, up to `steps_at_last`.
+        least_steps: before which fitting does not end.
+        most_steps: for as many keyframes as one step shows; more keyframes may take more, see `bound`.
         check_every: steps between two looks at the validation loss.
         patience: looks without a smoothed gain of `least_gain` (a share of the loss) after which fitting ends.
     """
@@ -57,15 +57,13 @@ class FitSettings:
     most_gradient: float = 1.0
     least_steps: int = 60
     most_steps: int = 200
-    steps_per_picture: int = 100
-    steps_at_last: int = 800
     check_every: int = 20
     patience: int = 3
     least_gain: float = 0.005
 
     def bound(self, pictures: int) -> int:
-        """Most steps for so many keyframes."""
-        return min(max(self.most_steps, self.steps_per_picture * pictures), max(self.most_steps, self.steps_at_last))
+        """Most steps for so many keyframes: each is seen as often, but longer than four times it never takes."""
+        return round(self.most_steps * min(4.0, max(1.0, pictures / self.pictures_per_step)))
 
 
 def fit(
@@ -190,6 +188,8 @@ def _adapters(unet: nn.Module, rank: int, seed: int) -> Iterator[dict[str, tuple
         adapters = {}
         for name in layers:
             wrapped: Any = unet.get_submodule(name)
+            wrapped.lora_A.float()
+            wrapped.lora_B.float()
             down, up = wrapped.lora_A[_ADAPTER].weight, wrapped.lora_B[_ADAPTER].weight
             with torch.no_grad():
                 down.copy_(torch.randn(down.shape, generator=random) / rank)
