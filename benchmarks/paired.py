@@ -16,6 +16,8 @@ import numpy as np
 
 _ROUNDS = 10_000
 _AT_ONCE = 1_000_000
+_FEWEST = 10
+"""Of fewer pairs the bootstrap is surer than it should be: then nothing counts as clear."""
 KINDS = ("all", "same", "hard")
 
 
@@ -113,7 +115,8 @@ def summarise(results: Sequence[Result], yardstick: str) -> list[dict[str, Any]]
         for bare in (False, True):
             for recipe in dict.fromkeys(r.recipe for r in chosen if _fits(r, bare)):
                 own = [r for r in chosen if r.recipe == recipe and _fits(r, bare)]
-                rows.append(_row(own, differences(chosen, recipe, yardstick, bare)) | {"kind": kind, "bare": bare})
+                above = [] if recipe == yardstick else differences(chosen, recipe, yardstick, bare)
+                rows.append(_row(own, above) | {"kind": kind, "bare": bare})
     return rows
 
 
@@ -123,7 +126,7 @@ def _row(own: Sequence[Result], above: Sequence[float]) -> dict[str, Any]:
         "recipe": own[0].recipe,
         "pairs": len(own),
         "moving": float(np.mean([r.moving for r in own])),
-        "delta": None if delta is None else vars(delta) | {"clear": delta.is_clear, "pairs": len(above)},
+        "delta": None if delta is None else vars(delta) | {"clear": delta.is_clear and len(above) >= _FEWEST},
         "whole": float(np.mean([r.whole for r in own])),
         "epe": _mean([r.epe for r in own]),
         "pck": _mean([r.pck for r in own]),

@@ -50,15 +50,22 @@ def _value(owner: type, field: str, text: str) -> Any:
     kind = kinds[0]
     if kind is bool and text in ("true", "false"):
         return text == "true"
-    if kind in (int, float) or (isinstance(kind, type) and issubclass(kind, Enum)):
+    if kind in (int, float, str) or (isinstance(kind, type) and issubclass(kind, Enum)):
         return kind(text)
     raise ValueError(f"{owner.__name__} has no {field} that can be {text!r}.")
 
 
 def corrections() -> list[tuple[str, str, str]]:
-    """Every field in which `standard` differs from `reference`: its name, and its value in each, as one writes them."""
+    """Every field in which `standard` differs from `reference`: its name, and its value in each, as one writes them.
+
+    Without `detail`: the ablation looks at everything with and without that.
+    """
     ours, published = _written(RECIPES["standard"]), _written(RECIPES["reference"])
-    return [(field, value, published[field]) for field, value in ours.items() if value != published[field]]
+    return [
+        (field, value, published[field])
+        for field, value in ours.items()
+        if value != published[field] and field != "detail"
+    ]
 
 
 def _written(recipe: Recipe) -> dict[str, str]:

@@ -80,10 +80,23 @@ def test_differences_are_of_the_same_pairs(paired: ModuleType) -> None:
     assert paired.differences(results, "cross-fade", "standard", True) == [9.0]
     rows = {(row["kind"], row["bare"], row["recipe"]): row for row in paired.summarise(results, "standard")}
     assert rows["all", False, "reference"]["delta"]["mean"] == -1.5
-    assert rows["all", False, "reference"]["delta"]["clear"]
+    assert rows["all", False, "standard"]["delta"] is None
     assert rows["same", False, "standard"]["pairs"] == 3
     assert rows["hard", True, "cross-fade"]["delta"]["mean"] == 9
-    assert "**-1.50 (-1.50 to -1.50)**" in paired.as_markdown(list(rows.values()))
+
+
+def test_differences_stand_out_when_they_are_sure(paired: ModuleType) -> None:
+    def table(count: int, spread: float) -> str:
+        results = []
+        for pair in range(count):
+            results.append(_result(paired, "standard", pair, 10.0))
+            results.append(_result(paired, "reference", pair, 9.5 + spread * (pair % 2 * 2 - 1)))
+        text: str = paired.as_markdown(paired.summarise(results, "standard"))
+        return text
+
+    assert "**-0.50 (-0.50 to -0.50)**" in table(24, 0)
+    assert "| -0.50 (-0.50 to -0.50)" in table(4, 0)
+    assert "| -0.50 (" in table(20, 3).partition("**Same")[0]
 
 
 def test_a_file_that_was_cut_off_keeps_its_whole_lines(paired: ModuleType, tmp_path: Path) -> None:
@@ -107,7 +120,7 @@ def test_recipes_say_what_they_change(recipes: ModuleType) -> None:
 
 def test_all_corrections_together_lead_from_one_to_the_other(recipes: ModuleType) -> None:
     changes = ",".join(f"{field}={ours}" for field, ours, _ in recipes.corrections())
-    assert recipes.parse(f"reference:{changes}") == recipes.parse("standard")
+    assert recipes.parse(f"reference:{changes},detail=true") == recipes.parse("standard")
     names = recipes.expand(["cross-fade", "standard", "without", "with", "standard"])
     assert len(names) == len(set(names)) == 2 + 2 * len(recipes.corrections())
     made = [recipes.parse(name) for name in names[2:]]
