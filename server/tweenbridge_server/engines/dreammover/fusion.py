@@ -103,7 +103,7 @@ def importance(clean: Tensor, matches: Correspondence, layered: bool) -> Importa
 def _in_front(flow: Tensor) -> Tensor:
     """(1, h, w) from 0 for what moves as most pixels do, towards _FRONT for what does not."""
     most = flow.flatten(1).median(1).values.reshape(2, 1, 1)
-    apart = (flow - most).norm(dim=0, keepdim=True)
+    apart: Tensor = (flow - most).norm(dim=0, keepdim=True)
     return _FRONT * apart / (apart + 1)
 
 
@@ -113,7 +113,7 @@ def fuse_clean(clean: Tensor, matches: Correspondence, counts: Importance, t: fl
     A pixel that only a sliver of something reached is a hole; what is trusted pushes aside what is not.
 
     Args:
-        clean: (2, 4, h, w).
+        clean: (2, C, h, w): latents, or whatever else moves along.
         counts: from `importance`.
     """
     a, weight_a = _moved(clean[0], t * matches.forward, matches.trust_a, counts.a)
@@ -130,7 +130,7 @@ def _moved(values: Tensor, way: Tensor, trust: Tensor, counts: Tensor) -> tuple[
     cover = splat_sum(torch.ones_like(trust)[None, None], way[None])[0].clamp(max=1)
     # Half covered is covered; a tenth is not.
     cover = ((cover - 0.1) / 0.4).clamp(0, 1)
-    return count[:4], cover * count[4:]
+    return count[:-1], cover * count[-1:]
 
 
 @dataclass(frozen=True)

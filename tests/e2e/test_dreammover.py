@@ -1,0 +1,120 @@
+"""`--engine dreammover` as a user has it: from keyframe files through server and worker to in-between files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from .conftest import Studio, draw, frames, interrupt, picture, until
+
+pytest.importorskip("torch", reason="the diffusion engine's libraries are not installed")
+pytest.importorskip("diffusers", reason="the diffusion engine's libraries are not installed")
+
+NANO = Path(__file__).resolve().parents[3] / "shared" / "nano" / "nano-sd"
+needs_nano = pytest.mark.skipif(not NANO.is_dir(), reason="The small trained model does not lie beside this checkout.")
+
+ENGINE = ("--engine", "dreammover", "--set", "working_size=128")
+
+
+def read(path: Path) -> NDArray[np.uint8]:
+    image = cv2.imread(str(path))
+    assert image is not None
+    return image
+
+
+def job(studio: Studio) -> dict[str, Any]:
+    """The newest job."""
+    listed: dict[str, Any] = json.loads(studio.expect("jobs", "--json"))[0]
+    return listed
+
+
+@needs_nano
+@pytest.mark.slow
+def test_in_betweens_of_the_keyframes_size_and_the_same_again(running: Studio) -> None:
+    draw(running.folder / "a.png", 0, 200, 130)
+    draw(running.folder / "b.png", 60, 200, 130)
+    command = ("interpolate", "a.png", "b.png", "-n", 3, *ENGINE, "--model", NANO, "--prompt", "a square")
+    printed = running.expect(*command, "--out", "out")
+    assert "3 in-betweens" in printed
+    made = [read(path) for path in frames(running.folder / "out")]
+    assert [image.shape for image in made] == [(130, 200, 3)] * 3
+    fade = (read(running.folder / "a.png").astype(float) + read(running.folder / "b.png")) / 2
+    truth = picture(30, 200, 130)
+    assert np.abs(made[1] - truth).mean() < 0.6 * np.abs(fade - truth).mean()
+    assert job(running)["profile"] == "standard"
+    # Frames are addressed by what they are made of: nothing is computed again.
+    running.expect(*command, "--out", "again")
+    assert [path.read_bytes() for path in frames(running.folder / "again")] == [
+        path.read_bytes() for path in frames(running.folder / "out")
+    ]
+
+
+@needs_nano
+@pytest.mark.slow
+def test_what_is_wrong_is_said_in_a_sentence_with_a_remedy(running: Studio, tmp_path: Path) -> None:
+    draw(running.folder / "c.png", 0, 64, 64)
+    draw(running.folder / "d.png", 9, 64, 64)
+    corrupt = tmp_path / "corrupt.safetensors"
+    corrupt.write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00not a header at all")
+    pickled = tmp_path / "old.ckpt"
+    pickled.write_bytes(b"\x80\x02}q\x00.")
+
+    def refusal(*arguments: object) -> str:
+        result = running.run("interpolate", "c.png", "d.png", "-n", 1, *ENGINE, "--out", tmp_path / "out", *arguments)
+        assert result.returncode == 1, result.stdout + result.stderr
+        assert "Traceback" not in result.stderr
+        assert not frames(tmp_path / "out")
+        return result.stderr
+
+    assert "model" in refusal()
+    assert "nowhere" in refusal("--model", tmp_path / "nowhere")
+    assert "corrupt.safetensors" in refusal("--model", corrupt)
+    assert "safetensors" in refusal("--model", pickled)
+    assert "sparkle" in refusal("--model", NANO, "--set", "sparkle=1")
+    assert "Strength" in refusal("--model", NANO, "--set", "strength=7")
+
+
+@needs_nano
+@pytest.mark.slow
+def test_a_worker_killed_while_denoising_loses_nothing(studio: Studio) -> None:
+    draw(studio.folder / "a.png", 0, 128, 128)
+    draw(studio.folder / "b.png", 40, 128, 128)
+    command = ("interpolate", "a.png", "b.png", "-n", 24, *ENGINE, "--model", NANO, "--out", "out")
+    with studio.start(*command) as process:
+        until(lambda: len(frames(studio.folder / "out")) >= 2)
+        before = {path: path.read_bytes() for path in frames(studio.folder / "out")}
+        until(lambda: job(studio)["stage"] == "drawing in-betweens" or job(studio)["state"] == "done")
+        assert job(studio)["state"] == "running"
+        worker = studio.worker()
+        assert worker is not None
+        worker.kill()
+        _, errors = process.communicate(timeout=200)
+    assert process.returncode == 0, errors
+    made = frames(studio.folder / "out")
+    assert len(made) == 24
+    assert all(path.read_bytes() == content for path, content in before.items())
+    # Frames made before and after the kill belong to one movement: the middle of what is bright goes right.
+    centres = [read(path).astype(float).sum((0, 2)) @ np.arange(128) / read(path).sum() for path in made]
+    assert np.corrcoef(centres, np.arange(24))[0, 1] > 0.9
+
+
+@needs_nano
+@pytest.mark.slow
+def test_cancelling_stops_it_soon(studio: Studio) -> None:
+    draw(studio.folder / "a.png", 0, 128, 128)
+    draw(studio.folder / "b.png", 40, 128, 128)
+    with studio.start("interpolate", "a.png", "b.png", "-n", 60, *ENGINE, "--model", NANO, "--out", "out") as process:
+        until(lambda: len(frames(studio.folder / "out")) >= 1)
+        interrupt(process)
+        process.communicate(timeout=20)
+    worker = studio.worker()
+    studio.expect("cancel", job(studio)["job"])
+    until(lambda: job(studio)["state"] == "cancelled", 5)
+    # The worker stopped by itself: it keeps the model for the next job.
+    assert worker is not None and worker.is_running()
