@@ -75,7 +75,10 @@ def working_size(height: int, width: int, side: int, multiple: int = 64) -> tupl
 
 
 def fit_in(image: Floats, size: tuple[int, int]) -> Floats:
-    """`image` (H, W, C) at `size` (height, width): averaged over areas where it shrinks, Lanczos where it grows."""
+    """`image` (H, W, C) at `size` (height, width): averaged over areas where it shrinks, Lanczos where it grows.
+
+    Where nothing changes it may be `image` itself.
+    """
     height, width = size
     rows, columns = min(height, image.shape[0]), min(width, image.shape[1])
     if image.shape[:2] != (rows, columns):
@@ -103,7 +106,7 @@ def fit_out(
         detail: take detail from `compensated`; otherwise only enlarge.
 
     Returns:
-        (H, W, 3). Nothing is clipped.
+        (H, W, 3). Nothing is clipped. Where nothing changes it may be `low` itself.
     """
     large = fit_in(low, size)
     if compensated is None or trust is None or not detail:
