@@ -140,14 +140,17 @@ def make_kohya_lora(path: Path, unet_width: int = 32, text: bool = True) -> dict
     return added
 
 
-def make_peft_lora(path: Path, width: int = 32) -> dict[str, Tensor]:
+def make_peft_lora(path: Path, width: int = 32, alpha: float | None = None) -> dict[str, Tensor]:
     """A LoRA as diffusers' training scripts write it with peft; what it adds to which weight at weight 1."""
     generator = torch.Generator().manual_seed(4)
     name = "unet.up_blocks.3.attentions.0.transformer_blocks.0.attn1.to_out.0"
     down = torch.randn(2, width, generator=generator)
     up = torch.randn(width, 2, generator=generator)
-    save_file({f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up}, path)
-    return {name: up @ down}
+    layers = {f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up}
+    config = {"r": 2, "lora_alpha": alpha, "target_modules": ["to_out.0"], "rank_pattern": {}, "alpha_pattern": {}}
+    notes = {"lora_adapter_metadata": json.dumps({f"unet.{key}": value for key, value in config.items()})}
+    save_file(layers, path, None if alpha is None else notes)
+    return {name: up @ down * (1.0 if alpha is None else alpha / 2)}
 
 
 def make_weights(path: Path, shapes: dict[str, tuple[int, ...]]) -> Path:

@@ -65,10 +65,11 @@ def choose(wanted: str = "auto") -> Device:
         return _cpu()
     if wanted == "auto":
         for kind in _ACCELERATORS:
-            working = [device for device in (_try(name)[0] for name in _names(kind)) if device is not None]
-            if working:
-                # A laptop's small built-in GPU may come first in the list.
-                return max(working, key=lambda device: device.total)
+            # A laptop's small built-in GPU may come first in the list. Each that is tried keeps some of its memory.
+            for name in sorted(_names(kind), key=_memory, reverse=True):
+                device, _ = _try(name)
+                if device is not None:
+                    return device
         return _cpu()
     if not re.fullmatch(r"(cuda|xpu)(:\d+)?|mps", wanted):
         raise TweenbridgeError(
@@ -141,6 +142,16 @@ def _names(kind: str) -> list[str]:
             return ["mps"] if torch.backends.mps.is_available() else []
     except (RuntimeError, AssertionError, OSError):
         return []
+
+
+def _memory(name: str) -> int:
+    """A listed device's memory in bytes; 0 where it does not tell."""
+    try:
+        if name.startswith("cuda"):
+            return int(torch.cuda.get_device_properties(name).total_memory)
+        return int(torch.xpu.get_device_properties(name).total_memory) if name.startswith("xpu") else 0
+    except (RuntimeError, AssertionError, OSError):
+        return 0
 
 
 def _try(name: str) -> tuple[Device | None, str]:

@@ -5,6 +5,7 @@ Only file names, sizes, times and small headers are read, which takes millisecon
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -117,7 +118,11 @@ def _text(settings: Mapping[str, Scalar], name: str) -> str:
 
 
 def _locate(name: str, role: str, home: Path | None) -> Path:
-    here = Path(name).expanduser() if not name.startswith("~") or Path.home() else Path(name)
+    try:
+        here = Path(name).expanduser()
+    except RuntimeError:
+        # "~someone" where there is nobody of that name.
+        here = Path(name)
     own = home / "models" / name if home is not None else None
     for path in (here, own):
         if path is not None and _exists(path):
@@ -137,7 +142,7 @@ def _locate(name: str, role: str, home: Path | None) -> Path:
         )
     raise TweenbridgeError(
         ErrorCode.MODEL_MISSING,
-        f"There is no {_ROLES[role]} at {name!r}.",
+        f"There is no {_ROLES[role]} at {name[:300]!r}.",
         remedy="Check the path, or give a hub id of the form organisation/name.",
     )
 
@@ -151,6 +156,8 @@ def _exists(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return False
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
         raise unreadable(path, error) from None
     return True
 

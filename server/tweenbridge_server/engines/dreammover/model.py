@@ -254,8 +254,11 @@ def _check_fit(parts: _Parts) -> None:
         raise _unsupported(f"a U-Net with {unet.config.in_channels} input channels")
     if len(unet.config.block_out_channels) != 4 or len(unet.up_blocks) != 4:
         raise _unsupported("a U-Net that has not four levels")
-    if unet.config.addition_embed_type or unet.config.class_embed_type or unet.config.time_cond_proj_dim:
+    more = ("addition_embed_type", "class_embed_type", "num_class_embeds", "encoder_hid_dim_type", "time_cond_proj_dim")
+    if any(getattr(unet.config, name) is not None for name in more) or unet.config.attention_type != "default":
         raise _unsupported("a U-Net that wants more than a prompt")
+    if unet.mid_block is None or not all(getattr(block, "attentions", None) for block in unet.up_blocks[1:]):
+        raise _unsupported("a U-Net with fewer attention layers")
     if vae.config.latent_channels != 4 or len(vae.config.block_out_channels) != 4:
         raise _unsupported("a VAE that is not Stable Diffusion 1.x's or 2.x's")
     if abs(vae.config.scaling_factor - 0.13025) < 1e-6:

@@ -179,10 +179,10 @@ def pipeline_contents(class_name: str) -> Contents:
             return kind
     if "ControlNet" in class_name:
         return Contents.CONTROLNET
-    if "Inpaint" in class_name and "Legacy" not in class_name:
+    if "Inpaint" in class_name:
         return Contents.INPAINTING
     if class_name.startswith("StableDiffusion"):
-        special = ("Upscale", "Depth2Img", "InstructPix2Pix", "ImageVariation", "GLIGEN", "Panorama", "LDM3D")
+        special = ("Upscale", "Depth2Img", "InstructPix2Pix", "ImageVariation", "GLIGEN", "LDM3D")
         return Contents.SPECIAL if any(word in class_name for word in special) else Contents.CHECKPOINT
     return Contents.UNKNOWN
 

@@ -34,13 +34,19 @@ def add_lora(unet: Any, text_encoder: Any, path: Path, weight: float) -> None:
             remedy="Download it again, or leave it out.",
         )
     try:
-        state, alphas = Loader.lora_state_dict(tensors, unet_config=unet.config)
+        state, alphas, notes = Loader.lora_state_dict(
+            str(path.parent),
+            weight_name=path.name,
+            unet_config=unet.config,
+            use_safetensors=True,
+            local_files_only=True,
+            return_lora_metadata=True,
+        )
+        more = {"network_alphas": alphas, "metadata": notes, "adapter_name": _NAME}
         if any(name.startswith("unet.") for name in state) or not any(n.startswith("text_encoder.") for n in state):
-            Loader.load_lora_into_unet(state, network_alphas=alphas, unet=unet, adapter_name=_NAME)
+            Loader.load_lora_into_unet(state, unet=unet, **more)
         if any(name.startswith("text_encoder.") for name in state):
-            Loader.load_lora_into_text_encoder(
-                state, network_alphas=alphas, text_encoder=text_encoder, adapter_name=_NAME
-            )
+            Loader.load_lora_into_text_encoder(state, text_encoder=text_encoder, **more)
     except (RuntimeError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
         raise _misfit(path, first_line(error)) from error
     if _merge(unet, weight) + _merge(text_encoder, weight) == 0:

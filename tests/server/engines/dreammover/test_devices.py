@@ -33,6 +33,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Device | str]:
 
     monkeypatch.setattr(devices, "_names", lambda kind: [name for name in there if name.startswith(kind)])
     monkeypatch.setattr(devices, "_try", tried)
+    monkeypatch.setattr(devices, "_memory", lambda name: getattr(there[name], "total", 0))
     return there
 
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -205,7 +206,7 @@ def test_the_vae_of_sdxl_is_refused(folder: Path, folders: dict[str, Path]) -> N
     assert "XL" in str(refusal(model=str(folders["1.x"]), vae=str(folder / "vae")))
 
 
-@pytest.mark.parametrize("make", [make_kohya_lora, make_peft_lora])
+@pytest.mark.parametrize("make", [make_kohya_lora, make_peft_lora, partial(make_peft_lora, alpha=3.0)])
 @pytest.mark.parametrize("weight", [1.0, 0.5])
 def test_a_lora_is_added_to_the_weights(
     make: Callable[[Path], dict[str, Tensor]], weight: float, folders: dict[str, Path], tmp_path: Path
