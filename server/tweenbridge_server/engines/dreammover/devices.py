@@ -93,6 +93,15 @@ def allow_tf32(device: Device) -> None:
     torch.backends.cudnn.allow_tf32 = device.dtype is not torch.float32
 
 
+def computes_in(device: Device, dtype: torch.dtype) -> bool:
+    """Whether the device can multiply matrices of this format: older systems lack bfloat16."""
+    try:
+        ones = torch.ones(8, 8, device=device.device, dtype=dtype)
+        return float((ones @ ones).sum()) == 512
+    except (RuntimeError, TypeError):
+        return False
+
+
 def report() -> dict[str, Any]:
     """What there is to compute on, for `doctor`: JSON values; memory in bytes."""
     devices = []

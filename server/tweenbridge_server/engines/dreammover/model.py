@@ -19,7 +19,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
 from .clip_words import clip_tokenizer
-from .devices import Device, allow_tf32
+from .devices import Device, allow_tf32, computes_in
 from .folders import TEXT_WEIGHTS, UNET_WEIGHTS, read_json, weights_in
 from .half_vae import stays_in_range
 from .identity import ModelKind, ModelSource, identity
@@ -140,20 +140,21 @@ def cumulative_alphas(scheduler: dict[str, Any]) -> Tensor:
     Raises:
         TweenbridgeError: MODEL_FAILED where it is none that this engine can use.
     """
-    steps = int(scheduler.get("num_train_timesteps", _TRAINING_STEPS))
+    if scheduler.get("num_train_timesteps", _TRAINING_STEPS) != _TRAINING_STEPS:
+        raise _unsupported("a noise schedule of other than 1000 steps")
     kind = str(scheduler.get("beta_schedule", "scaled_linear"))
     start, end = float(scheduler.get("beta_start", 0.00085)), float(scheduler.get("beta_end", 0.012))
     trained = scheduler.get("trained_betas")
     if trained is not None:
         betas = torch.tensor(trained, dtype=torch.float64)
     elif kind == "scaled_linear":
-        betas = torch.linspace(start**0.5, end**0.5, steps, dtype=torch.float64) ** 2
+        betas = torch.linspace(start**0.5, end**0.5, _TRAINING_STEPS, dtype=torch.float64) ** 2
     elif kind == "linear":
-        betas = torch.linspace(start, end, steps, dtype=torch.float64)
+        betas = torch.linspace(start, end, _TRAINING_STEPS, dtype=torch.float64)
     else:
         raise _unsupported(f"the noise schedule {kind!r}")
     if betas.shape != (_TRAINING_STEPS,) or not bool(((betas > 0) & (betas < 1)).all()):
-        raise _unsupported("a noise schedule of other than 1000 steps")
+        raise _unsupported("a noise schedule that is none")
     alphas = torch.cumprod(1 - betas, 0)
     if scheduler.get("rescale_betas_zero_snr"):
         # Lin et al., arXiv 2305.08891, algorithm 1. The last level would be exactly 0, by which nothing can be divided.
@@ -180,7 +181,7 @@ def _suited(source: ModelSource, device: Device) -> Device:
         upcast = read_header(source.model).starts(LDM_TEXT_2)
     if device.dtype is torch.float16 and upcast and device.device.type != "cuda":
         # Attention scores of 2.x pass half precision's limit; CUDA's fused attention sums them in float32.
-        device = replace(device, dtype=torch.bfloat16)
+        device = replace(device, dtype=torch.bfloat16 if computes_in(device, torch.bfloat16) else torch.float32)
     if device.device.type == "cuda":
         allow_tf32(device)
     return device

@@ -121,6 +121,12 @@ def test_number_formats_of_graphics_cards(name: str, dtype: torch.dtype, monkeyp
     assert device.free() == 4 * GIB
 
 
+def test_formats_that_a_device_lacks() -> None:
+    processor = choose("cpu")
+    assert devices.computes_in(processor, torch.bfloat16)
+    assert not devices.computes_in(processor, torch.float8_e4m3fn)
+
+
 @pytest.fixture
 def tf32_as_before() -> Iterator[None]:
     before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
