@@ -25,13 +25,15 @@ _AGREE: Final = 1.0
 _ROUNDS: Final = 2
 _PROPOSERS: Final = (1, 3, 5)
 """How far away are the neighbours whose flows are considered, eight in each ring."""
+_NO_COLOUR: Final = 9.0
+"""A value far from any picture's, for what is beyond its borders."""
 _UNHEARD: Final = 1e-4
 """Sum of voices below which nobody is near enough to ask."""
 _BAND: Final = 2**21
 """Voices held at once: 8 MiB for each of about a dozen arrays."""
 
 
-def fill(flow: torch.Tensor, trust: torch.Tensor, guide: torch.Tensor) -> torch.Tensor:
+def fill(flow: torch.Tensor, trust: torch.Tensor, guide: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Smooth and fill a flow.
 
     Args:
@@ -40,19 +42,24 @@ def fill(flow: torch.Tensor, trust: torch.Tensor, guide: torch.Tensor) -> torch.
         guide: (3, h, w) the picture the flow starts from, in [0, 1].
 
     Returns:
-        (2, h, w). A pixel with no trusted neighbour of its colour keeps its flow.
+        (2, h, w) the flow, where a pixel with no trusted neighbour of its colour keeps its own; and (h, w) in [0, 1]:
+        which share of the neighbours of its colour are trusted and agree.
     """
     height, width = trust.shape
     side = 2 * _REACH + 1
-    # Beyond the borders nobody is trusted.
-    flow_wide, trust_wide, guide_wide = (functional.pad(one, (_REACH,) * 4) for one in (flow, trust[None], guide))
+    flow_wide, trust_wide = (functional.pad(one, (_REACH,) * 4) for one in (flow, trust[None]))
+    guide_wide = functional.pad(guide, (_REACH,) * 4, value=_NO_COLOUR)
     step = max(1, _BAND // (side * side * width))
-    bands = []
+    flows, supports = [], []
     for first in range(0, height, step):
         last = min(first + step, height)
         around = [_windows(one[:, first : last + 2 * _REACH], side) for one in (flow_wide, trust_wide, guide_wide)]
-        bands.append(_fill_band(flow[:, first:last], around[0], around[1][0], around[2] - guide[:, None, first:last]))
-    return torch.cat(bands, 1)
+        filled, support = _fill_band(
+            flow[:, first:last], around[0], around[1][0], around[2] - guide[:, None, first:last]
+        )
+        flows.append(filled)
+        supports.append(support)
+    return torch.cat(flows, 1), torch.cat(supports)
 
 
 def _windows(padded: torch.Tensor, side: int) -> torch.Tensor:
@@ -64,8 +71,8 @@ def _windows(padded: torch.Tensor, side: int) -> torch.Tensor:
 
 def _fill_band(
     flow: torch.Tensor, flows: torch.Tensor, trusts: torch.Tensor, differences: torch.Tensor
-) -> torch.Tensor:
-    """Fill some rows: (2, h, w) from what is around each pixel, (2 | - | 3, neighbours, h, w)."""
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Fill some rows: (2, h, w) and (h, w) from what is around each pixel, (2 | - | 3, neighbours, h, w)."""
     offset = torch.arange(-_REACH, _REACH + 1, device=flow.device, dtype=torch.float32)
     distance = (offset[:, None] ** 2 + offset**2).view(-1, 1, 1)
     likeness = torch.exp(differences.square().sum(0) / (-2 * _COLOUR_SIGMA**2) + distance / (-2 * _NEAR_SIGMA**2))
@@ -84,7 +91,8 @@ def _fill_band(
     for _ in range(_ROUNDS):
         weights = voices / disagreement(result).square()
         result = (weights * flows).sum(1) / weights.sum(0).clamp_min(torch.finfo(torch.float32).tiny)
-    return torch.where(heard > _UNHEARD, result, flow)
+    result = torch.where(heard > _UNHEARD, result, flow)
+    return result, (voices / disagreement(result)).sum(0) / likeness.sum(0)
 
 
 def _proposed(flows: torch.Tensor) -> list[torch.Tensor]:

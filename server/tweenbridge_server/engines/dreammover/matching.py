@@ -33,6 +33,8 @@ _FLAT: Final = 1e-8
 """Curvature below which a similarity has no vertex to speak of."""
 _CYCLE_SIGMA: Final = 1.0
 """Latent pixels by which a match may miss its origin until trust has fallen to exp(-1/2)."""
+_ENOUGH: Final = 0.5
+"""Share of trusted, agreeing neighbours from which on a filled match is trusted as far as it leads back."""
 _OPINION_BONUS: Final = 0.4
 """Cosine by which a fully trusted proposal may fall short of the best match and still be taken..."""
 _CYCLE_BONUS: Final = 0.2
@@ -89,9 +91,13 @@ def match(
         forward, trust_a = _hear(forward, trust_a, found_a, heard.forward, heard.trust_a)
         backward, trust_b = _hear(backward, trust_b, found_b, heard.backward, heard.trust_b)
     if options.edge_aware:
-        forward, backward = fill(forward, trust_a, guides[0]), fill(backward, trust_b, guides[1])
+        forward, support_a = fill(forward, trust_a, guides[0])
+        backward, support_b = fill(backward, trust_b, guides[1])
         if options.cycle:
             trust_a, trust_b = _trust(forward, backward, True)
+            # What was filled leads back easily, being smooth: it also needs enough around it that was sure before.
+            trust_a *= (support_a / _ENOUGH).clamp_max(1)
+            trust_b *= (support_b / _ENOUGH).clamp_max(1)
     return Correspondence(forward, backward, trust_a, trust_b)
 
 
