@@ -6,14 +6,14 @@ import json
 import shutil
 import socket
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from loaded_models import assert_same, loaded, outputs, refusal
 from safetensors.torch import load_file, save_file
-from tiny_models import make_file, make_folder, make_kohya_lora, make_peft_lora, original_vae, tensors_of
+from tiny_models import make_file, make_kohya_lora, tensors_of
 from torch import Tensor
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge_server.engines.base import Cancelled
@@ -21,63 +21,19 @@ from tweenbridge_server.engines.dreammover import model as loading
 from tweenbridge_server.engines.dreammover.devices import choose
 from tweenbridge_server.engines.dreammover.half_vae import stays_in_range
 from tweenbridge_server.engines.dreammover.identity import find
-from tweenbridge_server.engines.dreammover.model import Model, Prediction, cumulative_alphas, embed, load
+from tweenbridge_server.engines.dreammover.model import Prediction, cumulative_alphas, embed, load
 from tweenbridge_server.engines.dreammover.single_file import unet_config, vae_config
 
 SHARED = Path(__file__).resolve().parents[5] / "shared"
 
 
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    root = tmp_path_factory.mktemp("models")
-    return {"1.x": make_folder(root / "first"), "2.x": make_folder(root / "second", second=True)}
-
-
-@pytest.fixture
-def folder(folders: dict[str, Path], tmp_path: Path) -> Path:
-    """A 1.x folder that a test may spoil."""
-    return Path(shutil.copytree(folders["1.x"], tmp_path / "model"))
-
-
-def loaded(**settings: str | float) -> Model:
-    return load(find(settings), choose("cpu"))
-
-
-def refusal(**settings: str | float) -> TweenbridgeError:
-    with pytest.raises(TweenbridgeError) as caught:
-        loaded(**settings)
-    assert caught.value.code is ErrorCode.MODEL_FAILED
-    assert "\n" not in str(caught.value)
-    return caught.value
-
-
-@torch.no_grad()
-def outputs(model: Model) -> dict[str, Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    latents = torch.randn(2, 4, 16, 16, generator=generator)
-    context, _ = embed(model, "a cat, jumping over (a) fence ünter 12")
-    return {
-        "text": context,
-        "unet": model.unet(latents, 261, context.expand(2, -1, -1)).sample,
-        "encoded": model.vae.encode(torch.rand(1, 3, 64, 64, generator=generator) * 2 - 1).latent_dist.mean,
-        "decoded": model.vae.decode(latents[:1]).sample,
-    }
-
-
-def assert_same(ours: Model, theirs: Model) -> None:
-    expected = outputs(theirs)
-    for name, value in outputs(ours).items():
-        assert value.std() > 0
-        torch.testing.assert_close(
-            value, expected[name], rtol=0, atol=1e-6, msg=lambda text, name=name: f"{name}: {text}"
-        )
-
-
 @pytest.mark.parametrize("layout", ["1.x", "2.x"])
-def test_a_single_file_is_the_same_model_as_its_folder(layout: str, folders: dict[str, Path], tmp_path: Path) -> None:
+def test_a_single_file_is_the_same_model_as_its_folder(
+    layout: str, model_folders: dict[str, Path], tmp_path: Path
+) -> None:
     second = layout == "2.x"
-    whole = loaded(model=str(folders[layout]))
-    single = loaded(model=str(make_file(folders[layout], tmp_path / "model.safetensors", second)))
+    whole = loaded(model=str(model_folders[layout]))
+    single = loaded(model=str(make_file(model_folders[layout], tmp_path / "model.safetensors", second)))
     assert_same(single, whole)
     assert single.prediction is whole.prediction is (Prediction.VELOCITY if second else Prediction.EPSILON)
     assert single.training_side == whole.training_side == 256
@@ -86,8 +42,8 @@ def test_a_single_file_is_the_same_model_as_its_folder(layout: str, folders: dic
     assert single.identity != whole.identity
 
 
-def test_models_are_ready_for_use(folders: dict[str, Path]) -> None:
-    model = loaded(model=str(folders["1.x"]))
+def test_models_are_ready_for_use(model_folders: dict[str, Path]) -> None:
+    model = loaded(model=str(model_folders["1.x"]))
     for part in (model.unet, model.vae, model.text_encoder):
         assert not part.training
         assert not any(weight.requires_grad for weight in part.parameters())
@@ -96,32 +52,34 @@ def test_models_are_ready_for_use(folders: dict[str, Path]) -> None:
     assert 0 < model.alphas[-1] < model.alphas[0] < 1
 
 
-def test_a_file_in_half_precision_loads(folders: dict[str, Path], tmp_path: Path) -> None:
-    halves = {name: tensor.half() for name, tensor in tensors_of(folders["1.x"]).items()}
+def test_a_file_in_half_precision_loads(model_folders: dict[str, Path], tmp_path: Path) -> None:
+    halves = {name: tensor.half() for name, tensor in tensors_of(model_folders["1.x"]).items()}
     save_file(halves, tmp_path / "half.safetensors")
     model = loaded(model=str(tmp_path / "half.safetensors"))
     assert model.training_side == 512
-    whole = outputs(loaded(model=str(folders["1.x"])))
+    whole = outputs(loaded(model=str(model_folders["1.x"])))
     torch.testing.assert_close(outputs(model)["unet"], whole["unet"], rtol=0, atol=0.02)
 
 
-def test_folders_may_hold_a_variant_or_shards(folder: Path, folders: dict[str, Path]) -> None:
+def test_folders_may_hold_a_variant_or_shards(model_folder: Path, model_folders: dict[str, Path]) -> None:
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextModel
 
-    UNet2DConditionModel.from_pretrained(folder / "unet").save_pretrained(folder / "sharded", max_shard_size="4MB")
-    shutil.rmtree(folder / "unet")
-    (folder / "sharded").rename(folder / "unet")
-    assert (folder / "unet/diffusion_pytorch_model.safetensors.index.json").exists()
+    UNet2DConditionModel.from_pretrained(model_folder / "unet").save_pretrained(
+        model_folder / "sharded", max_shard_size="4MB"
+    )
+    shutil.rmtree(model_folder / "unet")
+    (model_folder / "sharded").rename(model_folder / "unet")
+    assert (model_folder / "unet/diffusion_pytorch_model.safetensors.index.json").exists()
     for part, kind in (("vae", AutoencoderKL), ("text_encoder", CLIPTextModel)):
-        network = kind.from_pretrained(folder / part)
-        shutil.rmtree(folder / part)
-        network.save_pretrained(folder / part, variant="fp16")
-    assert_same(loaded(model=str(folder)), loaded(model=str(folders["1.x"])))
+        network = kind.from_pretrained(model_folder / part)
+        shutil.rmtree(model_folder / part)
+        network.save_pretrained(model_folder / part, variant="fp16")
+    assert_same(loaded(model=str(model_folder)), loaded(model=str(model_folders["1.x"])))
 
 
 def test_nothing_is_asked_of_the_network(
-    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model_folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
 
@@ -133,23 +91,25 @@ def test_nothing_is_asked_of_the_network(
     monkeypatch.setattr(socket.socket, "connect", refuse)
     lora = tmp_path / "lora.safetensors"
     make_kohya_lora(lora)
-    loaded(model=str(folders["1.x"]), lora=str(lora))
-    loaded(model=str(make_file(folders["1.x"], tmp_path / "model.safetensors")))
+    loaded(model=str(model_folders["1.x"]), lora=str(lora))
+    loaded(model=str(make_file(model_folders["1.x"], tmp_path / "model.safetensors")))
     assert asked == []
 
 
-def test_the_terminal_stays_clean(folders: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    file = make_file(folders["2.x"], tmp_path / "model.safetensors", second=True)
+def test_the_terminal_stays_clean(
+    model_folders: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = make_file(model_folders["2.x"], tmp_path / "model.safetensors", second=True)
     lora = tmp_path / "lora.safetensors"
     make_kohya_lora(lora)
     capfd.readouterr()
-    embed(loaded(model=str(folders["1.x"]), lora=str(lora)), "word " * 100)
+    embed(loaded(model=str(model_folders["1.x"]), lora=str(lora)), "word " * 100)
     loaded(model=str(file))
     assert capfd.readouterr() == ("", "")
 
 
-def test_loading_says_how_far_it_is_and_can_be_cancelled(folders: dict[str, Path]) -> None:
-    source = find({"model": str(folders["1.x"])})
+def test_loading_says_how_far_it_is_and_can_be_cancelled(model_folders: dict[str, Path]) -> None:
+    source = find({"model": str(model_folders["1.x"])})
     seen: list[float] = []
     load(source, choose("cpu"), seen.append)
     assert seen == sorted(seen)
@@ -164,8 +124,8 @@ def test_loading_says_how_far_it_is_and_can_be_cancelled(folders: dict[str, Path
         load(source, choose("cpu"), stop)
 
 
-def test_long_prompts_lose_their_end(folders: dict[str, Path]) -> None:
-    model = loaded(model=str(folders["1.x"]))
+def test_long_prompts_lose_their_end(model_folders: dict[str, Path]) -> None:
+    model = loaded(model=str(model_folders["1.x"]))
     short, cut = embed(model, "")
     assert short.shape == (1, 77, 64)
     assert short.dtype == torch.float32
@@ -174,79 +134,6 @@ def test_long_prompts_lose_their_end(folders: dict[str, Path]) -> None:
     long, cut = embed(model, "cat " * 76)
     assert cut
     assert torch.equal(long, embed(model, "cat " * 300)[0])
-
-
-@pytest.mark.parametrize("form", ["original", "original with prefix", "diffusers", "folder", "whole model"])
-def test_another_vae(form: str, folders: dict[str, Path], tmp_path: Path) -> None:
-    other = folders["2.x"]
-    vae = tmp_path / "other.safetensors"
-    if form == "original":
-        save_file({name: tensor.contiguous() for name, tensor in original_vae(other).items()}, vae)
-    elif form == "original with prefix":
-        save_file({f"first_stage_model.{n}": t.contiguous() for n, t in original_vae(other).items()}, vae)
-    elif form == "diffusers":
-        shutil.copy(other / "vae/diffusion_pytorch_model.safetensors", vae)
-    else:
-        vae = other / "vae" if form == "folder" else other
-    mixed, expected = outputs(loaded(model=str(folders["1.x"]), vae=str(vae))), outputs(loaded(model=str(other)))
-    for name in ("encoded", "decoded"):
-        torch.testing.assert_close(mixed[name], expected[name], rtol=0, atol=1e-6)
-
-
-def test_a_checkpoint_without_vae_takes_another(folders: dict[str, Path], tmp_path: Path) -> None:
-    tensors = {n: t for n, t in tensors_of(folders["1.x"]).items() if not n.startswith("first_stage_model.")}
-    save_file(tensors, tmp_path / "bare.safetensors")
-    model = loaded(model=str(tmp_path / "bare.safetensors"), vae=str(folders["1.x"] / "vae"))
-    assert_same(model, loaded(model=str(folders["1.x"])))
-
-
-def test_the_vae_of_sdxl_is_refused(folder: Path, folders: dict[str, Path]) -> None:
-    config = json.loads((folder / "vae/config.json").read_text()) | {"scaling_factor": 0.13025}
-    (folder / "vae/config.json").write_text(json.dumps(config))
-    assert "XL" in str(refusal(model=str(folders["1.x"]), vae=str(folder / "vae")))
-
-
-@pytest.mark.parametrize("make", [make_kohya_lora, make_peft_lora, partial(make_peft_lora, alpha=3.0)])
-@pytest.mark.parametrize("weight", [1.0, 0.5])
-def test_a_lora_is_added_to_the_weights(
-    make: Callable[[Path], dict[str, Tensor]], weight: float, folders: dict[str, Path], tmp_path: Path
-) -> None:
-    path = tmp_path / "lora.safetensors"
-    added = make(path)
-    plain = loaded(model=str(folders["1.x"]))
-    with_lora = loaded(model=str(folders["1.x"]), lora=str(path), lora_weight=weight)
-    changed = set()
-    for part in ("unet", "text_encoder"):
-        before, after = getattr(plain, part).state_dict(), getattr(with_lora, part).state_dict()
-        assert before.keys() == after.keys()
-        for name, tensor in after.items():
-            key = f"{part}.{name.removeprefix('text_model.').removesuffix('.weight')}"
-            if not torch.equal(tensor, before[name]):
-                changed.add(key)
-                torch.testing.assert_close(tensor, before[name] + weight * added[key], rtol=0, atol=1e-5)
-    assert changed == added.keys()
-    assert plain.identity != with_lora.identity
-
-
-def test_a_lora_for_another_architecture_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
-    path = tmp_path / "other.safetensors"
-    make_kohya_lora(path, unet_width=48, text=False)
-    error = refusal(model=str(folders["1.x"]), lora=str(path))
-    assert "'other.safetensors' does not fit" in str(error)
-    assert "1.x or 2.x" in error.remedy
-    save_file(
-        {"unet.nowhere.to_q.lora_A.weight": torch.ones(2, 8), "unet.nowhere.to_q.lora_B.weight": torch.ones(8, 2)}, path
-    )
-    assert "does not fit" in str(refusal(model=str(folders["1.x"]), lora=str(path)))
-
-
-def test_damaged_loras_are_refused(folders: dict[str, Path], tmp_path: Path) -> None:
-    path = tmp_path / "lora.safetensors"
-    make_peft_lora(path)
-    tensors = load_file(path)
-    next(iter(tensors.values()))[0, 0] = torch.nan
-    save_file(tensors, path)
-    assert "no numbers" in str(refusal(model=str(folders["1.x"]), lora=str(path)))
 
 
 def spoil(path: Path, change: Callable[[dict[str, Tensor]], None]) -> None:
@@ -258,26 +145,26 @@ def spoil(path: Path, change: Callable[[dict[str, Tensor]], None]) -> None:
 UNET = "unet/diffusion_pytorch_model.safetensors"
 
 
-def test_damaged_weights_are_refused(folder: Path) -> None:
-    spoil(folder / UNET, lambda tensors: tensors["conv_in.weight"].fill_(torch.nan))
-    assert "conv_in.weight" in str(refusal(model=str(folder)))
+def test_damaged_weights_are_refused(model_folder: Path) -> None:
+    spoil(model_folder / UNET, lambda tensors: tensors["conv_in.weight"].fill_(torch.nan))
+    assert "conv_in.weight" in str(refusal(model=str(model_folder)))
 
 
-def test_missing_tensors_are_refused(folder: Path) -> None:
-    spoil(folder / UNET, lambda tensors: tensors.pop("conv_in.weight"))
-    assert "conv_in.weight" in str(refusal(model=str(folder)))
-    spoil(folder / "text_encoder/model.safetensors", lambda tensors: tensors.pop(sorted(tensors)[-1]))
-    refusal(model=str(folder))
+def test_missing_tensors_are_refused(model_folder: Path) -> None:
+    spoil(model_folder / UNET, lambda tensors: tensors.pop("conv_in.weight"))
+    assert "conv_in.weight" in str(refusal(model=str(model_folder)))
+    spoil(model_folder / "text_encoder/model.safetensors", lambda tensors: tensors.pop(sorted(tensors)[-1]))
+    refusal(model=str(model_folder))
 
 
-def test_tensors_of_another_shape_are_refused(folder: Path) -> None:
-    spoil(folder / UNET, lambda tensors: tensors.update({"conv_in.weight": torch.ones(8, 4, 3, 3)}))
-    refusal(model=str(folder))
+def test_tensors_of_another_shape_are_refused(model_folder: Path) -> None:
+    spoil(model_folder / UNET, lambda tensors: tensors.update({"conv_in.weight": torch.ones(8, 4, 3, 3)}))
+    refusal(model=str(model_folder))
 
 
 @pytest.mark.parametrize("name", ["input_blocks.4.0.in_layers.2.weight", "input_blocks.0.0.weight"])
-def test_incomplete_checkpoints_are_refused(name: str, folders: dict[str, Path], tmp_path: Path) -> None:
-    tensors = tensors_of(folders["1.x"])
+def test_incomplete_checkpoints_are_refused(name: str, model_folders: dict[str, Path], tmp_path: Path) -> None:
+    tensors = tensors_of(model_folders["1.x"])
     del tensors["model.diffusion_model." + name]
     save_file(tensors, tmp_path / "model.safetensors")
     assert "not a complete" in str(refusal(model=str(tmp_path / "model.safetensors")))
@@ -296,25 +183,29 @@ def test_incomplete_checkpoints_are_refused(name: str, folders: dict[str, Path],
     ],
 )
 def test_configurations_that_do_not_fit_are_refused(
-    part: str, change: dict[str, object], sentence: str, folder: Path
+    part: str, change: dict[str, object], sentence: str, model_folder: Path
 ) -> None:
-    path = folder / part
+    path = model_folder / part
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    assert sentence in str(refusal(model=str(folder)))
+    assert sentence in str(refusal(model=str(model_folder)))
 
 
-def test_a_tokenizer_with_more_words_than_the_text_encoder_is_refused(folder: Path, folders: dict[str, Path]) -> None:
+def test_a_tokenizer_with_more_words_than_the_text_encoder_is_refused(
+    model_folder: Path, model_folders: dict[str, Path]
+) -> None:
     tiny = SHARED / "golden/tiny-sd"
     if not tiny.is_dir():
         pytest.skip("the shared test model tiny-sd is not here")
-    model = shutil.copytree(tiny, folder.parent / "mixed")
+    model = shutil.copytree(tiny, model_folder.parent / "mixed")
     shutil.rmtree(model / "tokenizer")
-    shutil.copytree(folder / "tokenizer", model / "tokenizer")
+    shutil.copytree(model_folder / "tokenizer", model / "tokenizer")
     assert "more words" in str(refusal(model=str(model)))
 
 
-def test_what_libraries_raise_becomes_a_sentence(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    source = find({"model": str(folders["1.x"])})
+def test_what_libraries_raise_becomes_a_sentence(
+    model_folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = find({"model": str(model_folders["1.x"])})
 
     def fail(error: BaseException) -> TweenbridgeError:
         def raising(*arguments: object, **more: object) -> None:
@@ -348,9 +239,9 @@ def test_what_libraries_raise_becomes_a_sentence(folders: dict[str, Path], monke
     ],
 )
 def test_what_a_2x_file_predicts(
-    yaml: str, metadata: dict[str, str], spread: float, velocity: bool, folders: dict[str, Path], tmp_path: Path
+    yaml: str, metadata: dict[str, str], spread: float, velocity: bool, model_folders: dict[str, Path], tmp_path: Path
 ) -> None:
-    tensors = tensors_of(folders["2.x"], second=True)
+    tensors = tensors_of(model_folders["2.x"], second=True)
     biases = tensors["model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias"]
     biases.copy_(torch.linspace(-1, 1, len(biases)) * spread)
     save_file(tensors, tmp_path / "model.safetensors", metadata)
@@ -434,8 +325,8 @@ def test_prompts_are_embedded_as_recorded(case: str, prompt: str) -> None:
     np.testing.assert_allclose(context.numpy(), np.load(recorded)["text_emb"], rtol=0, atol=2e-5)
 
 
-def test_vaes_with_large_values_are_not_computed_in_half_precision(folders: dict[str, Path]) -> None:
-    vae = loaded(model=str(folders["1.x"])).vae
+def test_vaes_with_large_values_are_not_computed_in_half_precision(model_folders: dict[str, Path]) -> None:
+    vae = loaded(model=str(model_folders["1.x"])).vae
     assert stays_in_range(vae, torch.device("cpu"))
     vae.decoder.conv_in.weight.data *= 1e5
     assert not stays_in_range(vae, torch.device("cpu"))
