@@ -1,4 +1,4 @@
-"""Small models, made once."""
+"""Models and recorded data lie beside the project; tests that need them say so and skip where they are absent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,42 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from tiny_models import make_folder
+
+SHARED = Path(__file__).resolve().parents[5] / "shared"
+
+
+def beside(*parts: str) -> Path:
+    """A file or folder of the shared data, or the test skips."""
+    place = SHARED.joinpath(*parts)
+    if not place.exists():
+        pytest.skip(f"needs {'/'.join(parts)} of the shared data beside the project")
+    return place
+
+
+@pytest.fixture(scope="session")
+def tiny_sd() -> Path:
+    """A folder of Stable Diffusion 1.5's layout with small random weights."""
+    return beside("golden", "tiny-sd")
+
+
+@pytest.fixture(scope="session")
+def nano_sd() -> Path:
+    """A small trained model of the same layout."""
+    return beside("nano", "nano-sd")
+
+
+@pytest.fixture(scope="session")
+def golden_cases() -> Path:
+    """Folder of recorded arrays."""
+    return beside("golden", "cases")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Small tensors gain nothing from more threads, and machines that run tests have few cores."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
