@@ -262,13 +262,13 @@ def tried(nano_sd: Path) -> list[Tried]:
     """Pairs as a trained model sees them: up block 2 at time label 261."""
     torch.set_num_threads(1)
     model = load(identity.find({"model": str(nano_sd)}), devices.choose("cpu"))
-    context, schedule = embed(model, "")[0], make_schedule(model.alphas, 6, 0.28)
+    context, schedule = embed(model, "")[0], make_schedule(model.alphas, 3, 0.28)
     pairs = []
     with torch.inference_mode():
-        for seed in range(40, 44):
+        for seed in range(40, 46):
             trial = make_trial(seed, 256)
             inversion = invert(encode(model, trial.keyframes), schedule, plain(model, context))
-            feat = features(model, inversion.latents[-1], schedule.label(6), context, 2)
+            feat = features(model, inversion.latents[-1], schedule.label(3), context, 2)
             guides = functional.avg_pool2d(trial.keyframes / 2 + 0.5, 8)
             pairs.append(Tried(trial, feat, guides))
     return pairs
@@ -293,4 +293,5 @@ def test_what_is_trusted_is_right(tried: list[Tried], edge_aware: bool) -> None:
     sure = trusts > 0.8
     assert 0.15 < float(sure.float().mean()) < 0.9
     assert float(errors[sure].mean()) < 0.5 * float(errors[~sure].mean())
-    assert float((errors[sure] <= 2).float().mean()) > 0.85
+    right = errors <= 2
+    assert float(right[sure].float().mean()) > float(right[~sure].float().mean()) + 0.15
