@@ -52,6 +52,8 @@ _STRENGTHS: Final = (0.6, 0.5, 0.4, 0.3)
 _TRIED: Final = replace(STANDARD, steps=6, matching=replace(STANDARD.matching, second_opinion=False))
 """With what strengths are tried; twice as many steps rank them the same."""
 _STRENGTH_TRIALS: Final = 2
+_FLOW_SHARE: Final = 0.4
+"""Of the time: what finding flow takes, before strengths are tried."""
 _FLOW_NOISE: Final = 1.2
 _STRENGTH_NOISE: Final = 1.05
 """Up to so many times the least error may be chance: about twice what other trials change in the mean of a few."""
@@ -68,7 +70,7 @@ def traits_of(model: Model, cache: Path | None, progress: Report | None = None) 
     Args:
         model: its U-Net is used, and left as it was.
         cache: where what was found is kept, under `traits/` by the model's identity; None keeps nothing.
-        progress: called with the fraction done.
+        progress: called with the fraction done, about once for every evaluation of the network.
 
     Raises:
         Cancelled: passed through from `progress`; nothing is kept then.
@@ -88,25 +90,28 @@ def traits_of(model: Model, cache: Path | None, progress: Report | None = None) 
 def self_check(model: Model, report: Report) -> Traits:
     """Try the model on pairs of which the truth is known. The same model gives the same answer.
 
-    Takes about 140 U-Net evaluations of one frame at the model's training size.
+    Takes about 270 U-Net evaluations of one frame at the model's training size.
     """
     trials = [make_trial(seed, model.training_side) for seed in range(_TRIALS)]
     context = embed(model, "")[0]
-    errors: list[dict[_Choice, float]] = []
-    for trial in trials:
-        report(0.4 * len(errors) / len(trials))
-        errors.append(_flow_errors(model, trial, context))
+    share = _FLOW_SHARE / len(trials)
+    errors = [
+        _flow_errors(model, trial, context, _part(report, index * share, share)) for index, trial in enumerate(trials)
+    ]
     means = {choice: sum(each[choice] for each in errors) / len(errors) for choice in errors[0]}
     block, label, side = _prefer(means)
     traits = replace(PUBLISHED, feature_block=block, feature_label=label, neighbourhood=side)
 
-    def report_strength(fraction: float) -> None:
-        report(0.4 + 0.6 * fraction)
-
-    lost = _strength_errors(model, trials[:_STRENGTH_TRIALS], context, traits, report_strength)
+    rest = _part(report, _FLOW_SHARE, 1 - _FLOW_SHARE)
+    lost = _strength_errors(model, trials[:_STRENGTH_TRIALS], context, traits, rest)
     strength = next(each for each in _STRENGTHS if lost[each] <= _STRENGTH_NOISE * min(lost.values()))
     log.info("Flow error by (block, label, neighbourhood): %s; error by strength: %s.", means, lost)
     return replace(traits, strength=strength)
+
+
+def _part(report: Report, start: float, share: float) -> Report:
+    """A report of the fraction of a part, told as one of the whole."""
+    return lambda fraction: report(start + share * fraction)
 
 
 def _prefer(errors: dict[_Choice, float]) -> _Choice:
@@ -121,15 +126,24 @@ def _prefer(errors: dict[_Choice, float]) -> _Choice:
     return min(good, key=lambda choice: (departures(choice), errors[choice]))
 
 
-def _flow_errors(model: Model, trial: Trial, context: torch.Tensor) -> dict[_Choice, float]:
+def _flow_errors(model: Model, trial: Trial, context: torch.Tensor, report: Report) -> dict[_Choice, float]:
     """Mean end-point error in latent pixels, where shapes are seen in both keyframes, for every choice."""
     latents = encode(model, trial.keyframes.to(model.device.device))
     schedule = make_schedule(model.alphas, _INVERSION_STEPS, _INVERSION_DEPTH)
-    inversion = invert(latents, schedule, plain(model, context))
+    choices = list(product(_LABELS, _BLOCKS))
+    evaluations = schedule.steps + len(choices)
+    look = plain(model, context)
+
+    def look_and_report(noisy: torch.Tensor, level: int, label: int) -> torch.Tensor:
+        report((level - 1) / evaluations)
+        return look(noisy, level, label)
+
+    inversion = invert(latents, schedule, look_and_report)
     height, width = latents.shape[2:]
     guides = torch.zeros(2, 3, height, width, device=latents.device)
     errors: dict[_Choice, float] = {}
-    for label, block in product(_LABELS, _BLOCKS):
+    for done, (label, block) in enumerate(choices, schedule.steps):
+        report(done / evaluations)
         level = schedule.nearest(label)
         feat = features(model, inversion.latents[level], schedule.label(level), context, block)
         for side in _SIDES:
@@ -157,18 +171,18 @@ def _strength_errors(
             keyframes, moved = trial.keyframes.to(device), trial.moved.to(device)
             truth = encode(model, trial.between.to(device))
             for step, strength in enumerate(_STRENGTHS):
-                report((index + step / len(_STRENGTHS)) / len(trials))
+                done = (index + step / len(_STRENGTHS)) / len(trials)
+
+                def advance(work: float, stage: str, done: float = done) -> None:
+                    report(done)
+
                 tools = Tools(model, control, replace(_TRIED, strength=strength), traits, context)
-                made = draw(tools, prepare(tools, keyframes, None, _unheard), [0.5], _unheard)
+                made = draw(tools, prepare(tools, keyframes, None, advance), [0.5], advance)
                 missed = (made - truth)[0].square().mean(0)
                 totals[strength] += float(missed[moved].mean()) / len(trials)
     finally:
         model.unet.set_attn_processor(before)
     return totals
-
-
-def _unheard(work: float, stage: str) -> None:
-    """The pipeline's own progress is too fine to be told."""
 
 
 def _read(path: Path) -> Traits | None:
