@@ -6,7 +6,7 @@ import functools
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,7 @@ class Stopwatch:
         self.stages: dict[str, Stage] = {}
         self._device = device
         self._unet = unet
-        self._counter = FlopCounterMode(display=False, custom_mapping=_ON_CPU) if count_operations else None
+        self._counter = _counter() if count_operations else None
         self._names = [REST]
         self._since = self._flop = 0.0
         self._open = ExitStack()
@@ -114,6 +114,18 @@ class Stopwatch:
 
     def _count_deep(self, _: Any, inputs: tuple[Any, ...]) -> None:
         self._here().deep += len(inputs[0])
+
+
+class _OneModule(nullcontext[None]):
+    """For torch's counter in place of what follows modules, which holds tensors as long as gradients are computed."""
+
+    parents = frozenset({"Global"})
+
+
+def _counter() -> FlopCounterMode:
+    counter = FlopCounterMode(display=False, custom_mapping=_ON_CPU)
+    counter.mod_tracker = _OneModule()  # type: ignore[assignment]
+    return counter
 
 
 def synchronise(device: torch.device) -> None:
