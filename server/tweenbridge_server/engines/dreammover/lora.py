@@ -19,12 +19,11 @@ from typing import Any
 import torch
 from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
-from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
 from . import lora_files
 from .lora_files import Fitted
 from .lora_samples import Posterior, Sampler, fixed_samples
-from .lora_steps import Plateau, Trainer
+from .lora_steps import Plateau, Trainer, diverged
 from .memory import Chunk, run_chunked
 from .model import Model
 
@@ -164,7 +163,7 @@ def _train(
                 if step % settings.check_every == 0 or step == most:
                     last = trainer.losses(checks)
                     if not math.isfinite(sum(last)):
-                        raise _diverged()
+                        raise diverged()
                     if plateau.reached(step, last):
                         break
             weights = {name: (down.detach().cpu(), up.detach().cpu()) for name, (down, up) in adapters.items()}
@@ -204,11 +203,3 @@ def _adapters(unet: nn.Module, rank: int, seed: int) -> Iterator[dict[str, tuple
         unet.disable_gradient_checkpointing()  # type: ignore[operator]
         if hasattr(unet, "peft_config"):
             del unet.peft_config
-
-
-def _diverged() -> TweenbridgeError:
-    return TweenbridgeError(
-        ErrorCode.MODEL_FAILED,
-        "Learning the shot's keyframes failed: the model's numbers grew beyond all bounds.",
-        remedy="Use the profile Standard, which does not learn them, or choose another model.",
-    )

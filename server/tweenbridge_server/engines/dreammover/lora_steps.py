@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
 from .lora_samples import Sample
 from .memory import frame_bytes, is_out_of_memory, out_of_memory, release_unused
@@ -51,17 +52,24 @@ class Trainer:
         self._optimizer = torch.optim.AdamW(
             self._parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
-        # Half precision loses small gradients of activations unless the loss is scaled up.
-        self._scaler = torch.amp.GradScaler(device.device.type, enabled=device.dtype is torch.float16)
+        # Half precision loses small gradients of activations unless the loss is scaled up. torch's own scaler does not
+        # work on every device.
+        self._scale = 2.0**16 if device.dtype is torch.float16 else 1.0
         self._together = settings.pictures_per_step
 
     def step(self, samples: Sequence[Sample]) -> None:
-        """One step of the optimiser."""
+        """One step of the optimiser; none where gradients are beyond what half precision can tell."""
         self._retrying(lambda: self._gradients(samples), self._need(samples))
-        self._scaler.unscale_(self._optimizer)
-        nn.utils.clip_grad_norm_(self._parameters, self._most_gradient)
-        self._scaler.step(self._optimizer)
-        self._scaler.update()
+        for parameter in self._parameters:
+            if parameter.grad is not None:
+                parameter.grad /= self._scale
+        norm = nn.utils.clip_grad_norm_(self._parameters, self._most_gradient)
+        if torch.isfinite(norm):
+            self._optimizer.step()
+        elif self._scale > 1.0:
+            self._scale /= 2
+        else:
+            raise diverged()
 
     @torch.no_grad()
     def losses(self, samples: Sequence[Sample]) -> list[float]:
@@ -77,7 +85,7 @@ class Trainer:
         self._optimizer.zero_grad(set_to_none=True)
         for group in _groups(samples, self._together):
             loss = self._loss(group) * (len(group) / len(samples))
-            torch.autograd.backward(self._scaler.scale(loss))
+            torch.autograd.backward(loss * self._scale)
 
     def _loss(self, samples: Sequence[Sample]) -> Tensor:
         """Mean squared error of what the network predicts for noised samples of one size."""
@@ -131,6 +139,15 @@ def _groups(samples: Sequence[Sample], most: int) -> list[list[Sample]]:
         else:
             groups.append([sample])
     return groups
+
+
+def diverged() -> TweenbridgeError:
+    """The error for a loss that is no number."""
+    return TweenbridgeError(
+        ErrorCode.MODEL_FAILED,
+        "Learning the shot's keyframes failed: the model's numbers grew beyond all bounds.",
+        remedy="Use the profile Standard, which does not learn them, or choose another model.",
+    )
 
 
 class Plateau:

@@ -1,4 +1,4 @@
-"""Fitting a LoRA to a shot: with a small trained model where one lies beside the checkout, else with a random one."""
+"""Fitting a LoRA to a shot: that it learns with a small trained model, all else with a random one."""
 
 from __future__ import annotations
 
@@ -20,22 +20,17 @@ from tweenbridge_server.engines.dreammover.lora_samples import Posterior, Sample
 from tweenbridge_server.engines.dreammover.memory import frame_bytes
 from tweenbridge_server.engines.dreammover.model import Model, Prediction, embed, load
 
-SHARED = Path(__file__).resolve().parents[5] / "shared"
-NANO, TINY = SHARED / "nano" / "nano-sd", SHARED / "golden" / "tiny-sd"
-
 # Both models are far smaller than what the engine's own rate is meant for.
 SHORT = FitSettings(rank=4, learning_rate=2e-3, least_steps=1, most_steps=4, check_every=2)
 
 
 def loaded(folder: Path) -> Model:
-    if not folder.is_dir():
-        pytest.skip(f"The model {folder.name} does not lie beside this checkout.")
     return load(find({"model": str(folder)}), devices.choose("cpu"))
 
 
 @pytest.fixture(scope="module")
-def tiny() -> Model:
-    return loaded(TINY)
+def tiny(tiny_sd: Path) -> Model:
+    return loaded(tiny_sd)
 
 
 @pytest.fixture
@@ -84,8 +79,8 @@ def bytes_of(fitted: lora_files.Fitted) -> list[bytes]:
 
 
 @pytest.mark.slow
-def test_a_trained_model_learns_the_shot() -> None:
-    nano = loaded(NANO)
+def test_a_trained_model_learns_the_shot(nano_sd: Path) -> None:
+    nano = loaded(nano_sd)
     settings = FitSettings(learning_rate=3e-3, least_steps=24, most_steps=24, check_every=24)
     fitted = fit(nano, pictures(128), embed(nano, "")[0], 0, None, unwatched, settings)
     assert fitted.steps == 24
@@ -303,11 +298,12 @@ def test_without_enough_memory_for_one_keyframe_it_says_so(
     assert raised.value.code is ErrorCode.OUT_OF_MEMORY and "working_size" in raised.value.remedy
 
 
-def test_half_precision_fits_in_full(model: Model, context: Tensor) -> None:
-    """bfloat16 weights, as some devices have: what is learned is kept in float32 all the same."""
-    half = loaded(TINY)
-    half.unet.to(torch.bfloat16)
-    half = replace(half, device=replace(half.device, dtype=torch.bfloat16))
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_half_precision_fits_in_full(tiny_sd: Path, model: Model, context: Tensor, dtype: torch.dtype) -> None:
+    """What is learned is kept in float32 all the same."""
+    half = loaded(tiny_sd)
+    half.unet.to(dtype)
+    half = replace(half, device=replace(half.device, dtype=dtype))
     fitted = fit(half, pictures(), context, 0, None, unwatched, replace(SHORT, learning_rate=2e-4))
     full = fit(model, pictures(), context, 0, None, unwatched, replace(SHORT, learning_rate=2e-4))
     changes = []
@@ -317,7 +313,29 @@ def test_half_precision_fits_in_full(model: Model, context: Tensor) -> None:
         changes += [torch.nn.functional.cosine_similarity((up @ down).flatten(), (half_up @ half_down).flatten(), 0)]
     assert torch.stack(changes).mean() > 0.8
     with applied(half, fitted):
-        assert {part.dtype for part in half.unet.parameters()} == {torch.bfloat16}
+        assert {part.dtype for part in half.unet.parameters()} == {dtype}
+
+
+def test_gradients_beyond_half_precision_cost_a_step_and_nothing_else(
+    model: Model, context: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = replace(model, device=replace(model.device, dtype=torch.float16))
+    weight = torch.nn.Parameter(torch.ones(3))
+    trainer = lora_steps.Trainer(half, context, [weight], SHORT)
+    told: list[Tensor] = []
+
+    def overflowing(_: Any) -> None:
+        # Gradients reach the step times the scale; beyond 65504 half precision knows no number.
+        told.append(torch.full((3,), 2.0) * trainer._scale)
+        weight.grad = told[-1].half().float()
+
+    monkeypatch.setattr(trainer, "_gradients", overflowing)
+    trainer.step([])
+    assert torch.equal(weight.detach(), torch.ones(3)), "no step without numbers"
+    while not torch.isfinite(told[-1].half()).all():
+        trainer.step([])
+    trainer.step([])
+    assert weight.detach().max() < 1 and torch.isfinite(weight.detach()).all()
 
 
 def test_models_that_predict_velocity_learn_velocity(model: Model, context: Tensor) -> None:

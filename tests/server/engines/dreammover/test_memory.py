@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge_server.engines.dreammover.devices import Device
@@ -68,6 +68,7 @@ def test_groups_are_halved_until_they_fit_and_stay_small(error: BaseException) -
     assert [len(group) for group in processor.groups] == [2, 2], "the next gap does not try again what failed"
 
 
+@settings(max_examples=30)
 @given(count=st.integers(0, 40), first=st.integers(1, 50), room=st.integers(1, 50))
 def test_every_item_is_computed_once_and_in_order(count: int, first: int, room: int) -> None:
     processor = Processor(room, AS_DEVICES_SAY_IT[0])
