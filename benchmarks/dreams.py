@@ -81,7 +81,7 @@ class _Observed(DreamMoverEngine):
     def bare(self, times: Sequence[float]) -> Iterator[Image]:
         """The in-betweens of the last gap without the keyframes' detail."""
         assert self._without is not None
-        return (self._without.lead_out(picture, None, t) for picture, t in zip(self._pictures, times))
+        return (self._without.lead_out(picture, None, None, t) for picture, t in zip(self._pictures, times))
 
     def _frames(
         self, gap: Gap, times: Sequence[float], wish: _Wish, source: ModelSource, progress: Progress

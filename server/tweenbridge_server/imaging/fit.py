@@ -26,19 +26,11 @@ _COARSEST_BAND: Final = 64
 """Coarser than this all colour is the model's: eight pixels of its latents."""
 _OFFSET_CELL: Final = 2 * _LATENT
 """On what grid colours are compared: finer, the autoencoder's errors are no longer of colour but of shape."""
-_CONTENT_CELL: Final = _LATENT // 2
-"""On what grid it is looked at whether both pictures show the same things."""
 
 _OFFSET: Final = 0.03
 """A difference in colour much greater than this is not the autoencoder's but another thing."""
 _SCARCE: Final = 0.05
 """Share of trusted pixels below which what is known of colours fades out."""
-_OTHER_THING: Final = 0.06
-"""RMS distance in colour from all that is around at which half is believed to be another thing."""
-_NEIGHBOURS: Final = np.ones((5, 5), np.uint8)
-"""Content cells that are around one: a thing may be drawn a latent pixel beside its place."""
-_UNEXPLAINED: Final = 1 / 50
-"""Share of the frame that is not trusted from which on things that flow has lost are fully expected."""
 
 
 def working_size(height: int, width: int, side: int, multiple: int = 64) -> tuple[int, int]:
@@ -59,7 +51,9 @@ def working_size(height: int, width: int, side: int, multiple: int = 64) -> tupl
 
     def badness(size: tuple[int, int]) -> float:
         rows, columns = size
-        return _AREA_MATTERS * abs(math.log(rows * columns / wanted)) + abs(math.log(columns / rows / aspect))
+        wrong = _AREA_MATTERS * abs(math.log(rows * columns / wanted)) + abs(math.log(columns / rows / aspect))
+        # Rounded, lest the last bit decide between two that are equally good.
+        return round(wrong, 9)
 
     fewest_rows = max(1, math.floor(math.sqrt(wanted / aspect)))
     fewest_columns = math.floor(min(wanted, math.sqrt(wanted * aspect)))
@@ -94,9 +88,7 @@ def fit_out(
     """A drawing of the model at the size of the keyframes, with their detail where it is known to belong.
 
     Where trust is 1 far and wide the result is `compensated`, where it is 0 it is `low`, enlarged, its colours joined
-    to those of the trusted surroundings. Where one of them shows a thing of which the other shows nothing nearby, and
-    there is motion in the frame that flow could not explain, the model is believed: a thing whose motion was not
-    found is missing from `compensated`, and what it passes over is trusted, for it looks alike in both keyframes.
+    to those of the trusted surroundings.
 
     Args:
         low: (h, w, 3) the model's drawing at its working size.
@@ -112,9 +104,8 @@ def fit_out(
     if compensated is None or trust is None or not detail:
         return large
     scale = math.sqrt(size[0] * size[1] / (low.shape[0] * low.shape[1]))
-    mask = _cautious(trust, scale)
+    mask = _taken(trust, scale)
     large = large + _colour_offset(compensated - large, mask, scale)
-    mask *= _agreement(large, compensated, trust, scale)
     levels = max(1, math.ceil(math.log2(_COARSEST_BAND * scale)))
     large += _masked((compensated - large) * mask[..., None], mask, levels)
     return large
@@ -143,15 +134,12 @@ def lift(rgb: Floats, alpha: Floats, background: float | Floats) -> Floats:
     return np.concatenate([np.clip(colour, 0, coverage), coverage], axis=2, dtype=np.float32)
 
 
-def _cautious(trust: Floats, scale: float) -> Floats:
-    """How much of the compensated drawing is taken, by trust alone.
+def _taken(trust: Floats, scale: float) -> Floats:
+    """How much of the compensated drawing is taken.
 
-    The root: half trusted, it is still better than what an autoencoder leaves. The least of a neighbourhood, before it
-    is smoothed: at borders the untrusted side wins.
+    The root: half trusted, it is still better than what an autoencoder leaves.
     """
-    reach = max(1, round(scale))
-    least = cv2.erode(np.sqrt(trust), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-    smooth: Floats = cv2.GaussianBlur(least, (0, 0), reach / 2)
+    smooth: Floats = cv2.GaussianBlur(np.sqrt(trust), (0, 0), max(1, round(scale)) / 2)
     return smooth
 
 
@@ -182,27 +170,6 @@ def _spread(values: Floats, weight: Floats) -> Floats:
     total_weight = (weight + np.float32(_SCARCE))[..., None]
     spread: Floats = (values + np.float32(_SCARCE) * around) / total_weight
     return spread
-
-
-def _agreement(large: Floats, compensated: Floats, trust: Floats, scale: float) -> Floats:
-    """(H, W): 0 where one drawing shows a thing that is nowhere around in the other, where that is to be expected."""
-    grid = _grid(trust, _CONTENT_CELL * scale)
-    model, moved = (cv2.GaussianBlur(_reduced(picture, grid), (0, 0), 1.0) for picture in (large, compensated))
-    other = np.maximum(_foreign(model, moved), _foreign(moved, model))
-    other *= np.float32(min(1.0, (1 - float(trust.mean(dtype=np.float64))) / _UNEXPLAINED))
-    agreement = cv2.GaussianBlur(cv2.erode(1 - other, _NEIGHBOURS), (0, 0), 1.0)
-    return _enlarged(agreement, trust.shape)
-
-
-def _foreign(here: Floats, there: Floats) -> Floats:
-    """(h, w): towards 1 where the colour `here` is beyond the range of colours around the same place `there`.
-
-    The range, so that a thing that is merely soft or a little beside its place is no other thing.
-    """
-    beyond = np.maximum(here - cv2.dilate(there, _NEIGHBOURS), cv2.erode(there, _NEIGHBOURS) - here)
-    excess = _relative(np.maximum(beyond, 0), _OTHER_THING)
-    excess *= excess
-    return excess / (1 + excess)
 
 
 def _masked(sums: Floats, mask: Floats, levels: int) -> Floats:

@@ -18,7 +18,7 @@ from ..base import Frame, Gap, Image, Motion, Progress, Workplace
 from ..optical_flow.engine import FlowEngine
 from . import lora, pipeline
 from .attention import Bank
-from .frames import Fitting, alpha_between, alphas, lead_in, opinion
+from .frames import Fitting, alpha_between, alphas, lead_in, lost, opinion
 from .identity import ModelSource, find
 from .info import INFO
 from .latents import SHRINK, Preview
@@ -215,7 +215,8 @@ class DreamMoverEngine:
                 t = next(coming)
                 picture = self._developed(tools, resident, prepared, each, meter)
                 alpha = None if both is None else alpha_between(both, prepared.matches, prepared.counts, t)
-                yield Frame(t, fitting.lead_out(picture, alpha, t))
+                missing = None if told is None else lost(told, prepared.matches, t)
+                yield Frame(t, fitting.lead_out(picture, alpha, missing, t))
                 meter.advance(FIT_COST, "drawing in-betweens")
 
     def _developed(

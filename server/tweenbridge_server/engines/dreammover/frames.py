@@ -15,7 +15,7 @@ from ..optical_flow.guide import FlowGuide
 from .correspondence import Correspondence
 from .fusion import Importance, fuse_clean
 from .latents import SHRINK
-from .splatting import resized
+from .splatting import resized, splat_sum
 
 BACKGROUND = 0.5
 """Grey on which keyframes with alpha are shown to the network, in all channels."""
@@ -37,17 +37,20 @@ class Fitting:
     detail: bool
     guide: FlowGuide | None
 
-    def lead_out(self, picture: Tensor, alpha: Tensor | None, t: float) -> Image:
+    def lead_out(self, picture: Tensor, alpha: Tensor | None, missing: Tensor | None, t: float) -> Image:
         """An in-between at the keyframes' size and with their channels.
 
         Args:
             picture: (3, h, w) in [0, 1], as the network drew it.
             alpha: (h, w) in [0, 1], for keyframes that have alpha.
+            missing: (h / 8, w / 8) what optical flow lost, from `lost`; None where that is not known.
         """
         low = np.ascontiguousarray(picture.movedim(0, -1).cpu().numpy())
         if self.guide is None:
             return fit.fit_out(low, self.size, None, None, False)
         moved, trust = self.guide.in_between(t)
+        if missing is not None:
+            trust = trust * (1 - cv2.resize(missing.cpu().numpy(), (self.size[1], self.size[0])))
         if alpha is None:
             return fit.fit_out(low, self.size, moved, trust, self.detail)
         shown = fit.fit_out(low, self.size, fit.over(moved, BACKGROUND), trust, self.detail)
@@ -94,6 +97,27 @@ def alpha_between(both: Tensor, matches: Correspondence, counts: Importance, t: 
 def _grey(values: Map) -> Image:
     """(H, W) as a picture of three equal channels."""
     return np.repeat(values[..., None], 3, axis=2)
+
+
+def lost(motion: Correspondence, matches: Correspondence, t: float) -> Tensor:
+    """Where things are at time t that optical flow lost and the network found: (h, w), 1 where one of them is.
+
+    A thing whose motion flow did not find is missing from what flow draws, while the ground that it passes over looks
+    alike in both keyframes, and is trusted.
+
+    Args:
+        motion: from `opinion`.
+        matches: at the same size.
+    """
+    a = _surely(matches.trust_a * (1 - motion.trust_a))
+    b = _surely(matches.trust_b * (1 - motion.trust_b))
+    way_a, way_b = t * matches.forward[None], (1 - t) * matches.backward[None]
+    return torch.maximum(splat_sum(a[None, None], way_a), splat_sum(b[None, None], way_b))[0, 0].clamp(max=1)
+
+
+def _surely(share: Tensor) -> Tensor:
+    """0 up to a half, 1 from five sixths on: edges, where a latent pixel holds two things, are not lost."""
+    return ((share - 0.5) * 3).clamp(0, 1)
 
 
 def opinion(motion: Motion, working: tuple[int, int], device: torch.device) -> Correspondence:

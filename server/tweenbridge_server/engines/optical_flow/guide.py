@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ..base import Gap, Image, Map, Motion
-from .fields import jump, pixel_grid, sample
+from .fields import pixel_grid, sample
 from .synthesise import Ways, draw
 from .tracks import Estimate, Report, enlarge
 
@@ -17,8 +17,8 @@ _DIFFERENT = np.float32(0.045)
 """RMS difference of what the keyframes show, around one pixel of an in-between, that halves its trust."""
 _EXCUSED = np.float32(1 / 3)
 """What such a difference counts for where the picture is drawn from one keyframe alone: the other hides the place."""
-_TORN = np.float32(6.0)
-"""Pixels by which the flow changes around a pixel that halve its trust: edges of motion are rarely placed exactly."""
+_EXPLAINED = np.float32(0.7)
+"""Trust of what only one keyframe shows, where the other is known to show something there that moved away."""
 _AROUND = 5
 """Side of the square, in pixels, that counts as around a pixel."""
 
@@ -57,24 +57,33 @@ class FlowGuide:
     def in_between(self, t: float) -> tuple[Image, Map]:
         """The drawing at time t, 0 < t < 1, and its trust (H, W): how far each pixel can be believed, 0 to 1.
 
-        Trust is low where nothing arrives or what does is not trusted itself; where A and B, each brought to t, show
-        different things; and along edges of the motion. On pictures of known truth, see the tests, it tells the
-        pixels that flow gets right from those it gets wrong; what it cannot see is motion that is wrong but looks
-        right, as on a fence.
+        Trust is low where nothing arrives or what does is not trusted itself, and where A and B, each brought to t,
+        show different things; unless what one of them shows there is known to have moved away, which uncovers what
+        the other shows. On pictures of known truth, see the tests, it tells the pixels that flow gets right from
+        those it gets wrong; what it cannot see is motion that is wrong but looks right, as on a fence.
         """
         ways = self._ways(t)
-        return draw(self._gap, ways, self._recipe.interpolation), _trust(self._gap, ways, t)
+        return draw(self._gap, ways, self._recipe.interpolation), self._trust(ways, t)
 
     def _ways(self, t: float) -> Ways:
         height, width = self._gap.a.shape[:2]
         return self._recipe.ways(self._estimate, (height, width), t)
 
+    def _trust(self, ways: Ways, t: float) -> Map:
+        both = np.clip(np.minimum(ways.share / np.float32(1 - t), (1 - ways.share) / np.float32(t)), 0, 1)
+        different = _difference(self._gap, ways) * (_EXCUSED + (1 - _EXCUSED) * both)
+        uncovered = _EXPLAINED * (1 - both) * self._moved_away(ways)
+        return ways.trust * np.maximum(_half_at(different, _DIFFERENT), uncovered)
 
-def _trust(gap: Gap, ways: Ways, t: float) -> Map:
-    both = np.clip(np.minimum(ways.share / np.float32(1 - t), (1 - ways.share) / np.float32(t)), 0, 1)
-    different = _difference(gap, ways) * (_EXCUSED + (1 - _EXCUSED) * both)
-    torn = np.minimum(jump(ways.from_a, _AROUND) / np.float32(t), jump(ways.from_b, _AROUND) / np.float32(1 - t))
-    return ways.trust * _half_at(different, _DIFFERENT) * _half_at(torn, _TORN)
+    def _moved_away(self, ways: Ways) -> Map:
+        """How surely the keyframe that a pixel is not drawn from shows, at its place, something seen in the other."""
+        grid = pixel_grid(*ways.share.shape)
+        size = (grid.shape[1], grid.shape[0])
+        in_a, in_b = (
+            sample(cv2.resize(tracks.confidence, size), cv2.subtract(grid, way))
+            for tracks, way in ((self._estimate.a, ways.from_a), (self._estimate.b, ways.from_b))
+        )
+        return np.where(ways.share > 0.5, in_b, in_a)
 
 
 def _difference(gap: Gap, ways: Ways) -> Map:
