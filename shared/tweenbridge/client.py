@@ -33,8 +33,8 @@ ANSWER_TIMEOUT = 30.0
 """Seconds that a question may take, the start of a server included."""
 _FAREWELL = 2.0
 """Seconds that cancelling or releasing a job may take when its caller is already gone."""
-_TICK = 0.02
-"""Longest sleep while waiting: timers and the helper thread make no noise that could wake it."""
+_TICK = 0.05
+"""Longest sleep while waiting: timers make no noise that could wake it."""
 
 log = logging.getLogger("tweenbridge")
 
@@ -263,7 +263,7 @@ class Client:
             self._dialogue.step(now)
             if until() or now >= end:
                 return
-            self._link.wait(min(end - now, _TICK))
+            self._dialogue.wait(min(end - now, _TICK))
 
     def _wait(self, until: Callable[[], bool], timeout: Optional[float]) -> None:
         """Wait for something; say what is wrong once there is no hope of it.
@@ -278,7 +278,9 @@ class Client:
                 raise TweenbridgeError.from_info(self._link.error)
             if end is not None and now >= end:
                 raise TweenbridgeError(ErrorCode.TIMED_OUT, f"There was no result within {timeout:g} seconds.")
-            self._step(_TICK if end is None else min(_TICK, end - now), until)
+            self._dialogue.step(now)
+            if not until():
+                self._dialogue.wait(_TICK if end is None else min(_TICK, end - now))
 
     def _answer(self, question: wire.ClientMessage, kind: Type[T], timeout: float) -> T:
         reply = self._dialogue.ask(question)

@@ -7,6 +7,7 @@ thread that made it.
 from __future__ import annotations
 
 import logging
+import math
 import struct
 import threading
 import time
@@ -82,6 +83,9 @@ class Connection:
             | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
             | zmq.EVENT_HANDSHAKE_FAILED_AUTH
         )  # fmt: skip
+        self._poller = zmq.Poller()
+        self._poller.register(self._socket, zmq.POLLIN)
+        self._poller.register(self._monitor, zmq.POLLIN)
         now = time.monotonic()
         self._heard = now
         self._said = now
@@ -254,9 +258,10 @@ class Connection:
             self.send(Ping())
 
     def wait(self, timeout: float) -> None:
-        """Sleep until something may have happened, for `timeout` seconds at most."""
+        """Sleep until something may have happened, for `timeout` seconds at most, rounded up to milliseconds."""
         self._check_thread()
-        zmq.select([self._socket, self._monitor], [], [], max(0.0, timeout))
+        # Rounded down, the last millisecond of every wait would be spent asking again and again.
+        self._poller.poll(math.ceil(max(0.0, timeout) * 1000))
 
     def close(self) -> None:
         """End the session. What has not left the socket yet is dropped."""

@@ -36,6 +36,8 @@ from .results import place_frame
 ANSWER_WITHIN = 60.0
 """Seconds in which a live server answers anything; past them a request counts as lost."""
 
+_HELPER_TICK = 0.002
+"""Longest sleep while the helper thread hashes or reads: it makes no noise that could wake anybody."""
 LINK_EVENTS = (Connected, Disconnected, ServerStarting, ServerStopping)
 
 
@@ -204,6 +206,11 @@ class Dialogue:
             self._events.append(JobEnded(handle.id, handle.state, handle.error, handle.notes))
 
     def _follow_session(self) -> None:
+    def wait(self, timeout: float) -> None:
+        """Sleep until something may have happened, for `timeout` seconds at most."""
+        working = self._files is not None and self._files.is_working
+        self._link.wait(min(timeout, _HELPER_TICK) if working else timeout)
+
         """Notice that the session is another than at the last step."""
         session = self._link.connection
         if session is self._session:

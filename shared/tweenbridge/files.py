@@ -49,6 +49,11 @@ class FileHelper:
         """Whether a keyframe is being read. Only one is in memory at a time."""
         return self._loading is not None
 
+    @property
+    def is_working(self) -> bool:
+        """Whether there is, or will be soon, something to take."""
+        return bool(self._hashing) or self._loading is not None
+
     def load(self, handle: JobHandle, put: Put, session: Connection) -> None:
         """Read the keyframe that `put` is to carry."""
         source = handle.order.sources[put.keyframe]

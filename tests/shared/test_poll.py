@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from fakes.wire_server import FakeServer
 from helpers import has, poll_until
-from tweenbridge import Client, Connected, FrameArrived, JobEnded, ServerAddress
+from tweenbridge import Client, Connected, FrameArrived, JobEnded, ServerAddress, TweenbridgeError
+from tweenbridge.connection import Arrival, Connection
 from tweenbridge.discovery import write_address
 from tweenbridge.protocol import messages as wire
 
@@ -52,6 +53,22 @@ def test_an_idle_poll_costs_less_than_a_millisecond(server: FakeServer, client: 
         client.poll(0)
         costs.append(time.perf_counter() - start)
     assert statistics.median(costs) < 0.001
+
+
+def test_waiting_for_a_quiet_server_sleeps(server: FakeServer, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    poll_until(client, has(Connected))
+    looks = []
+    original = Connection.poll
+
+    def counted(session: Connection) -> list[Arrival]:
+        looks.append(session)
+        return original(session)
+
+    monkeypatch.setattr(Connection, "poll", counted)
+    client.poll(0.3)
+    with pytest.raises(TweenbridgeError):
+        client._wait(lambda: False, 0.3)
+    assert 4 <= len(looks) <= 20, "now and then for timers, and not again and again"
 
 
 def test_polling_while_4k_frames_arrive(home: Path, pictures: list[bytes]) -> None:
