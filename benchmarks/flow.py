@@ -21,7 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 from tweenbridge_server.engines import registry
-from tweenbridge_server.engines.base import Gap, Image
+from tweenbridge_server.engines.base import Gap, Image, Unheard
 
 SIZES = {"480p": (480, 854), "1080p": (1080, 1920), "4K": (2160, 3840)}
 PROFILES = ("draft", "quality")
@@ -59,7 +59,7 @@ def measure(size: str, profile: str) -> Numbers:
     times = [0.25, 0.5, 0.75]
     first, further = [], []
     for _ in range(_RUNS):
-        frames = engine.interpolate(gap, times, profile, {}, _silent)
+        frames = engine.interpolate(gap, times, profile, {}, Unheard())
         first.append(_seconds(frames.__next__))
         further.append(_seconds(frames.__next__))
     remap = min(_seconds(lambda: _plain_remap(gap.a)) for _ in range(_RUNS + 2))
@@ -92,10 +92,6 @@ def _peak_memory() -> int:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _silent(fraction: float, stage: str) -> None:
-    """Progress that nobody watches."""
 
 
 def _in_own_process(size: str, profile: str) -> Numbers:

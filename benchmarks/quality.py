@@ -23,7 +23,7 @@ import measures
 import numpy as np
 from measures import ExactFlow, Flow, Frame
 from tweenbridge_server.engines import registry
-from tweenbridge_server.engines.base import Engine, Gap
+from tweenbridge_server.engines.base import Engine, Gap, Unheard
 
 COLUMNS = ("PSNR", "SSIM", "IEm", "HF", "GMSD", "TW", "EPE", "EPEocc", "out3", "sec")
 _DIGITS = {"SSIM": 4, "GMSD": 4, "HF": 3, "sec": 3}
@@ -100,12 +100,8 @@ def gap_of(first: Frame, last: Frame) -> Gap:
 
 def in_betweens(engine: Engine, gap: Gap, times: Sequence[float], profile: str) -> list[Frame]:
     """Frames as 8 bits, at `times`."""
-    made = engine.interpolate(gap, times, profile, {}, _silent)
+    made = engine.interpolate(gap, times, profile, {}, Unheard())
     return [np.clip(frame.pixels[..., :3] * 255 + 0.5, 0, 255).astype(np.uint8) for frame in made]
-
-
-def _silent(fraction: float, stage: str) -> None:
-    """Progress that nobody watches."""
 
 
 def measure(clip: Clip, engine: Engine, profile: str) -> Row:

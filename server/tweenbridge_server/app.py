@@ -27,7 +27,7 @@ from .transport.gateway import Gateway
 from .transport.keys import Keys, fresh_keys, kept_keys
 
 if TYPE_CHECKING:
-    from .jobs.service import Change, JobService
+    from .jobs.service import Change, JobService, Preview
 
 log = logging.getLogger(__name__)
 
@@ -113,8 +113,12 @@ def _run(config: Config, keys: Keys, on_ready: Callable[[str], None] | None) -> 
         if gateway is not None:
             gateway.changed(change)
 
+    def show(preview: Preview) -> None:
+        if gateway is not None:
+            gateway.show(preview)
+
     return_large_blocks_at_once()
-    service = _job_service(config, changed)
+    service = _job_service(config, changed, show)
     name = f"tweenbridge {__version__}"
     gateway = Gateway(service, name, config.home, config.limits, keys, config.host, config.port)
     gateway.start()
@@ -139,13 +143,14 @@ def _run(config: Config, keys: Keys, on_ready: Callable[[str], None] | None) -> 
         gateway.join()
 
 
-def _job_service(config: Config, changed: Callable[[Change], None]) -> JobService:
+def _job_service(config: Config, changed: Callable[[Change], None], show: Callable[[Preview], None]) -> JobService:
     from .executors.base import WorkerSettings
     from .executors.local import LocalExecutor
     from .jobs.service import JobService
 
-    settings = WorkerSettings(idle_seconds=config.worker_idle_seconds, threads=config.cpu_threads)
-    return JobService(config.home, config.limits, config.retention, LocalExecutor(config.home, settings), changed)
+    settings = WorkerSettings(config.devices, config.worker_idle_seconds, threads=config.cpu_threads)
+    executor = LocalExecutor(config.home, settings)
+    return JobService(config.home, config.limits, config.retention, executor, changed, show)
 
 
 def _announce(config: Config, gateway: Gateway, keys: Keys) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from tweenbridge.protocol.limits import Limits
 
 from .jobs.retention import Retention
 
-Value = str | int | float
+Value = str | int | float | tuple[str, ...]
 
 MIB = 1024 * 1024
 _DAY = 24 * 3600.0
@@ -35,6 +36,7 @@ class Config:
         host, port: address to listen on; port 0 takes any free one.
         limits: what clients may ask for.
         retention: how long results stay.
+        devices: what workers compute on, one worker for each; "auto" leaves the choice to the engine.
         worker_idle_seconds: a worker process that has had nothing to do for so long is ended.
         cpu_threads: threads a worker may compute with; 0 is one for each core but one.
         log_level: least level that is logged.
@@ -46,6 +48,7 @@ class Config:
     port: int = 0
     limits: Limits = field(default_factory=Limits)
     retention: Retention = field(default_factory=Retention)
+    devices: tuple[str, ...] = ("auto",)
     worker_idle_seconds: float = 120.0
     cpu_threads: int = 0
     log_level: str = "info"
@@ -108,6 +111,20 @@ def _level(value: Any) -> str:
     return value.lower()
 
 
+_DEVICE = re.compile(r"auto|cpu|mps|(cuda|xpu)(:\d{1,3})?")
+_MOST_DEVICES = 64
+
+
+def _devices(value: Any) -> tuple[str, ...]:
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise ValueError
+    devices = tuple(name.strip().lower() for name in names)
+    if not 1 <= len(devices) <= _MOST_DEVICES or not all(map(_DEVICE.fullmatch, devices)):
+        raise ValueError
+    return devices
+
+
 _LIMITS = Limits()
 _RETENTION = Retention()
 
@@ -129,6 +146,8 @@ KEYS: tuple[Key, ...] = (
     _whole("retention", "bytes", _RETENTION.max_bytes, 0, 2**60,
            "Most bytes of kept frames and keyframes; those unused the longest go first."),
     _whole("retention", "history", _RETENTION.history, 1, 100_000, "Most finished jobs in the list."),
+    Key("workers", "devices", ("auto",), "auto, cpu, cuda, cuda:1, xpu or mps; or a list of them", _devices,
+        "What engines with a model compute on; one worker process for each."),
     _number("workers", "idle_seconds", 120.0, 1, 86400, "Seconds without work after which a worker process ends."),
     _whole("workers", "cpu_threads", 0, 0, 1024, "Threads a worker computes with; 0 is one for each core but one."),
     Key("log", "level", "info", "one of " + ", ".join(LOG_LEVELS), _level, "Least level that is logged."),
@@ -216,6 +235,7 @@ def _build(home: Path, values: Mapping[str, Any], warnings: tuple[str, ...]) -> 
             max_bytes=values["retention.bytes"],
             history=values["retention.history"],
         ),
+        devices=values["workers.devices"],
         worker_idle_seconds=values["workers.idle_seconds"],
         cpu_threads=values["workers.cpu_threads"],
         log_level=values["log.level"],

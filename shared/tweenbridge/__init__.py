@@ -23,6 +23,7 @@ from .events import (
     JobEnded,
     JobProgress,
     JobsListed,
+    PreviewArrived,
     ServerStarting,
     ServerStopping,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "Note",
     "Order",
     "PixelFormat",
+    "PreviewArrived",
     "Priority",
     "Reply",
     "SampleType",

@@ -101,6 +101,7 @@ class Client:
         title: str = "",
         job: Optional[str] = None,
         have: Collection[int] = (),
+        previews: bool = False,
     ) -> JobHandle:
         """Ask for in-betweens. Returns at once; `poll` reports progress, frames and the end.
 
@@ -115,6 +116,7 @@ class Client:
             title: what the user calls the job.
             job: an id for the job, to find it again in another session; None makes one.
             have: drawings that an earlier session has brought, and that are not to be fetched again; not all of them.
+            previews: also show unfinished frames, where the engine makes any (`PreviewArrived`).
 
         Raises:
             TweenbridgeError: BAD_REQUEST when the keyframes' positions and the timing do not fit; CONFLICT when this
@@ -123,7 +125,9 @@ class Client:
         order = make_order(
             keyframes, count=count, timing=timing, engine=engine, profile=profile, settings=settings, output=output
         )
-        handle = JobHandle(order, job=job, priority=priority, title=title, origin=self._name, have=have)
+        handle = JobHandle(
+            order, job=job, priority=priority, title=title, origin=self._name, have=have, previews=previews
+        )
         self._dialogue.follow(handle)
         return handle
 

@@ -21,6 +21,7 @@ from .events import (
     JobEnded,
     JobProgress,
     JobsListed,
+    PreviewArrived,
     ServerStarting,
     ServerStopping,
 )  # fmt: skip
@@ -30,14 +31,14 @@ from .keyframes import Bytes, check_limits
 from .link import Link
 from .protocol import messages as wire
 from .protocol.errors import ErrorCode, TweenbridgeError
-from .protocol.limits import FETCH_WINDOW, Limits
+from .protocol.limits import FETCH_WINDOW, PREVIEW_BYTES, PREVIEW_SIDE, Limits
 from .results import place_frame
 
 ANSWER_WITHIN = 60.0
 """Seconds in which a live server answers anything; past them a request counts as lost."""
-
 _HELPER_TICK = 0.002
 """Longest sleep while the helper thread hashes or reads: it makes no noise that could wake anybody."""
+
 LINK_EVENTS = (Connected, Disconnected, ServerStarting, ServerStopping)
 
 
@@ -82,7 +83,7 @@ class _Request:
 
 
 def _concerns(event: Event, handle: JobHandle, of_link: bool) -> bool:
-    if isinstance(event, (FrameArrived, JobProgress, JobEnded)):
+    if isinstance(event, (FrameArrived, PreviewArrived, JobProgress, JobEnded)):
         return event.job == handle.id
     return of_link and isinstance(event, LINK_EVENTS)
 
@@ -205,12 +206,12 @@ class Dialogue:
             del self._jobs[handle.id]
             self._events.append(JobEnded(handle.id, handle.state, handle.error, handle.notes))
 
-    def _follow_session(self) -> None:
     def wait(self, timeout: float) -> None:
         """Sleep until something may have happened, for `timeout` seconds at most."""
         working = self._files is not None and self._files.is_working
         self._link.wait(min(timeout, _HELPER_TICK) if working else timeout)
 
+    def _follow_session(self) -> None:
         """Notice that the session is another than at the last step."""
         session = self._link.connection
         if session is self._session:
@@ -246,6 +247,8 @@ class Dialogue:
         if isinstance(message, wire.Progress) and message.info.job in self._jobs:
             self._jobs[message.info.job].progressed(message, now)
             self._events.append(JobProgress(message.info.job, message.info))
+        elif isinstance(message, wire.Preview):
+            self._show(message, arrival.data)
         elif isinstance(message, wire.Snapshot) and self._watching:
             self._watch_seq = message.seq
             self._events.append(JobsListed(message.jobs))
@@ -263,6 +266,17 @@ class Dialogue:
             request.asker.answered(message)
         else:
             self._take_for_job(request.asker, request.message, arrival, now)
+
+    def _show(self, preview: wire.Preview, data: Optional[memoryview]) -> None:
+        """Take a preview; what a caller has not looked at in the meantime is replaced by it."""
+        fits = min(preview.width, preview.height) > 0 and max(preview.width, preview.height) <= PREVIEW_SIDE
+        if preview.job not in self._jobs or data is None or len(data) > PREVIEW_BYTES or not fits:
+            return
+        shown = PreviewArrived(preview.job, preview.gap, preview.time, bytes(data))
+        for event in [event for event in self._events if isinstance(event, PreviewArrived)]:
+            if (event.job, event.gap) == (shown.job, shown.gap):
+                self._events.remove(event)
+        self._events.append(shown)
 
     def _take_delta(self, delta: wire.Delta) -> None:
         if not self._watching or self._watch_seq is None:

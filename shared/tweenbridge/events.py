@@ -45,6 +45,16 @@ class JobProgress:
 
 
 @dataclass(frozen=True)
+class PreviewArrived:
+    """An unfinished in-between at time `t` (0 to 1) of a gap, small: `data` is a PNG. The next one replaces it."""
+
+    job: str
+    gap: int
+    t: float
+    data: bytes
+
+
+@dataclass(frozen=True)
 class FrameArrived:
     """A frame of a submitted job. The next ones are asked for once this one was handed over."""
 
@@ -79,5 +89,5 @@ class JobChanged:
 
 Event = Union[
     Connected, Disconnected, ServerStarting, ServerStopping,
-    JobProgress, FrameArrived, JobEnded, JobsListed, JobChanged,
+    JobProgress, PreviewArrived, FrameArrived, JobEnded, JobsListed, JobChanged,
 ]  # fmt: skip

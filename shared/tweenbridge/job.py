@@ -55,6 +55,7 @@ class JobHandle:
     def __init__(
         self, order: Order, *, job: Optional[str] = None, priority: Priority = Priority.NORMAL,
         title: str = "", origin: str = "", in_order: bool = False, have: Collection[int] = (),
+        previews: bool = False,
     ) -> None:  # fmt: skip
         self.id = job or uuid.uuid4().hex
         self.info: Optional[JobInfo] = None
@@ -69,6 +70,7 @@ class JobHandle:
         self._title = title
         self._origin = origin
         self._in_order = in_order
+        self._previews = previews
         self._submitted = False
         self._cancelling = False
         self._final: Optional[JobState] = None
@@ -148,12 +150,12 @@ class JobHandle:
         if self._cancelling:
             return None if self._is_asked(wire.Cancel) else wire.Cancel(job=self.id)
         if self.step is Step.SUBMIT and self.request is not None:
-            submit = wire.Submit(self.id, self.request, self._priority, self._title, self._origin)
+            submit = wire.Submit(self.id, self.request, self._priority, self._title, self._origin, self._previews)
             return None if self._is_asked(wire.Submit) else submit
         if not self._is_asked(wire.GetJob) and (
             self.step is Step.ASK or self.info is None or (not self._asked and now > self._heard + RESYNC_AFTER)
         ):
-            return wire.GetJob(job=self.id)
+            return wire.GetJob(self.id, self._previews)
         if self.step is not Step.FOLLOW:
             return None
         if self._need and may_put and not self._is_asked(wire.Put):

@@ -27,7 +27,7 @@ from tweenbridge.protocol.messages import (
 from tweenbridge.timing import Timing
 from tweenbridge_server.executors.base import WorkerSettings
 from tweenbridge_server.executors.local import LocalExecutor
-from tweenbridge_server.jobs.service import Change, JobService, Retention
+from tweenbridge_server.jobs.service import Change, JobService, Preview, Retention
 
 FAKES = Path(__file__).parent
 
@@ -94,8 +94,9 @@ class Bench:
         self.log.touch()
         self.executor = LocalExecutor(home, WorkerSettings(environment=environment(home), **settings))
         self.changes: list[Change] = []
+        self.previews: list[Preview] = []
         self._changed = threading.Condition()
-        self.service = JobService(home, limits, retention, self.executor, self._on_change)
+        self.service = JobService(home, limits, retention, self.executor, self._on_change, self.previews.append)
         self.service.start()
 
     def __enter__(self) -> Bench:

@@ -167,7 +167,7 @@ class FakeServer:
 
     def _send(self, peer: bytes, message: wire.Message, re: int | None, data: bytes | None) -> None:
         self.sent_id += 1
-        is_hint = isinstance(message, (wire.Progress, wire.Delta))
+        is_hint = isinstance(message, (wire.Progress, wire.Preview, wire.Delta))
         header = codec.encode(message, self.sent_id, None if is_hint else re)
         self.send_raw(peer, [header] if data is None else [header, data])
 

@@ -48,6 +48,10 @@ def test_the_file_is_read_and_the_environment_has_the_last_word(tmp_path: Path) 
         ('[limits]\nframe_bytes = "many"', "limits.frame_bytes", "1048576"),
         ("[workers]\nidle_seconds = 0", "workers.idle_seconds", "a number from 1"),
         ("[workers]\nidle_seconds = nan", "workers.idle_seconds", "a number from 1"),
+        ('[workers]\ndevices = "gpu"', "workers.devices", "cuda:1"),
+        ("[workers]\ndevices = []", "workers.devices", "cuda:1"),
+        ("[workers]\ndevices = [0, 1]", "workers.devices", "cuda:1"),
+        ('[workers]\ndevices = "cuda:0,,cpu"', "workers.devices", "cuda:1"),
         ('[log]\nlevel = "loud"', "log.level", "debug, info, warning, error"),
         ("server = 5", "server", "a table"),
     ],
@@ -60,6 +64,12 @@ def test_a_bad_value_is_an_error_that_names_file_key_and_what_is_allowed(
     assert error.value.code is ErrorCode.BAD_REQUEST
     assert str(config_file(tmp_path)) in str(error.value) and named in str(error.value)
     assert allowed in str(error.value) and error.value.remedy
+
+
+def test_devices_are_a_list_or_words_with_commas(tmp_path: Path) -> None:
+    assert load(tmp_path, '[workers]\ndevices = ["cuda:0", "CUDA:1"]').devices == ("cuda:0", "cuda:1")
+    assert load(tmp_path, TWEENBRIDGE_WORKERS_DEVICES="cuda:0, cpu").devices == ("cuda:0", "cpu")
+    assert load(tmp_path, '[workers]\ndevices = "mps"').devices == ("mps",)
 
 
 def test_a_bad_variable_is_named(tmp_path: Path) -> None:

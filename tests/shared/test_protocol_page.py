@@ -146,6 +146,8 @@ def test_the_limits_are_the_codes() -> None:
     assert rows["entries of one list or map inside a header"] == str(limits.MAX_NESTING_ITEMS)
     assert rows["nonce"] == f"{limits.NONCE_BYTES} bytes"
     assert rows["frames asked for and not yet received, per client"] == str(limits.FETCH_WINDOW)
+    assert rows["longest side of a preview"] == f"{limits.PREVIEW_SIDE} pixels"
+    assert rows["pixel part of a preview"] == f"{limits.PREVIEW_BYTES} bytes"
     assert rows["handshake"] == f"{limits.HELLO_TIMEOUT:g} s"
     assert rows["silence before a ping"] == f"{limits.PING_AFTER:g} s"
     assert rows["silence before the other side counts as gone"] == f"{limits.DEAD_AFTER:g} s"

@@ -21,7 +21,7 @@ from tweenbridge.protocol import codec, handshake, messages
 
 PATIENCE = 30_000
 FILES = {"a.png": keyframe(0), "b.png": keyframe(2)}
-HINTS = ("progress", "delta")
+HINTS = ("progress", "delta", "preview")
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_transcript(fence: Fence, address: ServerAddress) -> None:
 def test_the_page_shows_conversations() -> None:
     said = "".join(fence.text for fence in of_kind("transcript"))
     shown = set(re.findall(r'"t": "(\w+)"', said))
-    assert shown >= set(codec.MESSAGE_TYPES) - {"progress", "delta", "stop", "stopping"}
+    assert shown >= set(codec.MESSAGE_TYPES) - {"progress", "delta", "preview", "stop", "stopping"}
     assert shown - set(codec.MESSAGE_TYPES) == {"sing"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,8 +97,40 @@ class Progress(Protocol):
         """Show an unfinished in-between: any size with the gap's aspect, RGB."""
 
 
+class Unheard:
+    """A `Progress` for a caller who does not listen."""
+
+    def __call__(self, fraction: float, stage: str) -> None:
+        """Nobody hears of it."""
+
+    def note(self, code: str, message: str) -> None:
+        """Nobody is told."""
+
+    def preview(self, t: float, pixels: Image) -> None:
+        """Nobody looks."""
+
+
+@runtime_checkable
+class WarmsUp(Protocol):
+    """An engine that can compile or load what a job needs before the first gap comes."""
+
+    def warm_up(self, profile: str, settings: Mapping[str, Scalar]) -> None:
+        """Make the first gap as fast as the next ones. What goes wrong here, the gap will meet and report again."""
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """An engine that wants to know where it works."""
+
+    def settle(self, workplace: Workplace) -> None:
+        """Called once, before anything else."""
+
+
 class Engine(Protocol):
-    """An engine. Instances live in a worker process and may keep models and compiled code between gaps."""
+    """An engine; it may also be one that `WarmsUp` and one that `Settles`.
+
+    Instances live in a worker process and may keep models and compiled code between gaps.
+    """
 
     @property
     def info(self) -> EngineInfo:

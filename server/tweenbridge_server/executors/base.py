@@ -6,7 +6,7 @@ Tasks and events are small frozen dataclasses that also cross the pipe to a work
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
@@ -36,7 +36,12 @@ class FrameOrder:
 
 @dataclass(frozen=True)
 class GapTask:
-    """The missing frames of one gap. `job` and `gap` are for people who read logs."""
+    """The missing frames of one gap. `job` and `gap` are for people who read logs.
+
+    Attributes:
+        identity: of the model that the frames' keys stand for; "" where the engine has none.
+        shot: all keyframes of the job, for engines that look at them; () for others.
+    """
 
     id: str
     job: str
@@ -49,6 +54,8 @@ class GapTask:
     b: KeyframeFile
     frames: tuple[FrameOrder, ...]
     output: PixelFormat | None = None
+    identity: str = ""
+    shot: tuple[KeyframeFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,26 @@ class Advanced:
     TYPE: ClassVar[str] = "advanced"
     fraction: float
     stage: str
+
+
+@dataclass(frozen=True)
+class Noted:
+    """The engine has something to tell the user about the gap."""
+
+    TYPE: ClassVar[str] = "noted"
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Previewed:
+    """An unfinished in-between, small: the bytes of a PNG of that many pixels."""
+
+    TYPE: ClassVar[str] = "previewed"
+    t: float
+    width: int
+    height: int
+    png: bytes
 
 
 @dataclass(frozen=True)
@@ -111,8 +138,11 @@ class Died:
     reason: str
 
 
-TaskEvent = Related | Made | Advanced | Finished | Failed | Stopped | Died
-"""What happens to a task. The last four are final: exactly one of them comes, and nothing after it."""
+TaskEvent = Related | Made | Advanced | Noted | Previewed | Finished | Failed | Stopped | Died
+"""What happens to a task."""
+
+FINAL = (Finished, Failed, Stopped, Died)
+"""The events that end a task: exactly one of them comes, and nothing after it."""
 
 OnEvent = Callable[[str, TaskEvent], None]
 """Called with the task's id, from one thread of the executor's."""
@@ -128,8 +158,8 @@ class Executor(Protocol):
     def start(self, on_event: OnEvent) -> None:
         """Begin; events go to `on_event` from now on."""
 
-    def prepare(self, engine: str, profile: str) -> None:
-        """Work for this engine will come soon: start and warm what it needs."""
+    def prepare(self, engine: str, profile: str, settings: Mapping[str, Scalar]) -> None:
+        """Work for this engine will come soon: start and warm what it needs, load its model."""
 
     def expect(self, keyframe: KeyframeFile, spool: str) -> None:
         """A task with this keyframe, which lies in that spool, will come soon: read it, if that costs nobody time."""
@@ -152,7 +182,7 @@ class WorkerSettings:
     """How worker processes run.
 
     Attributes:
-        devices: one worker process for each, e.g. ("cpu",).
+        devices: what to compute on, one worker process for each; "auto" leaves the choice to the engine.
         idle_seconds: after this long without work a worker ends and frees its memory.
         cancel_seconds: a worker that does not stop a cancelled task within this time is killed.
         threads: threads that one worker computes with; 0 is one for each core but one, on which frames are encoded
@@ -160,7 +190,7 @@ class WorkerSettings:
         environment: variables on top of the server's own.
     """
 
-    devices: tuple[str, ...] = ("cpu",)
+    devices: tuple[str, ...] = ("auto",)
     idle_seconds: float = 120.0
     cancel_seconds: float = 3.0
     threads: int = 0

@@ -9,14 +9,14 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tweenbridge.protocol.messages import WorkerInfo
+from tweenbridge.protocol.messages import Scalar, WorkerInfo
 
 from ..jobs.spool import Spool
-from .base import Advanced, Died, GapTask, KeyframeFile, Made, OnEvent, Related, Stopped, WorkerSettings
+from .base import FINAL, Died, GapTask, KeyframeFile, OnEvent, Stopped, WorkerSettings
 from .pipe import CancelTask, Expect, Happened, Prepare, Run
 from .process import WorkerProcess
 
@@ -43,6 +43,7 @@ class LocalExecutor:
     """Worker processes on this machine's devices."""
 
     def __init__(self, home: Path, settings: WorkerSettings) -> None:
+        self._home = home
         self._settings = settings
         self._environment = worker_environment(home, settings)
         self._slots = [_Slot(device) for device in settings.devices]
@@ -61,9 +62,9 @@ class LocalExecutor:
         self._on_event = on_event
         self._thread.start()
 
-    def prepare(self, engine: str, profile: str) -> None:
+    def prepare(self, engine: str, profile: str, settings: Mapping[str, Scalar]) -> None:
         """Start a worker on a free device and have it import and warm the engine."""
-        self._inbox.put(lambda: self._prepare(engine, profile))
+        self._inbox.put(lambda: self._prepare(Prepare(engine, profile, dict(settings))))
 
     def expect(self, keyframe: KeyframeFile, spool: str) -> None:
         """Have the worker on a free device, if one runs, read a keyframe."""
@@ -136,6 +137,8 @@ class LocalExecutor:
             slot.releasing = False
             slot.worker = WorkerProcess(
                 self._settings.compute_threads,
+                slot.device,
+                self._home,
                 self._environment,
                 on_event=lambda worker, happened: self._inbox.put(lambda: self._happened(worker, happened)),
                 on_exit=lambda worker: self._inbox.put(lambda: self._exited(worker)),
@@ -144,11 +147,11 @@ class LocalExecutor:
         slot.idle_since = time.monotonic()
         return slot.worker
 
-    def _prepare(self, engine: str, profile: str) -> None:
+    def _prepare(self, command: Prepare) -> None:
         slot = self._free()
         if slot is not None:
             try:
-                self._ensure_worker(slot).send(Prepare(engine, profile))
+                self._ensure_worker(slot).send(command)
             except OSError as error:
                 log.error("A worker could not be started: %s", error)
 
@@ -178,7 +181,7 @@ class LocalExecutor:
         slot = self._slot_of(worker)
         if slot is None or slot.task is None or slot.task.id != happened.task:
             return
-        if not isinstance(happened.event, (Related, Made, Advanced)):
+        if isinstance(happened.event, FINAL):
             self._clear(slot)
         self._on_event(happened.task, happened.event)
 

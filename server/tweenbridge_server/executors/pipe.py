@@ -12,8 +12,22 @@ from typing import IO, Any, ClassVar
 
 import msgpack
 from tweenbridge.protocol.codec import from_plain, to_plain
+from tweenbridge.protocol.messages import Scalar
 
-from .base import Advanced, Died, Failed, Finished, GapTask, KeyframeFile, Made, Related, Stopped, TaskEvent
+from .base import (
+    Advanced,
+    Died,
+    Failed,
+    Finished,
+    GapTask,
+    KeyframeFile,
+    Made,
+    Noted,
+    Previewed,
+    Related,
+    Stopped,
+    TaskEvent,
+)
 
 _LENGTH = struct.Struct("<I")
 
@@ -25,6 +39,7 @@ class Prepare:
     TYPE: ClassVar[str] = "prepare"
     engine: str
     profile: str
+    settings: dict[str, Scalar]
 
 
 @dataclass(frozen=True)
@@ -64,7 +79,7 @@ class Happened:
 Command = Prepare | Expect | Run | CancelTask
 
 _COMMANDS = {kind.TYPE: kind for kind in (Prepare, Expect, Run, CancelTask)}
-_EVENTS = {kind.TYPE: kind for kind in (Related, Made, Advanced, Finished, Failed, Stopped, Died)}
+_EVENTS = {kind.TYPE: kind for kind in (Related, Made, Advanced, Noted, Previewed, Finished, Failed, Stopped, Died)}
 
 
 class PipeWriter:

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from .pipe import Command, Happened, PipeWriter, read_event
 
@@ -24,16 +25,18 @@ class WorkerProcess:
     def __init__(
         self,
         threads: int,
+        device: str,
+        home: Path,
         environment: Mapping[str, str],
         on_event: Callable[[WorkerProcess, Happened], None],
         on_exit: Callable[[WorkerProcess], None],
     ) -> None:
-        """Start it. OSError when the system refuses."""
+        """Start it, to compute with so many threads and on that device. OSError when the system refuses."""
         self._on_event = on_event
         self._on_exit = on_exit
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tweenbridge_server.executors.worker", str(threads)],
+            [sys.executable, "-m", "tweenbridge_server.executors.worker", str(threads), device, str(home)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -11,40 +11,30 @@ import logging
 import os
 import shutil
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from tweenbridge.pixels import PixelFormat
 from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
+from tweenbridge.protocol.messages import Scalar
 
 from ..engines import registry
-from ..engines.base import Cancelled, Engine, Gap, Image
+from ..engines.base import Cancelled, Engine, Gap, Image, Settles, WarmsUp, Workplace
 from ..imaging import alpha, io, scenes
 from ..jobs.plan import Relation, Source, source
 from ..jobs.spool import Spool, hash_file
-from .base import Advanced, FrameOrder, GapTask, KeyframeFile, Made, Related, TaskEvent
+from .base import FrameOrder, GapTask, KeyframeFile, Made, Related, TaskEvent
+from .shot import Shot
 from .stills import Stills
+from .telling import Telling
 
 log = logging.getLogger(__name__)
-
-PROGRESS_INTERVAL = 0.05
-"""Seconds between reports of the same stage."""
 
 _FRAMES_BEING_STORED = 2
 """One is encoded while one waits: more would only hold memory."""
 
 Report = Callable[[str, TaskEvent], None]
-
-
-@runtime_checkable
-class WarmsUp(Protocol):
-    """An engine that can compile or load what a profile needs before the first gap comes."""
-
-    def warm_up(self, profile: str) -> None:
-        """Make the first gap as fast as the next ones."""
 
 
 def use_threads(threads: int) -> None:
@@ -60,8 +50,9 @@ def explain(error: BaseException) -> ErrorInfo:
     """An exception as the error of a job."""
     if isinstance(error, TweenbridgeError):
         return error.info
-    # OpenCV reports memory that it cannot get as an error of its own, with this code.
-    if isinstance(error, MemoryError) or getattr(error, "code", None) == -4:
+    # OpenCV reports memory that it cannot get as an error of its own, with this code; torch as one of this name.
+    lacks = getattr(error, "code", None) == -4 or type(error).__name__ == "OutOfMemoryError"
+    if isinstance(error, MemoryError) or lacks:
         return TweenbridgeError(ErrorCode.OUT_OF_MEMORY, "There is not enough memory for these keyframes.").info
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return TweenbridgeError(ErrorCode.DISK_FULL, "The disk is full: a frame could not be written.").info
@@ -108,26 +99,32 @@ class Renderer:
 
     Attributes:
         report: where events go.
+        home: the server's data folder.
         storing: the thread that stores frames.
         stills: keyframes, decoded.
     """
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, device: str, home: Path) -> None:
         self.report = report
+        self.home = home
         self.storing = _Storing()
+        self._workplace = Workplace(device, home / "cache")
         self._engines: dict[str, Engine] = {}
         self.stills = Stills()
 
-    def prepare(self, engine: str, profile: str) -> None:
+    def prepare(self, engine: str, profile: str, settings: Mapping[str, Scalar]) -> None:
         """Import and warm an engine."""
         made = self.engine(engine)
         if isinstance(made, WarmsUp):
-            made.warm_up(profile)
+            made.warm_up(profile, settings)
 
     def engine(self, name: str) -> Engine:
         """The engine of that name, made when it is first asked for."""
         if name not in self._engines:
-            self._engines[name] = registry.create(name)
+            made = registry.create(name)
+            if isinstance(made, Settles):
+                made.settle(self._workplace)
+            self._engines[name] = made
         return self._engines[name]
 
     def render(self, task: GapTask, is_cancelled: Callable[[], bool]) -> None:
@@ -162,14 +159,14 @@ class _Rendering:
         self._task = task
         self._is_cancelled = is_cancelled
         self._spool = Spool(Path(task.spool))
-        self._reported = (0.0, "")
+        self._progress = Telling(self._event, is_cancelled)
 
     def run(self) -> None:
         task = self._task
         self._progress(0.0, "reading keyframes")
         a, b = self._renderer.stills.pair(task.a, task.b, self._spool)
         io.check_alike([a.format, b.format], [task.a.name, task.b.name])
-        gap = _gap(a, b)
+        gap = _gap(a, b, Shot(task.shot, self._pixels))
         relation = Relation(scenes.classify(gap.a, gap.b).value)
         self._event(Related(relation))
         missing = [frame for frame in task.frames if not self._adopt(frame, relation)]
@@ -187,14 +184,15 @@ class _Rendering:
     def _event(self, event: TaskEvent) -> None:
         self._renderer.report(self._task.id, event)
 
-    def _progress(self, fraction: float, stage: str) -> None:
-        if self._is_cancelled():
-            raise Cancelled
-        now = time.monotonic()
-        last, last_stage = self._reported
-        if stage != last_stage or now - last >= PROGRESS_INTERVAL:
-            self._reported = (now, stage)
-            self._event(Advanced(min(max(fraction, 0.0), 1.0), stage))
+    def _pixels(self, keyframe: KeyframeFile) -> Image:
+        return io.read(self._spool.keyframe_path(keyframe.file), keyframe.format, keyframe.name).pixels
+
+    def _check_model(self) -> None:
+        """Frames' keys stand for one model: refuse to store what another one made."""
+        task = self._task
+        if task.identity:
+            found = registry.resolve(task.engine, task.profile, task.settings, self._renderer.home)
+            registry.check_identity(task.identity, found.identity)
 
     def _adopt(self, frame: FrameOrder, relation: Relation) -> bool:
         """Report a frame that a worker stored and did not live to report."""
@@ -207,6 +205,7 @@ class _Rendering:
     def _interpolate(self, gap: Gap, orders: list[FrameOrder], relation: Relation, like: io.Still) -> None:
         task = self._task
         ordered = sorted(orders, key=lambda frame: frame.t)
+        self._check_model()
         engine = self._renderer.engine(task.engine)
         frames = engine.interpolate(gap, [frame.t for frame in ordered], task.profile, task.settings, self._progress)
         remaining = iter(ordered)
@@ -214,6 +213,9 @@ class _Rendering:
             order = next(remaining, None)
             if order is None or made.t != order.t or made.pixels.shape != gap.a.shape:
                 raise RuntimeError(f"engine {task.engine} made a frame that nobody asked for")
+            if order is ordered[0]:
+                # Once more: it may have been changed while the engine was about to load it.
+                self._check_model()
             self._store(order, relation, _writer(made.pixels, like, task.output))
             del made
             if self._is_cancelled():
@@ -247,11 +249,11 @@ class _Rendering:
         self._renderer.storing.put(store)
 
 
-def _gap(a: io.Still, b: io.Still) -> Gap:
+def _gap(a: io.Still, b: io.Still, shot: Shot) -> Gap:
     """Both keyframes in one shape: opaque where only the other has alpha."""
     if a.pixels.shape == b.pixels.shape:
-        return Gap(a.pixels, b.pixels)
-    return Gap(alpha.with_alpha(a.pixels), alpha.with_alpha(b.pixels))
+        return Gap(a.pixels, b.pixels, shot)
+    return Gap(alpha.with_alpha(a.pixels), alpha.with_alpha(b.pixels), shot)
 
 
 def _writer(pixels: Image, like: io.Still, output: PixelFormat | None) -> Callable[[Path], PixelFormat]:

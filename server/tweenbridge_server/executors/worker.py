@@ -55,12 +55,12 @@ def give_memory_back() -> None:
 class Worker:
     """Runs commands in turn."""
 
-    def __init__(self, commands: IO[bytes], events: IO[bytes]) -> None:
+    def __init__(self, commands: IO[bytes], events: IO[bytes], device: str, home: Path) -> None:
         self._commands = commands
         self._writer = PipeWriter(events)
         self._waiting: queue.SimpleQueue[Prepare | Run] = queue.SimpleQueue()
         self._cancelled: set[str] = set()
-        self._renderer = Renderer(self._report)
+        self._renderer = Renderer(self._report, device, home)
 
     def run(self) -> None:
         """Work until the server closes the pipe, which ends the process."""
@@ -102,7 +102,7 @@ class Worker:
 
     def _prepare(self, command: Prepare) -> None:
         try:
-            self._renderer.prepare(command.engine, command.profile)
+            self._renderer.prepare(command.engine, command.profile, command.settings)
         except Exception:  # noqa: BLE001 - the task that needs the engine will meet and report the same error
             log.warning("The engine %s could not be prepared.\n%s", command.engine, traceback.format_exc())
 
@@ -126,14 +126,14 @@ class Worker:
 
 
 def main() -> None:
-    """Entry point of the process. Its one argument is the number of threads to compute with."""
-    threads = int(sys.argv[1])
+    """Entry point of the process. Arguments: threads to compute with, device, the server's data folder."""
+    threads, device, home = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     # Ctrl-C in the server's terminal reaches the worker, too; the server decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     commands, events = claim_pipes()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
     use_threads(threads)
-    Worker(commands, events).run()
+    Worker(commands, events, device, home).run()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,9 @@ from .job import JobRecord
 from .plan import Plan, PlannedFrame, Relation, note
 from .spool import keyframe_name
 
+_MOST_NOTES = 60
+"""Notes of one job that engines may make."""
+
 
 class ActiveJob:
     """The moving part of a job. `record` is replaced as its state changes."""
@@ -21,6 +24,8 @@ class ActiveJob:
         self.plan = plan
         names = [keyframe_name(keyframe) for keyframe in record.request.keyframes]
         wanted = {names[index] for gap in plan.gaps if gap.frames for index in (gap.a, gap.b)}
+        if wanted and record.making.whole_shot:
+            wanted = set(names)
         self.missing_keyframes = wanted - set(keyframes)
         self.keyframe_files = tuple(names)
         self.places: dict[str, list[tuple[int, int]]] = {}
@@ -30,6 +35,7 @@ class ActiveJob:
         self._ready: set[str] = set()
         self._lacking = [len({frame.key for frame in gap.frames}) for gap in plan.gaps]
         self._relations: dict[int, Relation] = {}
+        self._said = {(said.code, said.message): said for said in record.notes}
         self._parts: dict[int, float] = {}
         self._stage = ""
         self._fraction = 0.0
@@ -93,11 +99,24 @@ class ActiveJob:
         """No worker is at that gap any more."""
         self._parts.pop(gap, None)
 
+    def note(self, said: Note) -> bool:
+        """An engine has said something about a gap. Returns whether that is news.
+
+        What it says in the same words of several gaps becomes one note of the whole job.
+        """
+        words = (said.code, said.message)
+        known = self._said.get(words)
+        if known is None and len(self._said) >= _MOST_NOTES:
+            return False
+        self._said[words] = said if known is None or known.gap == said.gap else dataclasses.replace(said, gap=None)
+        return self._said[words] != known
+
     def notes(self) -> tuple[Note, ...]:
-        """What the user should know about gaps that were not interpolated."""
+        """What the user should know: of gaps that were not interpolated, then what engines said."""
         keyframes = self.record.request.keyframes
         found = (note(relation, self.plan.gaps[gap], keyframes) for gap, relation in sorted(self._relations.items()))
-        return tuple(item for item in found if item)
+        seen = {(item.code, item.message): item for item in found if item}
+        return tuple((seen | self._said).values())
 
     def _measure(self) -> float:
         """The share of the job's work that is done, 0 to 1, counting frames that are on their way."""

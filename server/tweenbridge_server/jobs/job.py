@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Any
 
 from tweenbridge.protocol.errors import ErrorInfo
-from tweenbridge.protocol.messages import JobInfo, JobRequest, JobState, Note, Priority, Scalar
+from tweenbridge.protocol.messages import JobInfo, JobRequest, JobState, Note, Priority
 
 from .plan import Making
 
@@ -100,16 +100,6 @@ class JobRecord:
     notes: tuple[Note, ...] = ()
     deaths: int = 0
 
-    @property
-    def profile(self) -> str:
-        """The engine's profile, resolved."""
-        return self.making.profile
-
-    @property
-    def settings(self) -> dict[str, Scalar]:
-        """The engine's settings, resolved."""
-        return self.making.settings
-
     def after(self, *events: Event, now: float, **changes: Any) -> JobRecord:
         """The record after `events` in turn, with the times they imply and further `changes` of fields."""
         record = self
@@ -126,7 +116,7 @@ class JobRecord:
             total=self.total,
             done=self.done,
             engine=self.request.engine,
-            profile=self.profile,
+            profile=self.making.profile,
             priority=self.priority,
             title=self.title,
             origin=self.origin,

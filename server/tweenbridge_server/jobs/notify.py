@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from tweenbridge.protocol.messages import JobInfo
 
+from ..executors.base import Previewed
+
 PROGRESS_INTERVAL = 0.1
 """Seconds between two changes of one job that bring no new frame."""
 READY_INTERVAL = 0.02
@@ -25,6 +27,15 @@ class Change:
     job: str
     info: JobInfo | None
     ready: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Preview:
+    """An unfinished in-between of a job's gap. It is shown or dropped, never kept."""
+
+    job: str
+    gap: int
+    picture: Previewed
 
 
 class Notifier:

@@ -6,15 +6,15 @@ is too full even for that, the job fails in memory, and the store learns of it a
 
 from __future__ import annotations
 
-import itertools
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
-from tweenbridge.protocol.messages import JobState, Keyframe
+from tweenbridge.protocol.messages import JobState, Keyframe, Note
 
 from ..executors.base import (
     Advanced,
@@ -26,12 +26,15 @@ from ..executors.base import (
     GapTask,
     KeyframeFile,
     Made,
+    Noted,
+    Previewed,
     Related,
     TaskEvent,
 )
 from .active import ActiveJob
 from .job import MAX_DEATHS, Event
 from .keyframes import called
+from .notify import Preview
 from .queue import GapQueue, QueuedGap
 from .spool import Spool, keyframe_name
 from .store import FrameRow, Store
@@ -40,6 +43,7 @@ log = logging.getLogger(__name__)
 
 OnReady = Callable[[str, tuple[int, ...]], None]
 """Called with a job's id when it changed, and the drawings that became ready."""
+OnPreview = Callable[[Preview], None]
 
 
 @dataclass(frozen=True)
@@ -52,17 +56,20 @@ class _Running:
 class Scheduler:
     """All unfinished jobs."""
 
-    def __init__(self, store: Store, spool: Spool, executor: Executor, on_ready: OnReady) -> None:
+    def __init__(
+        self, store: Store, spool: Spool, executor: Executor, on_ready: OnReady, on_preview: OnPreview
+    ) -> None:
         self.jobs: dict[str, ActiveJob] = {}
         self._store = store
         self._spool = spool
         self._executor = executor
         self._changed = on_ready
+        self._on_preview = on_preview
         self._wanted: dict[str, set[str]] = {}
         self._queue = GapQueue()
         self._running: dict[str, _Running] = {}
         self._unsaved: dict[str, ActiveJob] = {}
-        self._task_numbers = itertools.count(1)
+        self._task_numbers = count(1)
 
     # ------------------------------------------------------------ jobs come and go
 
@@ -240,12 +247,14 @@ class Scheduler:
             gap=gap,
             spool=str(self._spool.root),
             engine=request.engine,
-            profile=job.record.profile,
-            settings=job.record.settings,
+            profile=job.record.making.profile,
+            settings=job.record.making.settings,
             a=_file(request.keyframes[planned.a], planned.a),
             b=_file(request.keyframes[planned.b], planned.b),
             frames=tuple(FrameOrder(frame.key, frame.t) for frame in job.missing(gap)),
             output=request.output,
+            identity=job.record.making.identity,
+            shot=tuple(map(_file, request.keyframes, count())) if job.record.making.whole_shot else (),
         )
 
     # ------------------------------------------------------------ what executors report
@@ -262,6 +271,11 @@ class Scheduler:
         elif isinstance(event, Advanced):
             running.job.advance(running.gap, event.fraction, event.stage)
             self._changed(running.job.id, ())
+        elif isinstance(event, Noted):
+            self._noted(running.job, Note(event.code, event.message, running.gap))
+        elif isinstance(event, Previewed):
+            if self._is_live(running.job):
+                self._on_preview(Preview(running.job.id, running.gap, event))
         else:
             del self._running[task]
             running.job.end(running.gap)
@@ -297,6 +311,12 @@ class Scheduler:
                 job.relate(key, related.relation)
                 if job.record.state is not JobState.RECEIVING:
                     self._settle(job)
+
+    def _noted(self, job: ActiveJob, note: Note) -> None:
+        if self._is_live(job) and job.note(note):
+            job.record = replace(job.record, notes=job.notes())
+            self._save(job)
+            self._changed(job.id, ())
 
     def _ended(self, running: _Running, event: TaskEvent) -> None:
         """A task of a job that is still wanted came to its end."""

@@ -27,7 +27,7 @@ from . import admission, recovery
 from .active import ActiveJob
 from .job import Event, JobRecord
 from .keyframes import check_bytes, check_kind, write_keyframe
-from .notify import Change, Notifier
+from .notify import Change, Notifier, Preview
 from .plan import Plan
 from .results import PlanCache, StoredFrame, absent, is_whole
 from .retention import Retention, collect
@@ -35,7 +35,7 @@ from .scheduler import Scheduler
 from .spool import Spool, hash_file, keyframe_name
 from .store import FrameRow, Store, open_store
 
-__all__ = ["Change", "JobService", "Retention", "StoredFrame"]
+__all__ = ["Change", "JobService", "Preview", "Retention", "StoredFrame"]
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,7 @@ class JobService:
         retention: Retention,
         executor: Executor,
         on_change: Callable[[Change], None],
+        on_preview: Callable[[Preview], None],
     ) -> None:
         self._home = home
         self._limits = limits
@@ -62,6 +63,7 @@ class JobService:
         self._spool = Spool(home / "spool")
         self._lock = threading.RLock()
         self._notifier = Notifier(self._look_up, on_change)
+        self._on_preview = on_preview
         self._plans = PlanCache()
         self._touched: dict[str, float] = {}
         self._closing = threading.Event()
@@ -82,7 +84,7 @@ class JobService:
                 ErrorCode.START_FAILED, f"The data folder {self._home} cannot be written: {error.strerror}."
             ) from error
         self._store = open_store(self._home / "jobs.sqlite3")
-        self._scheduler = Scheduler(self._store, self._spool, self._executor, self._changed)
+        self._scheduler = Scheduler(self._store, self._spool, self._executor, self._changed, self._on_preview)
         self._notifier.start()
         with self._lock:
             recovery.reconcile(self._store, self._spool)
@@ -126,7 +128,8 @@ class JobService:
             self._check_room(record)
             job = self._enter(known, record, plan, now)
             self._scheduler.dispatch()
-        self._executor.prepare(record.request.engine, record.profile)
+        if not job.record.state.is_final:
+            self._executor.prepare(record.request.engine, record.making.profile, record.making.settings)
         return _accepted(job)
 
     def put(self, job: str, keyframe: int, data: memoryview) -> Received:
@@ -288,7 +291,9 @@ class JobService:
         """Write a new or repeated job to the store and hand it to the scheduler."""
         if known is not None:
             again = known.after(Event.SUBMITTED_AGAIN, now=now)
-            record = replace(record, order=again.order, created=again.created)
+            # What engines said of gaps that are made already, they will not say again.
+            notes = known.notes if known.making == record.making else ()
+            record = replace(record, order=again.order, created=again.created, notes=notes)
         names = [keyframe_name(keyframe) for keyframe in record.request.keyframes]
         stored = self._store.keyframes(names)
         present = {name for name in stored if self._spool.keyframe_path(name).exists()}

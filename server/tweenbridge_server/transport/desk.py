@@ -22,6 +22,7 @@ from tweenbridge.protocol.messages import (
     FrameData,
     GetJob,
     Message,
+    Preview,
     Progress,
     Put,
     Snapshot,
@@ -36,6 +37,7 @@ from .sessions import Session, Sessions
 
 if TYPE_CHECKING:
     from ..jobs.service import Change, JobService
+    from ..jobs.service import Preview as Shown
 
 IO_THREADS = 4
 PUT_THREADS = 2
@@ -108,7 +110,7 @@ class Desk:
         self._count_request(session)
         job = job_of(request)
         # Before the service sees it, so that no progress slips through in between.
-        newly = isinstance(request, (Submit, GetJob)) and session.attach(job)
+        newly = isinstance(request, (Submit, GetJob)) and session.attach(job, request.previews)
 
         def finish(session: Session, reply: Reply) -> None:
             session.requests -= 1
@@ -253,11 +255,21 @@ class Desk:
         if reply.payload is None or not isinstance(reply.message, FrameData):
             self.send(session.routing_id, reply.message, number)
             return
-        outcome, tracker = self._sender.send_frame(session.routing_id, reply.message, number, reply.payload)
+        outcome, tracker = self._sender.send_pixels(session.routing_id, reply.message, number, reply.payload)
         if tracker is not None:
             session.leaving.append(tracker)
         elif outcome is Outcome.GONE:
             self._sessions.drop(session.routing_id)
+
+    def show(self, shown: Shown) -> None:
+        """Show an unfinished frame to clients who asked for it; one that has not taken the last one misses it."""
+        picture = shown.picture
+        message = Preview(shown.job, shown.gap, picture.t, picture.width, picture.height)
+        for session in self._sessions.open_sessions():
+            if session.may_be_shown(shown.job):
+                outcome, session.showing = self._sender.send_pixels(session.routing_id, message, None, picture.png)
+                if outcome is Outcome.GONE:
+                    self._sessions.drop(session.routing_id)
 
     def publish(self, change: Change) -> None:
         """Tell the job's clients and everyone who watches of a change."""

@@ -33,7 +33,7 @@ from .requests import REQUESTS, failure
 from .sessions import Sessions
 
 if TYPE_CHECKING:
-    from ..jobs.service import Change, JobService
+    from ..jobs.service import Change, JobService, Preview
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +92,10 @@ class Gateway:
     def changed(self, change: Change) -> None:
         """Tell clients of a job's change. Any thread; never blocks."""
         self._inbox.put(lambda: self._desk.publish(change))
+
+    def show(self, preview: Preview) -> None:
+        """Show clients an unfinished frame. Any thread; never blocks."""
+        self._inbox.put(lambda: self._desk.show(preview))
 
     def stop(self) -> None:
         """End: say goodbye, finish what has begun, close. Any thread and signal handlers; returns at once."""

@@ -80,15 +80,16 @@ class Sender:
             return _outcome(error)
         return Outcome.SENT
 
-    def send_frame(
-        self, routing_id: bytes, message: Message, answers: int, payload: Payload
+    def send_pixels(
+        self, routing_id: bytes, message: Message, answers: int | None, payload: Payload
     ) -> tuple[Outcome, zmq.MessageTracker | None]:
-        """Send a header and a frame's bytes without copying them; the tracker tells when they have left."""
+        """Send a header and its pixel part without copying it; the tracker tells when it has left."""
         header = encode(message, next(self._numbers), answers)
         try:
             self._router.send(routing_id, zmq.NOBLOCK | zmq.SNDMORE)
             self._router.send(header, zmq.NOBLOCK | zmq.SNDMORE)
-            tracker = self._router.send(payload, zmq.NOBLOCK, copy=False, track=True)
+            part = zmq.Frame(payload, track=True, copy=False)
+            tracker = self._router.send(part, zmq.NOBLOCK, copy=False, track=True)
         except zmq.ZMQError as error:
             return _outcome(error), None
         return Outcome.SENT, tracker

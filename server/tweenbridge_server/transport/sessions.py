@@ -50,7 +50,8 @@ class Session:
             connection is somebody else.
         serial: tells apart sessions that follow each other under one routing id.
         heard: when it last gave a sign of life.
-        attached: ids of the jobs whose progress it wants, in the order of attachment.
+        attached: ids of the jobs whose progress it wants, in the order of attachment; true where it wants
+            previews, too.
         watching: it gets every job's changes; `seq` numbers them.
         held: changes kept back while the snapshot they belong after is being made.
         requests: requests that are being worked on.
@@ -58,6 +59,7 @@ class Session:
         opening: frames that are being opened.
         leaving: frames that ZeroMQ has not let go of yet.
         waiting: message number and request of fetches beyond the window.
+        showing: the preview that was sent last.
     """
 
     routing_id: bytes
@@ -69,7 +71,7 @@ class Session:
     server_nonce: bytes
     heard: float
     stage: Stage = Stage.CHALLENGED
-    attached: dict[str, None] = field(default_factory=dict)
+    attached: dict[str, bool] = field(default_factory=dict)
     watching: bool = False
     seq: int = 0
     held: list[Delta] | None = None
@@ -78,15 +80,21 @@ class Session:
     opening: int = 0
     leaving: list[Tracker] = field(default_factory=list)
     waiting: deque[tuple[int, Fetch]] = field(default_factory=deque)
+    showing: Tracker | None = None
 
-    def attach(self, job: str) -> bool:
-        """Let it hear of a job's progress; whether that is new."""
-        if job in self.attached:
+    def attach(self, job: str, previews: bool = False) -> bool:
+        """Let it hear of a job's progress, and see previews or not; whether hearing of it is new."""
+        known = job in self.attached
+        self.attached[job] = previews
+        if known:
             return False
-        self.attached[job] = None
         while len(self.attached) > MAX_ATTACHED:
             del self.attached[next(iter(self.attached))]
         return True
+
+    def may_be_shown(self, job: str) -> bool:
+        """It wants the job's previews and has taken the last preview off our hands."""
+        return self.attached.get(job, False) and (self.showing is None or self.showing.done)
 
     def frames_out(self) -> int:
         """Frames on their way to this peer."""

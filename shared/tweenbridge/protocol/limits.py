@@ -21,6 +21,10 @@ DEAD_AFTER = 15.0
 """Seconds of silence after which the other side counts as gone."""
 FETCH_WINDOW = 2
 """Frames that a client may have asked for and not yet received."""
+PREVIEW_SIDE = 256
+"""Longest side of a preview, in pixels."""
+PREVIEW_BYTES = 256 * 1024
+"""Largest pixel part of a preview."""
 
 
 @dataclass(frozen=True)

@@ -201,7 +201,7 @@ class Ping:
 
 @dataclass(frozen=True)
 class Submit:
-    """Asks for a job under an id that the client made. Sending it again is harmless."""
+    """Asks for a job under an id that the client made, and for its previews or not. Sending it again is harmless."""
 
     TYPE: ClassVar[str] = "submit"
     job: str
@@ -209,6 +209,7 @@ class Submit:
     priority: Priority = Priority.NORMAL
     title: str = ""
     origin: str = ""
+    previews: bool = False
 
 
 @dataclass(frozen=True)
@@ -247,10 +248,11 @@ class Release:
 
 @dataclass(frozen=True)
 class GetJob:
-    """Asks for one job's `job` message."""
+    """Asks for one job's `job` message, and from then on for its previews or not."""
 
     TYPE: ClassVar[str] = "get_job"
     job: str
+    previews: bool = False
 
 
 @dataclass(frozen=True)
@@ -406,6 +408,18 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Preview:
+    """An unfinished in-between at a time (0 to 1) of a gap; its pixel part is a small PNG. Shown and forgotten."""
+
+    TYPE: ClassVar[str] = "preview"
+    job: str
+    gap: int
+    time: float
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class Engines:
     """Answers `get_engines`."""
 
@@ -452,6 +466,6 @@ ClientMessage = Union[
 ]  # fmt: skip
 ServerMessage = Union[
     Challenge, Welcome, Pong, Accepted, Received, FrameData, Released, Job, Jobs,
-    Snapshot, Delta, Progress, Engines, Status, Stopping, Error,
+    Snapshot, Delta, Progress, Preview, Engines, Status, Stopping, Error,
 ]  # fmt: skip
 Message = Union[ClientMessage, ServerMessage]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from tweenbridge.protocol.messages import EngineInfo, Scalar
-from tweenbridge_server.engines.base import Frame, Gap, Progress
+from tweenbridge_server.engines.base import Frame, Gap, Progress, Workplace
 
 from .info import INFO
 
@@ -28,12 +28,18 @@ def _noted(word: str) -> bool:
 class BlendEngine:
     info: EngineInfo = INFO
 
-    def warm_up(self, profile: str) -> None:
-        _note(f"warm {os.getpid()} {profile}")
+    def settle(self, workplace: Workplace) -> None:
+        _note(f"settle {os.getpid()} {workplace.device} {workplace.cache}")
+
+    def warm_up(self, profile: str, settings: Mapping[str, Scalar]) -> None:
+        _note(f"warm {os.getpid()} {profile} {settings['model']}")
 
     def interpolate(
         self, gap: Gap, times: Sequence[float], profile: str, settings: Mapping[str, Scalar], progress: Progress
     ) -> Iterator[Frame]:
+        if gap.shot:
+            _note("shot " + " ".join(f"{shown[0, 0, 0]:.3f}" for shown in gap.shot))
+        _say(str(settings["says"]), gap, progress)
         pair = f"{zlib.crc32(gap.a.tobytes()):08x}-{zlib.crc32(gap.b.tobytes()):08x}"
         for number, t in enumerate(times):
             progress(number / len(times), "blending")
@@ -63,6 +69,24 @@ class BlendEngine:
         if mischief == "print":
             print("a library prints to standard output", flush=True)
             os.write(1, b"and so does native code\n")
+
+
+def _say(what: str, gap: Gap, progress: Progress) -> None:
+    if what == "note":
+        progress.note("tip", "This could be better.")
+        progress.note("tip", "This could be better.")
+    if what == "notes of gaps":
+        progress.note("gap", f"From {gap.a[0, 0, 0]:.2f}.")
+    if what == "note flood":
+        for number in range(1000):
+            progress.note("c" * 5000, f"{number} " + "m" * 5000)
+    if what == "preview":
+        for t in (0.25, 0.5):
+            progress.preview(t, np.tile(gap.a, (40, 40, 1)))
+    if what == "odd previews":
+        for odd in (gap.a[:, :, 0], gap.a[:0], np.zeros((4, 4, 9), np.float32), "picture", None):
+            progress.preview(0.5, odd)  # type: ignore[arg-type]
+        progress.preview(float("nan"), gap.a)
 
 
 def _sleep(seconds: float, fraction: float, progress: Progress, stubborn: bool) -> None:

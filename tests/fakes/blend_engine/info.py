@@ -7,6 +7,8 @@ from tweenbridge_server.engines.registry import Registration
 
 MISCHIEF = ("none", "raise", "exit", "exit once", "memory", "hang", "print", "wrong shape", "too few", "stubborn")
 
+SAYS = ("nothing", "note", "notes of gaps", "note flood", "preview", "odd previews")
+
 INFO = EngineInfo(
     name="blend",
     title="Blend",
@@ -16,6 +18,7 @@ INFO = EngineInfo(
         SettingInfo("seconds", "Seconds per frame", "float", 0.0, minimum=0.0, maximum=60.0),
         SettingInfo("mischief", "Mischief", "choice", "none", choices=MISCHIEF),
         SettingInfo("at", "Mischief at time", "float", 0.5, minimum=0.0, maximum=1.0),
+        SettingInfo("says", "Says", "choice", "nothing", choices=SAYS),
         SettingInfo("model", "Model", "str", "", help="Any file."),
     ),
 )

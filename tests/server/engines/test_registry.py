@@ -63,7 +63,7 @@ def test_a_broken_package_is_left_out_and_said(tmp_path: Any) -> None:
 
 
 def test_defaults_are_filled_in() -> None:
-    complete = {"seconds": 2.0, "mischief": "none", "at": 0.5, "model": ""}
+    complete = {"seconds": 2.0, "mischief": "none", "at": 0.5, "says": "nothing", "model": ""}
     assert registry.check("blend", "", {"seconds": 2}) == ("plain", complete)
     assert registry.check("blend", "other", {})[0] == "other"
     assert registry.check("flow", "", {})[0] == "quality"

@@ -113,7 +113,7 @@ def test_a_worker_is_prepared_before_the_keyframes_come(bench: Bench) -> None:
     bench.wait_for(lambda: "warm" in bench.log.read_text())
     worker = bench.service.workers()[0]
     assert worker.state == "idle"
-    assert worker.device == "cpu"
+    assert worker.device == "auto"
     assert worker.memory > 10_000_000
     bench.send("j", PICTURES)
     bench.wait("j")

@@ -16,6 +16,8 @@ from tweenbridge_server.executors.base import (
     GapTask,
     KeyframeFile,
     Made,
+    Noted,
+    Previewed,
     Related,
     Stopped,
     TaskEvent,
@@ -38,12 +40,14 @@ TASK = GapTask(
     id="j/0/1", job="j", gap=0, spool=str(Path("spool")), engine="blend", profile="plain",
     settings={"on": True, "n": 3, "x": 0.5, "s": "word"},
     a=KeyframeFile("a.png", PNG, "keyframe 1"), b=KeyframeFile("b.png", PNG, "keyframe 2"),
-    frames=(FrameOrder("k", 0.25), FrameOrder("l", 1.0)), output=PixelFormat(Encoding.EXR),
+    frames=(FrameOrder("k", 0.25), FrameOrder("l", 1.0)), output=PixelFormat(Encoding.EXR), identity="m",
+    shot=(KeyframeFile("a.png", PNG, "keyframe 1"), KeyframeFile("b.png", PNG, "keyframe 2")),
 )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "command", [Prepare("blend", "plain"), Expect(TASK.a, "spool"), Run(TASK), CancelTask("j/0/1")]
+    "command",
+    [Prepare("blend", "plain", {"model": "m", "n": 1}), Expect(TASK.a, "spool"), Run(TASK), CancelTask("j/0/1")],
 )
 def test_commands_arrive_as_sent(command: Command) -> None:
     pipe = io.BytesIO()
@@ -59,6 +63,8 @@ def test_commands_arrive_as_sent(command: Command) -> None:
         Related(Relation.CUT),
         Made("k", PNG, "h", 9, Relation.MOTION),
         Advanced(0.5, "blending"),
+        Noted("long", "The prompt is long."),
+        Previewed(0.5, 4, 3, b"\x89PNG"),
         Finished(),
         Failed(TweenbridgeError(ErrorCode.INTERNAL, "It broke.").info, "Traceback"),
         Stopped(),

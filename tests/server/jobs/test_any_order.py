@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench import flat, request
@@ -14,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tweenbridge.pixels import Encoding, PixelFormat
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import Limits
-from tweenbridge.protocol.messages import JobState, Priority, Submit, WorkerInfo
+from tweenbridge.protocol.messages import JobState, Priority, Scalar, Submit, WorkerInfo
 from tweenbridge_server.executors.base import (
     Advanced,
     Died,
@@ -44,6 +45,10 @@ REQUESTS = {
 jobs = st.sampled_from(sorted(REQUESTS))
 
 
+def _ignore(news: object) -> None:
+    """Nobody listens."""
+
+
 class ScriptedExecutor:
     """Does nothing by itself."""
 
@@ -57,7 +62,7 @@ class ScriptedExecutor:
     def start(self, on_event: OnEvent) -> None:
         self.on_event = on_event
 
-    def prepare(self, engine: str, profile: str) -> None:
+    def prepare(self, engine: str, profile: str, settings: Mapping[str, Scalar]) -> None:
         assert engine == "blend"
 
     def expect(self, keyframe: KeyframeFile, spool: str) -> None:
@@ -91,7 +96,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def begin(self) -> None:
         self.executor = ScriptedExecutor()
-        self.service = JobService(self.home, Limits(), Retention(), self.executor, lambda change: None)
+        self.service = JobService(self.home, Limits(), Retention(), self.executor, _ignore, _ignore)
         self.service.start()
 
     def teardown(self) -> None:

@@ -27,7 +27,7 @@ class FlowEngine:
         """Name, version and profiles; there are no settings."""
         return INFO
 
-    def warm_up(self, profile: str) -> None:
+    def warm_up(self, profile: str, settings: Mapping[str, Scalar]) -> None:
         """Do now what the first gap would otherwise wait for: import and compile."""
         if self._checked(profile) == "quality":
             importlib.import_module(".quality", __package__)
