@@ -21,15 +21,31 @@ def encode(model: Model, pictures: Tensor) -> Tensor:
     Returns:
         (N, 4, H / 8, W / 8) float32.
     """
-    posterior = model.vae.encode(pictures.to(model.device.vae_dtype)).latent_dist
-    means: Tensor = posterior.mean
-    return means.float() * model.latent_scale
+    means: Tensor = model.vae.encode(_for_vae(model, pictures)).latent_dist.mean
+    return means.float().to(pictures.device) * model.latent_scale
 
 
 def decode(model: Model, latents: Tensor) -> Tensor:
-    """Latents (N, 4, h, w) to pictures (N, 3, 8h, 8w) in [0, 1], float32."""
-    pictures: Tensor = model.vae.decode((latents / model.latent_scale).to(model.device.vae_dtype), return_dict=False)[0]
-    return (pictures.float() / 2 + 0.5).clamp(0, 1)
+    """Latents (N, 4, h, w) to pictures (N, 3, 8h, 8w) in [0, 1], float32.
+
+    A VAE whose numbers outgrow half precision in this picture computes in float32 from then on.
+    """
+    pictures = _decoded(model, latents)
+    if not bool(torch.isfinite(pictures).all()):
+        model.vae.float()
+        pictures = _decoded(model, latents)
+    return (pictures / 2 + 0.5).clamp(0, 1)
+
+
+def _decoded(model: Model, latents: Tensor) -> Tensor:
+    pictures: Tensor = model.vae.decode(_for_vae(model, latents / model.latent_scale), return_dict=False)[0]
+    return pictures.float().to(latents.device)
+
+
+def _for_vae(model: Model, values: Tensor) -> Tensor:
+    """Where the VAE is now, which may have been moved aside, and in its number format."""
+    weight = next(model.vae.parameters())
+    return values.to(weight.device, weight.dtype)
 
 
 class Preview:

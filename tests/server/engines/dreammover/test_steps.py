@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +15,11 @@ from torch import Tensor
 from tweenbridge_server.engines.dreammover.attention import AttentionControl, Bank
 from tweenbridge_server.engines.dreammover.deep_cache import DeepCache
 from tweenbridge_server.engines.dreammover.denoising import denoise, mixed
+from tweenbridge_server.engines.dreammover.devices import choose
+from tweenbridge_server.engines.dreammover.identity import find
 from tweenbridge_server.engines.dreammover.inversion import invert
+from tweenbridge_server.engines.dreammover.latents import decode
+from tweenbridge_server.engines.dreammover.model import load
 from tweenbridge_server.engines.dreammover.schedule import make_schedule
 from tweenbridge_server.engines.dreammover.settings import Solver, Spacing
 
@@ -99,7 +104,8 @@ def unet() -> UNet2DConditionModel:
 
 def evaluate(unet: UNet2DConditionModel, latents: Tensor) -> Tensor:
     words = torch.zeros(len(latents), 3, 8)
-    return unet(latents, torch.tensor(100), encoder_hidden_states=words, return_dict=False)[0]
+    output: Tensor = unet(latents, torch.tensor(100), encoder_hidden_states=words, return_dict=False)[0]
+    return output
 
 
 def test_without_control_nothing_changes_and_recording_changes_nothing(unet: UNet2DConditionModel) -> None:
@@ -157,3 +163,20 @@ def test_cached_evaluations_are_exact_where_the_deep_half_has_not_changed(unet: 
     assert not torch.allclose(shallow, evaluate(unet, changed), atol=1e-6)
     # The fourth evaluation is a full one again.
     assert torch.allclose(cache(changed, time, words), evaluate(unet, changed), atol=1e-6)
+
+
+def test_a_vae_that_overflows_half_precision_goes_on_in_float32(tiny_sd: Path) -> None:
+    model = load(find({"model": str(tiny_sd)}), choose("cpu"))
+    latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    scale = 1.0
+
+    def swell(module: object, given: object, output: Tensor) -> Tensor:
+        return output * scale / scale
+
+    model.vae.decoder.conv_in.register_forward_hook(swell)
+    right = decode(model, latents)
+    model.vae.half()
+    # Beyond what float16 holds, well within float32.
+    scale = 1e6
+    assert torch.allclose(decode(model, latents), right, atol=0.02)
+    assert model.vae.dtype is torch.float32
