@@ -294,6 +294,20 @@ def test_setup_installs_torch_first_and_only_setup_does(
     assert json.loads(checkout.stamp.read_text())["extras"] == ["dreammover", "server"]
 
 
+def test_the_tests_install_what_they_test(
+    checkout: Environment, fake_pip: FakePip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[Sequence[str]] = []
+    monkeypatch.setenv("TWEENBRIDGE_TORCH", "default")
+    monkeypatch.setattr(checks, "run", lambda python, root, arguments: ran.append(arguments) or 0)
+    assert bootstrap.main(checkout.root, ["test", "-k", "flow"]) == 0
+    assert fake_pip.calls[-2:] == [PINNED, f"{checkout.root}[dev,dreammover,server]"]
+    calls = len(fake_pip.calls)
+    assert bootstrap.main(checkout.root, ["test"]) == 0
+    assert len(fake_pip.calls) == calls
+    assert ran == [["-k", "flow"], []]
+
+
 def test_a_senseless_choice_of_torch_leaves_the_environment_as_it_is(
     checkout: Environment, fake_pip: FakePip, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ Makes Tweenbridge's Python environment (.venv) where it is not there yet, then r
   demo      draw three keyframes, make the in-betweens and a film of them
   test      check the code and run the tests; arguments go to pytest
   setup     add what the diffusion engine needs: PyTorch for this machine's GPU, and its libraries
-  ...       any tweenbridge command: interpolate, serve, stop, status, jobs, cancel, logs, doctor
+  ...       any tweenbridge command: interpolate, engines, serve, stop, status, jobs, cancel, logs, doctor
 """
 
 
@@ -48,7 +48,7 @@ def main(root: Path, arguments: Sequence[str]) -> int:
     extras = {SERVER}
     if command == "test":
         extras.add(DEV)
-    if command == "setup" or wants_dreammover(rest, root):
+    if command in ("setup", "test") or wants_dreammover(rest, root):
         extras.add(DREAMMOVER)
     try:
         installed = ensure(environment, frozenset(extras), say, again=command == "setup")

@@ -62,10 +62,17 @@ def interpolate(
     loop: Annotated[bool, typer.Option("--loop", help="Also fill from the last keyframe back to the first.")] = False,
     engine: Annotated[str, typer.Option(help="Engine that makes the in-betweens.")] = "flow",
     profile: Annotated[
-        str, typer.Option(help="The engine's profile, for flow: quality or draft.", show_default="quality")
+        str,
+        typer.Option(help="The engine's profile; `tweenbridge engines` lists them.", show_default="the engine's first"),
     ] = "",
+    model: Annotated[
+        str | None, typer.Option(help="The engine's model: a folder, a .safetensors file, or a hub id.")
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(help="What the shot shows, for engines that take it in words.")] = None,
+    seed: Annotated[int | None, typer.Option(help="For engines that draw at random.")] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An engine setting. Repeatable.")
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any engine setting (`tweenbridge engines`). Repeatable."),
     ] = None,
     output_format: Annotated[
         str,
@@ -93,7 +100,9 @@ def interpolate(
         timing=options.timing(count, timing, chart, hold, loop),
         engine=engine,
         profile=profile,
-        settings=options.engine_settings(set_ or []),
+        settings=options.engine_settings(
+            set_ or [], {"model": model, "prompt": prompt, "seed": seed}, options.text_settings(engine)
+        ),
         output=options.output_format(output_format),
         folder=out,
         video=video,
@@ -157,6 +166,15 @@ def jobs(
     from .commands.jobs import show
 
     show(data_dir(), limit, as_json)
+
+
+@app.command()
+@plain_errors
+def engines(as_json: Json = False) -> None:
+    """List the engines, with their profiles and settings."""
+    from .commands.engines import show
+
+    show(as_json)
 
 
 @app.command()

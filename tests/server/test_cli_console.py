@@ -12,11 +12,15 @@ from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
+from tweenbridge import JobHandle, JobInfo, JobProgress, JobState, KeyframeSource, Note, Timing, make_order
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
-from tweenbridge_server.commands import logs
+from tweenbridge_server.commands import engines, logs, progress
 from tweenbridge_server.commands.console import ago, duration, plain_errors, plural, size
+from tweenbridge_server.commands.progress import JobDisplay
 from tweenbridge_server.diagnostics import doctor
 from tweenbridge_server.diagnostics.logs import log_file
+from tweenbridge_server.engines import registry
 
 
 @pytest.fixture
@@ -157,3 +161,91 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, home: Path)
     wrong = [check for check in doctor.examine(home) if check.verdict is doctor.Verdict.WRONG]
     assert [check.name for check in wrong] == ["tweenbridge_no_such_package"]
     assert "bootstrap.py" in wrong[0].remedy
+
+
+def _devices_say(monkeypatch: pytest.MonkeyPatch, program: str) -> doctor.Check:
+    """The doctor's line when the libraries are there and looking for devices runs this program instead."""
+    run = subprocess.run
+    monkeypatch.setattr(doctor.metadata, "version", lambda package: "9.9")
+    monkeypatch.setattr(doctor.subprocess, "run", lambda command, **how: run([sys.executable, "-c", program], **how))
+    return doctor._dreammover()
+
+
+def test_the_doctor_names_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"device": "cuda:1", "name": "Big GPU", "total": 24e9, "free": 1, "dtype": "float16", "torch": "9.9"}
+    check = _devices_say(monkeypatch, f"print('a warning'); print({json.dumps(json.dumps(found))})")
+    assert check.verdict is doctor.Verdict.OK
+    assert check.found == "torch 9.9, diffusers 9.9; computes on cuda:1 (Big GPU, 24.0 GB, float16)"
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("raise ImportError('libcudart is cut off')", "libcudart is cut off"),
+        ("import os; os.abort()", "no answer"),
+        ("print('[]')", "do not work"),
+        ("print('{}')", "do not work"),
+        ("import time; time.sleep(30)", "took over"),
+    ],
+)
+def test_libraries_that_do_not_work_are_wrong(monkeypatch: pytest.MonkeyPatch, program: str, words: str) -> None:
+    monkeypatch.setattr(doctor, "_DEVICES_SECONDS", 2.0)
+    check = _devices_say(monkeypatch, program)
+    assert check.verdict is doctor.Verdict.WRONG
+    assert words in check.found
+    assert "setup" in check.remedy
+
+
+def test_an_installation_without_torch_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(package: str) -> str:
+        raise doctor.metadata.PackageNotFoundError(package)
+
+    monkeypatch.setattr(doctor.metadata, "version", version)
+    check = doctor._dreammover()
+    assert check.verdict is doctor.Verdict.NOTE
+    assert "torch and diffusers" in check.found
+    assert "bootstrap.py setup" in check.remedy
+
+
+# ---------------------------------------------------------------- engines and progress
+
+
+def test_engines_are_listed_with_all_that_can_be_set(capsys: pytest.CaptureFixture[str]) -> None:
+    engines.show(as_json=False)
+    said = capsys.readouterr().out
+    for info in registry.infos():
+        assert f"{info.name}: {info.title}" in said
+        assert all(profile.name in said for profile in info.profiles)
+        assert all(f"{setting.name}=" in said for setting in info.settings)
+    assert "strength=0 " in said
+    assert "a number from 0 to 0.9" in said
+    assert "seed=0 " in said
+    assert "to 2147483647" in said
+    assert "detail=yes" in said
+    engines.show(as_json=True)
+    listed = json.loads(capsys.readouterr().out)
+    assert [info["name"] for info in listed] == [info.name for info in registry.infos()]
+    assert listed[1]["settings"][0]["name"] == "model"
+
+
+def test_notes_are_said_once_as_they_come(capsys: pytest.CaptureFixture[str]) -> None:
+    with JobDisplay(3) as display:
+        display.tell([Note("long", "The prompt is long.", 0)])
+        display.tell([Note("long", "The prompt is long."), Note("cut", "A [red] cut.", 1)])
+    assert capsys.readouterr().err == "Note: The prompt is long.\nNote: A [red] cut.\n"
+
+
+def test_the_display_shows_stage_and_time_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "console", lambda stderr: Console(stderr=True, force_terminal=True, width=100))
+    pair = [KeyframeSource(b"a"), KeyframeSource(b"b")]
+    handle = JobHandle(make_order(pair, timing=Timing(count=3), engine="dreammover"))
+    running = JobInfo(handle.id, JobState.RUNNING, 3, 1, "dreammover", "standard", stage="inverting", eta=42.0)
+    with JobDisplay(3) as display:
+        display.event(JobProgress(handle.id, running), handle)
+        assert display._progress is not None
+        display._progress.refresh()
+    shown = capsys.readouterr().err
+    assert "Inverting" in shown
+    assert "42 s left" in shown

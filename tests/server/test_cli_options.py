@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tweenbridge.pixels import Encoding, SampleType
 from tweenbridge.protocol.errors import TweenbridgeError
@@ -50,3 +52,25 @@ def test_settings_have_types() -> None:
     for wrong in ("steps", "=5", " =5"):
         with pytest.raises(TweenbridgeError, match="is not a setting"):
             options.engine_settings([wrong])
+
+
+def test_text_stays_text_and_options_count_more_than_set() -> None:
+    texts = options.text_settings("dreammover")
+    assert {"model", "prompt"} <= texts
+    assert options.text_settings("no such engine") == frozenset()
+    given = options.engine_settings(
+        ["prompt=24", "seed=3", "model=25"], {"prompt": None, "seed": 7, "model": None}, texts
+    )
+    assert given == {"prompt": "24", "seed": 7, "model": "25"}
+    assert options.engine_settings([], {"model": None, "prompt": None, "seed": None}) == {}
+
+
+def test_files_are_named_as_the_server_finds_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "toon").mkdir()
+    (tmp_path / "fine.safetensors").touch()
+    given = options.engine_settings(["lora=fine.safetensors", "vae=org/vae", "prompt=toon"], {"model": "toon"})
+    assert given == {
+        "model": str(tmp_path / "toon"), "lora": str(tmp_path / "fine.safetensors"), "vae": "org/vae", "prompt": "toon",
+    }  # fmt: skip
+    assert options.engine_settings(["model="]) == {"model": ""}

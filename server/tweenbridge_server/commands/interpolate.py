@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import time
 from collections.abc import Callable
@@ -78,7 +79,7 @@ def run(options: Options, home: Path) -> Result:
             output=options.output,
         )  # fmt: skip
         request = order.request()
-        job = job_id_for(request)
+        job = _job_id(request, home)
         files = [Path(str(source.data)) for source in sources]
         folder = _folder(options, job, request, order.plan, files)
         extras = [path for path in (options.video, options.sheet) if path is not None]
@@ -96,8 +97,6 @@ def run(options: Options, home: Path) -> Result:
 
 def report(result: Result, options: Options) -> None:
     """Say what was made and where it is."""
-    for note in result.notes:
-        say(f"Note: {note.message}")
     what = plural(len(result.frames), "in-between")
     took = f"in {duration(result.seconds)}" if result.made else "all there already"
     print(f"{what} in {short_path(result.folder)}, {took}")
@@ -124,6 +123,20 @@ def _check_ending(option: str, path: Path | None, endings: tuple[str, ...]) -> N
         raise TweenbridgeError(
             ErrorCode.BAD_REQUEST, f"{option} {path} cannot be made.", remedy=f"Let the name end in {endings[0]}."
         )
+
+
+def _job_id(request: JobRequest, home: Path) -> str:
+    """The same for the same work: keyframes, settings, and the model's files."""
+    from ..engines import registry
+
+    job = job_id_for(request)
+    try:
+        profile, settings = registry.check(request.engine, request.profile, request.settings)
+        identity = registry.resolve(request.engine, profile, settings, home).identity
+    except TweenbridgeError:
+        # The server says what is wrong.
+        return job
+    return hashlib.sha256(f"{job} {identity}".encode()).hexdigest()[:32] if identity else job
 
 
 def _sources(arguments: tuple[str, ...], scratch: Path) -> list[KeyframeSource]:
@@ -184,6 +197,7 @@ def _fetch(order: Order, job: str, folder: OutputFolder, present: frozenset[int]
             with JobDisplay(handle.total) as display:
                 display.frame(len(present))
                 _follow(client, handle, folder, display)
+                display.tell(handle.notes)
         except KeyboardInterrupt:
             say(
                 f"\nStopped after {handle.received} of {handle.total} frames; the server goes on with the rest.\n"

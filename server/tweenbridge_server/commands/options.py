@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 from tweenbridge.pixels import Encoding, PixelFormat, SampleType
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
@@ -72,15 +73,43 @@ def output_format(name: str) -> PixelFormat | None:
     return FORMATS[name.lower()]
 
 
-def engine_settings(assignments: Sequence[str]) -> dict[str, Scalar]:
-    """The engine settings that `--set name=value` gives."""
+_PATHS = ("model", "vae", "lora")
+"""Settings that may name a file: the server works in another folder."""
+
+
+def text_settings(engine: str) -> frozenset[str]:
+    """Names of an engine's settings that are text, whatever their values look like."""
+    from ..engines import registry
+
+    known = {info.name: info for info in registry.infos()}
+    settings = known[engine].settings if engine in known else ()
+    return frozenset(setting.name for setting in settings if setting.kind == "str")
+
+
+def engine_settings(
+    assignments: Sequence[str], given: Mapping[str, Scalar | None] | None = None, texts: Collection[str] = ()
+) -> dict[str, Scalar]:
+    """The engine settings that options ask for.
+
+    Args:
+        assignments: what `--set` was given: "name=value".
+        given: settings that have an option of their own, which counts; None where it was not given.
+        texts: names of settings whose values are text, even one that looks like a number.
+    """
     settings: dict[str, Scalar] = {}
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         if not (name.strip() and equals):
             raise _bad(f"--set {assignment} is not a setting.", "Write it as --set name=value.")
-        settings[name.strip()] = _scalar(value.strip())
-    return settings
+        settings[name.strip()] = value.strip() if name.strip() in texts else _scalar(value.strip())
+    settings |= {name: value for name, value in (given or {}).items() if value is not None}
+    return {name: _absolute(value) if name in _PATHS else value for name, value in settings.items()}
+
+
+def _absolute(value: Scalar) -> Scalar:
+    """The path of a file that is there, seen from here; anything else (a hub id) as it is."""
+    path = Path(str(value)).expanduser() if value else Path()
+    return str(path.absolute()) if value and path.exists() else value
 
 
 def _scalar(text: str) -> Scalar:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from tweenbridge.events import Connected, Disconnected, Event, JobProgress, ServerStarting
 from tweenbridge.job import JobHandle
-from tweenbridge.protocol.messages import JobInfo, JobState
+from tweenbridge.protocol.messages import JobInfo, JobState, Note
 
 from .console import console, duration, say
 
@@ -30,6 +31,7 @@ class JobDisplay(AbstractContextManager["JobDisplay"]):
         self._stderr = console(stderr=True)
         self._progress: Progress | None = None
         self._task: TaskID | None = None
+        self._told: set[tuple[str, str]] = set()
 
     def __enter__(self) -> JobDisplay:
         if self._stderr.is_terminal:
@@ -60,7 +62,15 @@ class JobDisplay(AbstractContextManager["JobDisplay"]):
         elif isinstance(event, Connected):
             self._describe("Sending the keyframes")
         elif isinstance(event, JobProgress):
+            self.tell(event.info.notes)
             self._show(event.info, handle)
+
+    def tell(self, notes: Sequence[Note]) -> None:
+        """Say what was not said before."""
+        for note in notes:
+            if (note.code, note.message) not in self._told:
+                self._told.add((note.code, note.message))
+                self._stderr.print(f"Note: {note.message}")
 
     def frame(self, received: int) -> None:
         """A frame was written."""
@@ -75,4 +85,6 @@ class JobDisplay(AbstractContextManager["JobDisplay"]):
         if self._progress is not None and self._task is not None:
             left = f"{duration(info.eta)} left" if info.eta is not None and not info.state.is_final else ""
             text = _STAGES.get(info.state, "Collecting the frames")
+            if info.state is JobState.RUNNING and info.stage:
+                text = info.stage[0].upper() + info.stage[1:]
             self._progress.update(self._task, description=text, completed=handle.received, left=left)

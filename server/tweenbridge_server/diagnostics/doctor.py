@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import Enum
+from importlib import metadata
 from pathlib import Path
 
 from tweenbridge.client import Client
@@ -38,6 +39,9 @@ PACKAGES = {
     "filelock": "one server at a time",
     "psutil": "watching memory",
 }
+_DEVICES = "tweenbridge_server.engines.dreammover.devices"
+_DEVICES_SECONDS = 60.0
+_SETUP = "Run `python3 bootstrap.py setup`."
 _REINSTALL = "Run `python3 bootstrap.py setup`, or install the package again."
 
 
@@ -70,6 +74,7 @@ def examine(home: Path) -> Iterator[Check]:
     yield _start_command(home)
     yield _server(home)
     yield _engines()
+    yield _dreammover()
 
 
 def print_report(checks: Iterator[Check], as_json: bool) -> bool:
@@ -206,3 +211,31 @@ def _engines() -> Check:
     infos = registry.infos()
     names = ", ".join(f"{info.name} ({', '.join(profile.name for profile in info.profiles)})" for info in infos)
     return Check("Engines", Verdict.OK if infos else Verdict.WRONG, names or "none", "" if infos else _REINSTALL)
+
+
+def _dreammover() -> Check:
+    """What the diffusion engine would compute with: asked of a process of its own, which a driver may crash."""
+    name = "DreamMover"
+    versions = {package: _version(package) for package in ("torch", "diffusers")}
+    if None in versions.values():
+        missing = " and ".join(package for package, version in versions.items() if version is None)
+        return Check(name, Verdict.NOTE, f"{missing} not installed; flow works without", _SETUP)
+    libraries = ", ".join(f"{package} {version}" for package, version in versions.items())
+    command = [sys.executable, *(["-I"] if sys.flags.isolated else []), "-m", _DEVICES]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=_DEVICES_SECONDS, check=False)
+        found = json.loads(result.stdout.strip().splitlines()[-1])
+        device = f"{found['device']} ({found['name']}, {found['total'] / 1e9:.1f} GB, {found['dtype']})"
+    except subprocess.TimeoutExpired:
+        return Check(name, Verdict.WRONG, f"{libraries}; looking for devices took over {_DEVICES_SECONDS:g} s", _SETUP)
+    except (IndexError, KeyError, TypeError, ValueError):
+        words = (result.stderr.strip().splitlines() or ["no answer"])[-1]
+        return Check(name, Verdict.WRONG, f"{libraries}; they do not work: {words[:200]}", _SETUP)
+    return Check(name, Verdict.OK, f"{libraries}; computes on {device}")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
