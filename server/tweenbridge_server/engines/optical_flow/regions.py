@@ -142,7 +142,9 @@ def _fitted(sharp: Pair, soft: Pair, region: _Region, other: _Region) -> tuple[M
         for dx in (-1, 0, 1)
         for dy in (-1, 0, 1)
     ]
-    trials.sort(key=lambda way: _cost(*soft, region, way.matrix(region, other)) + _TURNING * abs(way.turn))
+    costs = _costs(*soft, region, other, trials)
+    worth = [cost + _TURNING * abs(way.turn) for cost, way in zip(costs, trials)]
+    trials = [trials[at] for at in np.argsort(worth, kind="stable")]
     little = [way for way in trials if abs(way.turn) <= _LITTLE]
     fitted = [_refined(sharp, region, other, way) for way in (*trials[:2], *little[:2])]
     way, cost = min(fitted, key=lambda each: each[1] + _TURNING * abs(each[0].turn))
@@ -151,7 +153,7 @@ def _fitted(sharp: Pair, soft: Pair, region: _Region, other: _Region) -> tuple[M
 
 def _refined(pair: Pair, region: _Region, other: _Region, way: _Way) -> tuple[_Way, float]:
     """`way` made cheaper by ever smaller steps of one parameter at a time."""
-    least = _cost(*pair, region, way.matrix(region, other))
+    least = _costs(*pair, region, other, [way])[0]
     for step in (8.0, 4.0, 2.0, 1.0):
         turn, grow = step / 50, 1 + step / 80
         for _ in range(3):
@@ -165,7 +167,7 @@ def _refined(pair: Pair, region: _Region, other: _Region, way: _Way) -> tuple[_W
                 replace(way, grow=way.grow * grow),
                 replace(way, grow=way.grow / grow),
             ]
-            costs = [_cost(*pair, region, each.matrix(region, other)) for each in near]
+            costs = _costs(*pair, region, other, near)
             if min(costs) >= least:
                 break
             least = min(costs)
@@ -173,11 +175,15 @@ def _refined(pair: Pair, region: _Region, other: _Region, way: _Way) -> tuple[_W
     return way, least
 
 
-def _cost(a: Picture, b: Picture, region: _Region, matrix: Matrix) -> float:
-    """Mean colour difference between the region's samples and where they go, up to _DIFFERENT each."""
-    places = cv2.transform(region.samples[None], matrix[:2].astype(np.float32))
-    here, there = (
-        cv2.remap(picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0].astype(np.float32)
-        for picture, where in ((a, region.samples[None]), (b, places))
-    )
-    return float(np.minimum(np.abs(there - here).mean(axis=1), _DIFFERENT).mean())
+def _costs(a: Picture, b: Picture, region: _Region, other: _Region, ways: Sequence[_Way]) -> list[float]:
+    """Of each way the mean colour difference between the region's samples and where they go, up to _DIFFERENT each."""
+    here = region.samples[None]
+    matrices = [way.matrix(region, other)[:2].astype(np.float32) for way in ways]
+    there = np.concatenate([cv2.transform(here, matrix) for matrix in matrices])
+    # Together: a call of OpenCV for a hundred samples takes longer than the samples do.
+    difference = np.abs(_colours(b, there) - _colours(a, here))
+    return [float(cost) for cost in np.minimum(difference.mean(axis=2), _DIFFERENT).mean(axis=1)]
+
+
+def _colours(picture: Picture, places: NDArray[np.float32]) -> NDArray[np.float32]:
+    return cv2.remap(picture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
