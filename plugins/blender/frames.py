@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keyframes as files: stills that show exactly what the Video Sequence Editor shows, in display-referred values.
+
+A still is rendered with the view transform Standard, whatever the artist's own is, so that a strip made from it looks
+like its source under that view transform (and AgX is not applied twice). Every setting that a still needs is put back
+before `still` returns, whatever happens: the artist may press undo, save or load another file between two stills.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import strips
+from .errors import PluginError
+
+
+class Depth(Enum):
+    """File format and sample type of a still."""
+
+    PNG8 = "png8"
+    PNG16 = "png16"
+    EXR32 = "exr32"
+    """Scene-linear; values above 1 are kept."""
+
+    @property
+    def suffix(self) -> str:
+        """The ending of the file's name."""
+        return ".exr" if self is Depth.EXR32 else ".png"
+
+
+@dataclass(frozen=True)
+class FrameForm:
+    """The form of a still; without `alpha` it is over black."""
+
+    depth: Depth = Depth.PNG8
+    alpha: bool = True
+
+
+class Renderer:
+    """Renders single frames of a scene, which it knows by name only: references do not survive undo."""
+
+    def __init__(self, scene: str, form: FrameForm) -> None:
+        self._scene = scene
+        self._form = form
+
+    def still(self, frame: int, path: Path, hide: tuple[str, ...] = ()) -> None:
+        """Write timeline frame `frame` to `path`, with the strips named in `hide` muted.
+
+        Raises:
+            PluginError: the scene is gone, Blender is rendering already, or the file cannot be written.
+        """
+        scene = strips.scene_named(self._scene)
+        if bpy.app.is_job_running("RENDER"):
+            raise PluginError("Blender is rendering already.", "Wait until the render is done, or stop it.")
+        path.unlink(missing_ok=True)
+        muted = [(strips.find(scene, name), "mute", True) for name in hide]
+        with _at_frame(scene, frame), _set([*_overrides(scene, self._form, path), *muted]):
+            try:
+                result = bpy.ops.render.render(write_still=True, scene=scene.name)
+            except RuntimeError as error:
+                raise _failed(frame, str(error).strip()) from error
+        if result != {"FINISHED"} or not path.is_file():
+            raise _failed(frame, "Blender wrote no picture")
+
+
+def _failed(frame: int, reason: str) -> PluginError:
+    return PluginError(
+        f"Frame {frame} could not be rendered: {reason}.",
+        "Check that there is free disk space and that the frame renders (Render > Render Image).",
+    )
+
+
+Setting = tuple[Any, str, Any]
+"""The object that has the property, its name, and the value it is to have."""
+
+
+def _overrides(scene: Any, form: FrameForm, path: Path) -> list[Setting]:
+    """What has to be set for a still, in an order in which each value is allowed."""
+    render, image = scene.render, scene.render.image_settings
+    exr = form.depth is Depth.EXR32
+    settings: list[Setting] = [
+        (render, "use_sequencer", True),
+        (render, "resolution_percentage", 100),
+        (render, "use_border", False),
+        (render, "use_multiview", False),
+        (render, "use_stamp", False),
+        (render, "dither_intensity", 0.0),
+        (render, "use_file_extension", False),
+        (render, "use_overwrite", True),
+        (render, "use_placeholder", False),
+        (render, "filepath", strips.literal_path(path)),
+    ]
+    if hasattr(image, "media_type"):
+        settings.append((image, "media_type", "IMAGE"))
+    settings += [
+        (image, "file_format", "OPEN_EXR" if exr else "PNG"),
+        (image, "color_mode", "RGBA" if form.alpha else "RGB"),
+        (image, "color_depth", {Depth.PNG8: "8", Depth.PNG16: "16", Depth.EXR32: "32"}[form.depth]),
+        (image, "compression", 0),
+        (image, "color_management", "OVERRIDE"),
+        (image.display_settings, "display_device", "sRGB"),
+        (image.view_settings, "view_transform", "Standard"),
+        (image.view_settings, "look", "None"),
+        (image.view_settings, "exposure", 0.0),
+        (image.view_settings, "gamma", 1.0),
+        (image.view_settings, "use_curve_mapping", False),
+    ]
+    if exr:
+        settings.append((image, "exr_codec", "ZIP"))
+    if hasattr(image.view_settings, "use_white_balance"):
+        settings.append((image.view_settings, "use_white_balance", False))
+    return settings
+
+
+@contextlib.contextmanager
+def _set(settings: list[Setting]) -> Iterator[None]:
+    """Set properties, and put all of them back at the end: first to last, since a format allows its own depths."""
+    before: list[Setting] = [(owner, name, getattr(owner, name)) for owner, name, _ in settings]
+    try:
+        for owner, name, value in settings:
+            setattr(owner, name, value)
+        yield
+    finally:
+        with contextlib.ExitStack() as stack:
+            # A stack runs every call, even after one that failed.
+            for setting in reversed(before):
+                stack.callback(setattr, *setting)
+
+
+@contextlib.contextmanager
+def _at_frame(scene: Any, frame: int) -> Iterator[None]:
+    """Stand at a frame for a while."""
+    now, subframe = scene.frame_current, scene.frame_subframe
+    try:
+        scene.frame_set(frame)
+        yield
+    finally:
+        scene.frame_set(now, subframe=subframe)

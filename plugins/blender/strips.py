@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The timeline of the Video Sequence Editor: reading strips, inserting them, moving them.
+
+The only file that knows how Blender's versions differ: `sequences` became `strips` in 4.4, `frame_final_start` and its
+like became `left_handle` and its like in 5.2. Strips and scenes are handed out by name and looked up again each time,
+because references dangle after undo and after another file is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .errors import PluginError
+from .gaps import Marker, Span
+from .placement import Move
+
+RECIPE = "tweenbridge_recipe"
+"""The custom property of a strip that holds its recipe."""
+
+_TWO_INPUTS = 2
+
+
+# ---------------------------------------------------------------- scenes
+
+
+def sequencer_scene(context: Any) -> Any | None:
+    """The scene whose timeline the artist sees, or None."""
+    scene = getattr(context, "sequencer_scene", None)
+    if scene is None:
+        scene = getattr(getattr(context, "workspace", None), "sequencer_scene", None)
+    return context.scene if scene is None else scene
+
+
+def scene_named(name: str) -> Any:
+    """The scene of that name.
+
+    Raises:
+        PluginError: it is gone.
+    """
+    scene = bpy.data.scenes.get(name)
+    if scene is None:
+        raise PluginError(f"The scene “{name}” is not in this file any more.", "Generate the in-betweens again.")
+    return scene
+
+
+def _strips(owner: Any) -> Any:
+    """The strips of a sequence editor or of a meta strip."""
+    found = getattr(owner, "strips", None)
+    return owner.sequences if found is None else found
+
+
+def _editor(scene: Any) -> Any:
+    """The scene's sequence editor, made when it has none."""
+    return scene.sequence_editor or scene.sequence_editor_create()
+
+
+def _all(scene: Any) -> list[Any]:
+    """The strips at the top level."""
+    return list(_strips(scene.sequence_editor)) if scene.sequence_editor is not None else []
+
+
+def inside_meta(context: Any) -> bool:
+    """The artist is editing the inside of a meta strip."""
+    scene = sequencer_scene(context)
+    return scene is not None and scene.sequence_editor is not None and len(scene.sequence_editor.meta_stack) > 0
+
+
+# ---------------------------------------------------------------- reading
+
+
+def spans(scene: Any, selected: bool = False) -> list[Span]:
+    """Where the strips at the top level are; only those that can give keyframes when `selected` ones are asked for."""
+    channels = scene.sequence_editor.channels if scene.sequence_editor is not None else []
+    found = []
+    for strip in _all(scene):
+        seen = strip.type != "SOUND" and not strip.mute and not channels[strip.channel].mute
+        if not selected or (strip.select and seen and _gives_keyframes(strip)):
+            found.append(Span(strip.name, strip.channel, *_range(strip), picture=seen))
+    return found
+
+
+def _gives_keyframes(strip: Any) -> bool:
+    """Not a transition, an adjustment of what lies below, or an effect on another strip that is selected as well."""
+    if strip.type == "ADJUSTMENT":
+        return False
+    inputs = _inputs(strip)
+    return len(inputs) < _TWO_INPUTS and not any(each.select for each in inputs)
+
+
+def _inputs(strip: Any) -> list[Any]:
+    """The strips that an effect is made of; none for a strip that stands alone."""
+    both = (getattr(strip, "input_1", None), getattr(strip, "input_2", None))
+    return [each for each in both if each is not None]
+
+
+def _range(strip: Any) -> tuple[int, int]:
+    if hasattr(strip, "left_handle"):
+        return int(strip.left_handle), int(strip.right_handle)
+    return int(strip.frame_final_start), int(strip.frame_final_end)
+
+
+def find(scene: Any, name: str) -> Any:
+    """The strip of that name at the top level.
+
+    Raises:
+        PluginError: it is gone.
+    """
+    for strip in _all(scene):
+        if strip.name == name:
+            return strip
+    raise PluginError(f"The strip “{name}” is not in the scene “{scene.name}” any more.", "Select the strips again.")
+
+
+def active_name(context: Any) -> str:
+    """The name of the active strip, or ""."""
+    scene = sequencer_scene(context)
+    strip = scene.sequence_editor.active_strip if scene is not None and scene.sequence_editor is not None else None
+    return "" if strip is None else str(strip.name)
+
+
+def markers(scene: Any) -> list[Marker]:
+    """The markers of the scene's timeline, in time order."""
+    found = [Marker(each.name, each.frame, each.select) for each in scene.timeline_markers]
+    return sorted(found, key=lambda marker: (marker.frame, marker.name))
+
+
+def recipe_of(scene: Any, name: str) -> str | None:
+    """The recipe's text that a strip carries, or None."""
+    text = find(scene, name).get(RECIPE)
+    return text if isinstance(text, str) else None
+
+
+def missing_files(scene: Any, name: str) -> bool:
+    """A file of the strip is not on disk; Blender would show a placeholder."""
+    strip = find(scene, name)
+    if strip.type == "IMAGE":
+        folder = Path(bpy.path.abspath(strip.directory))
+        return not all((folder / element.filename).is_file() for element in strip.elements)
+    if strip.type == "MOVIE":
+        return not Path(bpy.path.abspath(strip.filepath)).is_file()
+    return False
+
+
+def literal_path(path: Path) -> str:
+    """A path as a render setting takes it: braces are template fields from Blender 5.0 on."""
+    text = str(path)
+    return text.replace("{", "{{").replace("}", "}}") if bpy.app.version >= (5, 0) else text
+
+
+# ---------------------------------------------------------------- changing
+
+
+def insert_images(
+    scene: Any,
+    *,
+    name: str,
+    directory: str,
+    files: Sequence[str],
+    start: int,
+    channel: int,
+    colour: str = "NONE",
+    recipe: str = "",
+) -> str:
+    """Insert one image strip at the top level, selected and active, one file per frame; returns its name.
+
+    Args:
+        name: Blender may add a number to it.
+        directory: the files' folder; relative to the .blend when it starts with `//`.
+        files: file names in time order; a held drawing is named once per frame.
+        start: first timeline frame.
+        channel: a channel that is free there (placement.lowest_free_channel).
+        colour: colour tag, "NONE" or "COLOR_01" to "COLOR_09".
+        recipe: text the strip carries.
+
+    Raises:
+        PluginError: a file is missing or cannot be read.
+    """
+    _check_files(directory, files)
+    below = any(span.picture and span.start < start + len(files) and span.end > start for span in spans(scene))
+    editor = _editor(scene)
+    strip = _strips(editor).new_image(
+        name=name, filepath=_join(directory, files[0]), channel=channel, frame_start=start, fit_method="ORIGINAL"
+    )
+    for file in files[1:]:
+        strip.elements.append(file)
+    strip.color_tag = colour
+    # Its pictures hold all that was to be seen; without this, a held drawing below would show through their alpha.
+    strip.blend_type = "REPLACE" if below else "ALPHA_OVER"
+    if recipe:
+        strip[RECIPE] = recipe
+    for other in _all(scene):
+        other.select = other == strip
+    editor.active_strip = strip
+    return str(strip.name)
+
+
+def replace_images(scene: Any, name: str, directory: str, files: Sequence[str]) -> None:
+    """Give an image strip other files, as many as it has frames; everything else about it stays.
+
+    Raises:
+        PluginError: the strip is gone or no longer has that many frames, or a file is missing.
+    """
+    strip = find(scene, name)
+    _check_files(directory, files)
+    if strip.type != "IMAGE" or len(strip.elements) != len(files):
+        raise PluginError(
+            f"The strip “{name}” was changed and no longer fits the {len(files)} finished frames.",
+            "Use “Insert finished” to insert them as a strip of their own.",
+        )
+    strip.directory = directory
+    for element, file in zip(strip.elements, files):
+        element.filename = file
+
+
+def _join(directory: str, file: str) -> str:
+    return directory.rstrip("/\\") + "/" + file
+
+
+def _check_files(directory: str, files: Iterable[str]) -> None:
+    folder = Path(bpy.path.abspath(directory))
+    for file in files:
+        if not (folder / file).is_file():
+            raise PluginError(f"The frame “{folder / file}” is not on disk.", "Generate the in-betweens again.")
+
+
+def move(scene: Any, moves: Iterable[Move]) -> None:
+    """Shift strips in time, the last one first, so that none lands on its neighbour."""
+    wanted = {each.name: each.by for each in moves}
+    there = [strip for strip in _all(scene) if strip.name in wanted and not _inputs(strip)]
+    for strip in sorted(there, key=lambda each: -_range(each)[0]):
+        if hasattr(strip, "content_start"):
+            strip.content_start += wanted[strip.name]
+        else:
+            strip.frame_start += wanted[strip.name]
+
+
+def remove(scene: Any, name: str) -> None:
+    """Take a strip off the timeline; its files stay.
+
+    Raises:
+        PluginError: it is gone already.
+    """
+    _strips(scene.sequence_editor).remove(find(scene, name))
