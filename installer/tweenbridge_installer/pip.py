@@ -52,6 +52,11 @@ _CAUSES: tuple[tuple[str, str], ...] = (
 _NO_BUILD = re.compile(r"No matching distribution found for (\S+)")
 
 
+def known_cause(output: str) -> str | None:
+    """What went wrong around pip (disk, network, ...) and what to do, in plain words; None: something else. Pure."""
+    return next((sentence for pattern, sentence in _CAUSES if re.search(pattern, output)), None)
+
+
 def explain(output: str, python: str) -> str:
     """Why pip failed, and what to do, in plain words. Pure.
 
@@ -59,9 +64,9 @@ def explain(output: str, python: str) -> str:
         output: everything that pip printed.
         python: the environment's Python version, e.g. "3.14".
     """
-    for pattern, sentence in _CAUSES:
-        if re.search(pattern, output):
-            return sentence
+    cause = known_cause(output)
+    if cause is not None:
+        return cause
     missing = _NO_BUILD.search(output)
     if missing:
         return (
