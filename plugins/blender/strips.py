@@ -146,9 +146,9 @@ def missing_files(scene: Any, name: str) -> bool:
 
 
 def literal_path(path: Path) -> str:
-    """A path as a render setting takes it: braces are template fields from Blender 5.0 on."""
+    """A path as a render setting takes it: braces are template fields from Blender 4.5 on."""
     text = str(path)
-    return text.replace("{", "{{").replace("}", "}}") if bpy.app.version >= (5, 0) else text
+    return text.replace("{", "{{").replace("}", "}}") if bpy.app.version >= (4, 5) else text
 
 
 # ---------------------------------------------------------------- changing
