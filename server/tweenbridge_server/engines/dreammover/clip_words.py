@@ -14,12 +14,19 @@ from transformers import CLIPTokenizer
 START: Final = "<|startoftext|>"
 END: Final = "<|endoftext|>"
 WORDS: Final = 49408
+LETTERS: Final = 512
+"""The list begins with every byte as a letter within a word, and as one at its end."""
 
 
-def clip_tokenizer(pad: str) -> CLIPTokenizer:
-    """CLIP's tokenizer, padding with the word `pad`: `END` for Stable Diffusion 1.x, "!" for 2.x."""
+def clip_tokenizer(pad: str, words: int = WORDS) -> CLIPTokenizer:
+    """CLIP's tokenizer.
+
+    Args:
+        pad: the word to pad with: `END` for Stable Diffusion 1.x, "!" for 2.x.
+        words: how many the text encoder knows; a small one knows the first of them.
+    """
     text = gzip.decompress(resources.files(__package__).joinpath("clip_merges.txt.gz").read_bytes()).decode("utf-8")
-    merges = text.splitlines()
+    merges = text.splitlines()[: max(0, words - LETTERS - 2)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_tokenizer(folder, merges, pad)

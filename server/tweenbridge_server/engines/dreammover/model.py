@@ -204,7 +204,7 @@ def _from_file(source: ModelSource, dtype: torch.dtype, report: Callable[[float]
     unet, text_encoder, scheduler, pad = load_checkpoint(source.model, dtype, report)
     vae = _vae(source.vae or source.model)
     report(0.7)
-    return _Parts(unet, vae, text_encoder, clip_tokenizer(pad), scheduler)
+    return _Parts(unet, vae, text_encoder, clip_tokenizer(pad, text_encoder.config.vocab_size), scheduler)
 
 
 def _vae(path: Path) -> AutoencoderKL:

@@ -11,8 +11,9 @@ late normalisation's biases, which is large in velocity models (known from pract
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
-from .clip_words import END, WORDS
+from .clip_words import END, LETTERS
 from .recognise import LDM_TEXT_1, LDM_TEXT_2, LDM_UNET, LDM_VAE, Header, description_of, read_header
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -113,6 +114,7 @@ def unet_config(shapes: Shapes, sample_size: int) -> dict[str, Any]:
         "attention_head_dim": [max(1, width // _HEAD) for width in widths] if linear else 8,
         "use_linear_projection": linear,
         "upcast_attention": linear,
+        "norm_num_groups": _groups(widths),
     }
 
 
@@ -133,7 +135,13 @@ def vae_config(shapes: Shapes) -> dict[str, Any]:
         "layers_per_block": layers,
         "latent_channels": _shape(shapes, "decoder.conv_in.weight")[1],
         "scaling_factor": 0.18215,
+        "norm_num_groups": _groups(widths),
     }
+
+
+def _groups(widths: Sequence[int]) -> int:
+    """In how many groups channels are normalised: 32, or fewer where a small network's widths allow no more."""
+    return math.gcd(32, *widths)
 
 
 def _first_text(path: Path, shapes: Shapes, dtype: torch.dtype) -> CLIPTextModel:
@@ -172,8 +180,8 @@ def _second_text(path: Path, shapes: Shapes, dtype: torch.dtype) -> CLIPTextMode
 
 def _text_config(words: tuple[int, ...], inner: int, layers: int, activation: str) -> CLIPTextConfig:
     count, width = words
-    if count < WORDS:
-        raise TweenbridgeError(ErrorCode.MODEL_FAILED, "The checkpoint's text encoder does not know CLIP's words.")
+    if count < LETTERS + 2:
+        raise TweenbridgeError(ErrorCode.MODEL_FAILED, "The checkpoint's text encoder does not know CLIP's letters.")
     return CLIPTextConfig(
         vocab_size=count,
         hidden_size=width,
@@ -182,8 +190,8 @@ def _text_config(words: tuple[int, ...], inner: int, layers: int, activation: st
         num_attention_heads=max(1, width // _HEAD),
         hidden_act=activation,
         projection_dim=width,
-        bos_token_id=WORDS - 2,
-        eos_token_id=WORDS - 1,
+        bos_token_id=count - 2,
+        eos_token_id=count - 1,
         pad_token_id=1,
     )
 

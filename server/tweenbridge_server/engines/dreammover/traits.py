@@ -105,7 +105,7 @@ def self_check(model: Model, report: Report) -> Traits:
     rest = _part(report, _FLOW_SHARE, 1 - _FLOW_SHARE)
     lost = _strength_errors(model, trials[:_STRENGTH_TRIALS], context, traits, rest)
     strength = next(each for each in _STRENGTHS if lost[each] <= _STRENGTH_NOISE * min(lost.values()))
-    log.info("Flow error by (block, label, neighbourhood): %s; error by strength: %s.", means, lost)
+    log.debug("Flow error by (block, label, neighbourhood): %s; error by strength: %s.", means, lost)
     return replace(traits, strength=strength)
 
 

@@ -332,3 +332,11 @@ def test_vaes_with_large_values_are_not_computed_in_half_precision(model_folders
     assert not stays_in_range(vae, torch.device("cpu"))
     vae.decoder.conv_in.weight.data *= torch.nan
     assert not stays_in_range(vae, torch.device("cpu"))
+
+
+def test_a_small_checkpoint_knows_the_first_of_clips_words(tiny_sd: Path, tmp_path: Path) -> None:
+    small = loaded(model=str(make_file(tiny_sd, tmp_path / "tiny.safetensors")))
+    assert len(small.tokenizer) == small.text_encoder.config.vocab_size == 520
+    hidden, cut = embed(small, "")
+    assert hidden.shape == (1, 77, 64) and torch.isfinite(hidden).all() and not cut
+    assert torch.isfinite(embed(small, "a photo of a dog")[0]).all()
