@@ -108,6 +108,13 @@ class Previewed:
 
 
 @dataclass(frozen=True)
+class Computed:
+    """All frames of the task are computed, and the last of them are being stored: its slot is free."""
+
+    TYPE: ClassVar[str] = "computed"
+
+
+@dataclass(frozen=True)
 class Finished:
     """All frames of the task are made."""
 
@@ -138,7 +145,7 @@ class Died:
     reason: str
 
 
-TaskEvent = Related | Made | Advanced | Noted | Previewed | Finished | Failed | Stopped | Died
+TaskEvent = Related | Made | Advanced | Noted | Previewed | Computed | Finished | Failed | Stopped | Died
 """What happens to a task."""
 
 FINAL = (Finished, Failed, Stopped, Died)

@@ -16,7 +16,7 @@ from pathlib import Path
 from tweenbridge.protocol.messages import Scalar, WorkerInfo
 
 from ..jobs.spool import Spool
-from .base import FINAL, Died, GapTask, KeyframeFile, OnEvent, Stopped, WorkerSettings
+from .base import FINAL, Computed, Died, GapTask, KeyframeFile, OnEvent, Stopped, WorkerSettings
 from .pipe import CancelTask, Expect, Happened, Prepare, Run
 from .process import WorkerProcess
 
@@ -28,15 +28,21 @@ _ENDING_SECONDS = 2.0
 
 @dataclass
 class _Slot:
-    """One device and the worker on it, if any."""
+    """One device and the worker on it, if any; `storing` are tasks that it has computed and is storing."""
 
     device: str
     worker: WorkerProcess | None = None
     task: GapTask | None = None
+    storing: tuple[GapTask, ...] = ()
     cancelled: bool = False
     cancel_by: float | None = None
     idle_since: float = 0.0
     releasing: bool = False
+
+    @property
+    def is_idle(self) -> bool:
+        """There is a worker, and it has nothing to do."""
+        return self.worker is not None and self.task is None and not self.storing and not self.releasing
 
 
 class LocalExecutor:
@@ -82,7 +88,8 @@ class LocalExecutor:
         """The worker processes there are, with the memory they hold."""
         found = []
         for slot in self._slots:
-            worker, task = slot.worker, slot.task
+            worker, storing = slot.worker, slot.storing
+            task = slot.task or (storing[-1] if storing else None)
             if worker is not None:
                 state, job = ("busy", task.job) if task else ("idle", "")
                 found.append(WorkerInfo(slot.device, worker.pid, state, worker.memory(), job))
@@ -109,8 +116,7 @@ class LocalExecutor:
     def _until_deadline(self) -> float | None:
         """Seconds to the next thing to be done without being asked; None when there is nothing."""
         times = [slot.cancel_by for slot in self._slots if slot.cancel_by is not None]
-        idle = [slot for slot in self._slots if slot.worker and not slot.task and not slot.releasing]
-        times += [slot.idle_since + self._settings.idle_seconds for slot in idle]
+        times += [slot.idle_since + self._settings.idle_seconds for slot in self._slots if slot.is_idle]
         return max(0.0, min(times) - time.monotonic()) if times else None
 
     def _deadlines(self, now: float) -> None:
@@ -121,7 +127,7 @@ class LocalExecutor:
                 log.warning("Worker %d did not stop a cancelled task and is killed.", slot.worker.pid)
                 slot.worker.kill()
                 slot.cancel_by = None
-            elif slot.task is None and not slot.releasing and now >= slot.idle_since + self._settings.idle_seconds:
+            elif slot.is_idle and now >= slot.idle_since + self._settings.idle_seconds:
                 log.info("Worker %d was idle and is released.", slot.worker.pid)
                 slot.releasing = True
                 slot.worker.release()
@@ -179,24 +185,39 @@ class LocalExecutor:
 
     def _happened(self, worker: WorkerProcess, happened: Happened) -> None:
         slot = self._slot_of(worker)
-        if slot is None or slot.task is None or slot.task.id != happened.task:
+        if slot is None:
             return
-        if isinstance(happened.event, FINAL):
-            self._clear(slot)
+        task, final = slot.task, isinstance(happened.event, FINAL)
+        if task is not None and task.id == happened.task:
+            if isinstance(happened.event, Computed):
+                slot.storing += (task,)
+            if final or task in slot.storing:
+                self._clear(slot)
+        elif any(stored.id == happened.task for stored in slot.storing):
+            if final:
+                slot.storing = tuple(stored for stored in slot.storing if stored.id != happened.task)
+                slot.idle_since = time.monotonic()
+        else:
+            return
         self._on_event(happened.task, happened.event)
 
     def _exited(self, worker: WorkerProcess) -> None:
         slot = self._slot_of(worker)
         if slot is None:
             return
-        task, cancelled = slot.task, slot.cancelled
-        slot.worker, slot.releasing = None, False
+        task, storing, cancelled = slot.task, slot.storing, slot.cancelled
+        slot.worker, slot.releasing, slot.storing = None, False, ()
         self._clear(slot)
         epitaph = worker.epitaph()
-        if task is not None:
-            log.error("Worker %d ended during job %s, gap %d. %s", worker.pid, task.job, task.gap, epitaph)
-            Spool(Path(task.spool)).sweep(writer=worker.pid)
-            self._on_event(task.id, Stopped() if cancelled else Died(epitaph))
+        lost = [*storing, task] if task else [*storing]
+        for each in lost:
+            log.error("Worker %d ended during job %s, gap %d. %s", worker.pid, each.job, each.gap, epitaph)
+            Spool(Path(each.spool)).sweep(writer=worker.pid)
+        for each in lost[:-1]:
+            # One death counts once: for the task that was last begun.
+            self._on_event(each.id, Stopped())
+        if lost:
+            self._on_event(lost[-1].id, Stopped() if cancelled and task else Died(epitaph))
 
     def _clear(self, slot: _Slot) -> None:
         slot.task, slot.cancelled, slot.cancel_by, slot.idle_since = None, False, None, time.monotonic()

@@ -16,6 +16,7 @@ from tweenbridge.protocol.messages import Scalar
 
 from .base import (
     Advanced,
+    Computed,
     Died,
     Failed,
     Finished,
@@ -79,7 +80,9 @@ class Happened:
 Command = Prepare | Expect | Run | CancelTask
 
 _COMMANDS = {kind.TYPE: kind for kind in (Prepare, Expect, Run, CancelTask)}
-_EVENTS = {kind.TYPE: kind for kind in (Related, Made, Advanced, Noted, Previewed, Finished, Failed, Stopped, Died)}
+_EVENTS = {
+    kind.TYPE: kind for kind in (Related, Made, Advanced, Noted, Previewed, Computed, Finished, Failed, Stopped, Died)
+}
 
 
 class PipeWriter:

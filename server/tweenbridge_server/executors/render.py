@@ -1,8 +1,4 @@
-"""Inside a worker: one gap's keyframes to stored frames.
-
-The engine computes while a second thread encodes, hashes and stores the frame before, with at most one more waiting, so
-that storing costs next to nothing and memory stays flat.
-"""
+"""Inside a worker: one gap's keyframes to stored frames. The engine computes while a thread stores what it has made."""
 
 from __future__ import annotations
 
@@ -10,9 +6,7 @@ import errno
 import logging
 import os
 import shutil
-import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from tweenbridge.pixels import PixelFormat
@@ -27,12 +21,10 @@ from ..jobs.spool import Spool, hash_file
 from .base import FrameOrder, GapTask, KeyframeFile, Made, Related, TaskEvent
 from .shot import Shot
 from .stills import Stills
+from .storing import Batch, Storing
 from .telling import Telling
 
 log = logging.getLogger(__name__)
-
-_FRAMES_BEING_STORED = 2
-"""One is encoded while one waits: more would only hold memory."""
 
 Report = Callable[[str, TaskEvent], None]
 
@@ -61,53 +53,19 @@ def explain(error: BaseException) -> ErrorInfo:
     ).info
 
 
-class _Storing:
-    """Stores frames on a thread of its own, one at a time, with at most one waiting."""
-
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, "storing")
-        self._room = threading.BoundedSemaphore(_FRAMES_BEING_STORED)
-        self._pending: list[Future[None]] = []
-
-    def put(self, store: Callable[[], None]) -> None:
-        """Store something soon. Waits for room; raises what storing an earlier frame raised."""
-        self._room.acquire()
-        for done in [future for future in self._pending if future.done()]:
-            self._pending.remove(done)
-            if done.exception():
-                self._room.release()
-                done.result()
-        self._pending.append(self._thread.submit(self._run, store))
-
-    def _run(self, store: Callable[[], None]) -> None:
-        try:
-            store()
-        finally:
-            self._room.release()
-
-    def finish(self) -> None:
-        """Wait for everything; raises the first error."""
-        pending, self._pending = self._pending, []
-        errors = [future.exception() for future in pending]
-        for error in errors:
-            if error:
-                raise error
-
-
 class Renderer:
     """Does gap tasks, keeping engines and the last gap's keyframes between them.
 
     Attributes:
         report: where events go.
         home: the server's data folder.
-        storing: the thread that stores frames.
         stills: keyframes, decoded.
     """
 
     def __init__(self, report: Report, device: str, home: Path) -> None:
         self.report = report
         self.home = home
-        self.storing = _Storing()
+        self._storing = Storing()
         self._workplace = Workplace(device, home / "cache")
         self._engines: dict[str, Engine] = {}
         self.stills = Stills()
@@ -127,35 +85,36 @@ class Renderer:
             self._engines[name] = made
         return self._engines[name]
 
-    def render(self, task: GapTask, is_cancelled: Callable[[], bool]) -> None:
-        """Make the frames of a task that the spool does not have yet, reporting each.
+    def render(self, task: GapTask, is_cancelled: Callable[[], bool]) -> Batch:
+        """Make the frames of a task that the spool does not have yet, reporting each once it is stored.
+
+        Returns:
+            the frames; the last of them are still being stored.
 
         Raises:
             TweenbridgeError: what the job fails with.
             Cancelled: when `is_cancelled` said so.
         """
+        batch = Batch(self._storing)
         try:
-            _Rendering(self, task, is_cancelled).run()
+            _Rendering(self, task, is_cancelled, batch).run()
         except BaseException as error:
             if isinstance(error, MemoryError):
                 self.stills.clear()
-            self._abandon()
+            # Frames that are being stored may finish; the task's own error counts, not theirs.
+            lost = batch.wait()
+            if lost is not None and lost is not error:
+                log.warning("A frame could not be stored: %s", lost)
             raise
-        self.storing.finish()
-
-    def _abandon(self) -> None:
-        """Let the frames that are being stored finish; the task's own error counts, not theirs."""
-        try:
-            self.storing.finish()
-        except (OSError, TweenbridgeError, MemoryError) as error:
-            log.warning("A frame could not be stored: %s", error)
+        return batch
 
 
 class _Rendering:
     """One task on its way."""
 
-    def __init__(self, renderer: Renderer, task: GapTask, is_cancelled: Callable[[], bool]) -> None:
+    def __init__(self, renderer: Renderer, task: GapTask, is_cancelled: Callable[[], bool], batch: Batch) -> None:
         self._renderer = renderer
+        self._batch = batch
         self._task = task
         self._is_cancelled = is_cancelled
         self._spool = Spool(Path(task.spool))
@@ -246,7 +205,7 @@ class _Rendering:
                 self._spool.publish(path, self._spool.frame_path(frame.key, form))
             self._event(Made(frame.key, form, digest, size, relation))
 
-        self._renderer.storing.put(store)
+        self._batch.put(store)
 
 
 def _gap(a: io.Still, b: io.Still, shot: Shot) -> Gap:

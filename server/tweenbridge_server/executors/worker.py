@@ -22,7 +22,7 @@ from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
 from ..engines.base import Cancelled
 from ..jobs.spool import Spool
-from .base import Failed, Finished, GapTask, Stopped, TaskEvent
+from .base import Computed, Failed, Finished, GapTask, Stopped, TaskEvent
 from .pipe import CancelTask, Expect, PipeWriter, Prepare, Run, read_command
 from .render import Renderer, explain, use_threads
 
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 _EXPECTING_SECONDS = 10.0
 """How long keyframes that were read for a task are kept when nothing comes."""
+_PAUSE_SECONDS = 1.0
+"""How long freed memory is kept after a task: to get it anew takes the next one tens of milliseconds."""
 
 
 def claim_pipes() -> tuple[IO[bytes], IO[bytes]]:
@@ -65,13 +67,16 @@ class Worker:
     def run(self) -> None:
         """Work until the server closes the pipe, which ends the process."""
         threading.Thread(target=self._listen, name="commands", daemon=True).start()
+        worked = False
         while True:
             try:
-                command = self._waiting.get(timeout=_EXPECTING_SECONDS)
+                command = self._waiting.get(timeout=_PAUSE_SECONDS if worked else _EXPECTING_SECONDS)
             except queue.Empty:
-                if self._renderer.stills.forget_expected():
+                if worked or self._renderer.stills.forget_expected():
                     give_memory_back()
+                worked = False
                 continue
+            worked = True
             if isinstance(command, Prepare):
                 self._prepare(command)
             else:
@@ -107,22 +112,27 @@ class Worker:
             log.warning("The engine %s could not be prepared.\n%s", command.engine, traceback.format_exc())
 
     def _do(self, task: GapTask) -> None:
-        self._report(task.id, self._outcome(task))
-        self._cancelled.discard(task.id)
-        if self._waiting.empty():
-            give_memory_back()
-
-    def _outcome(self, task: GapTask) -> TaskEvent:
         try:
-            self._renderer.render(task, lambda: task.id in self._cancelled)
-        except Cancelled:
-            return Stopped()
-        except TweenbridgeError as error:
-            return Failed(error.info)
+            batch = self._renderer.render(task, lambda: task.id in self._cancelled)
         except Exception as error:  # noqa: BLE001 - whatever an engine raises becomes the job's error
-            known = explain(error)
-            return Failed(known, traceback.format_exc() if known.code is ErrorCode.INTERNAL else "")
-        return Finished()
+            self._end(task, error)
+        else:
+            self._report(task.id, Computed())
+            batch.when_stored(lambda error: self._end(task, error))
+
+    def _end(self, task: GapTask, error: BaseException | None) -> None:
+        self._report(task.id, Finished() if error is None else _ended_by(error))
+        self._cancelled.discard(task.id)
+
+
+def _ended_by(error: BaseException) -> TaskEvent:
+    """What became of a task that raised this."""
+    if isinstance(error, Cancelled):
+        return Stopped()
+    known = explain(error)
+    if isinstance(error, TweenbridgeError) or known.code is not ErrorCode.INTERNAL:
+        return Failed(known)
+    return Failed(known, "".join(traceback.format_exception(error)))
 
 
 def main() -> None:

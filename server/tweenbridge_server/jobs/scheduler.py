@@ -18,6 +18,7 @@ from tweenbridge.protocol.messages import JobState, Keyframe, Note
 
 from ..executors.base import (
     Advanced,
+    Computed,
     Died,
     Executor,
     Failed,
@@ -68,6 +69,7 @@ class Scheduler:
         self._wanted: dict[str, set[str]] = {}
         self._queue = GapQueue()
         self._running: dict[str, _Running] = {}
+        self._storing: set[str] = set()
         self._unsaved: dict[str, ActiveJob] = {}
         self._task_numbers = count(1)
 
@@ -111,7 +113,7 @@ class Scheduler:
     def _read_ahead(self, job: ActiveJob, name: str) -> None:
         """Have a keyframe of the gap that a job will begin with read while the others are on their way."""
         first = next((gap for gap in job.plan.gaps if not job.gap_complete(gap.index)), None)
-        if first is None or self._queue or len(self._running) >= self._executor.slots:
+        if first is None or self._queue or not self._has_room():
             return
         for index in (first.a, first.b):
             keyframe = job.record.request.keyframes[index]
@@ -213,7 +215,7 @@ class Scheduler:
     def dispatch(self) -> None:
         """Give waiting gaps to free slots. A gap whose frames another task is making waits for that task."""
         waiting: list[QueuedGap] = []
-        while self._queue and len(self._running) < self._executor.slots:
+        while self._queue and self._has_room():
             entry = self._queue.pop()
             job = self.jobs.get(entry.job)
             if job is None or job.record.order != entry.order or not self._can_run(job, entry.gap):
@@ -225,6 +227,10 @@ class Scheduler:
                 self._run(job, entry.gap, keys)
         for entry in waiting:
             self._queue.push(entry)
+
+    def _has_room(self) -> bool:
+        """Whether a slot is free. Tasks that are only being stored take none."""
+        return len(self._running) - len(self._storing) < self._executor.slots
 
     def _can_run(self, job: ActiveJob, gap: int) -> bool:
         if job.record.state not in (JobState.QUEUED, JobState.RUNNING) or job.gap_complete(gap):
@@ -276,8 +282,12 @@ class Scheduler:
         elif isinstance(event, Previewed):
             if self._is_live(running.job):
                 self._on_preview(Preview(running.job.id, running.gap, event))
+        elif isinstance(event, Computed):
+            self._storing.add(task)
+            self.dispatch()
         else:
             del self._running[task]
+            self._storing.discard(task)
             running.job.end(running.gap)
             if self._is_live(running.job):
                 self._ended(running, event)

@@ -10,6 +10,7 @@ from tweenbridge.pixels import Encoding, PixelFormat
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge_server.executors.base import (
     Advanced,
+    Computed,
     Failed,
     Finished,
     FrameOrder,
@@ -65,6 +66,7 @@ def test_commands_arrive_as_sent(command: Command) -> None:
         Advanced(0.5, "blending"),
         Noted("long", "The prompt is long."),
         Previewed(0.5, 4, 3, b"\x89PNG"),
+        Computed(),
         Finished(),
         Failed(TweenbridgeError(ErrorCode.INTERNAL, "It broke.").info, "Traceback"),
         Stopped(),

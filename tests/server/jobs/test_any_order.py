@@ -18,6 +18,7 @@ from tweenbridge.protocol.limits import Limits
 from tweenbridge.protocol.messages import JobState, Priority, Scalar, Submit, WorkerInfo
 from tweenbridge_server.executors.base import (
     Advanced,
+    Computed,
     Died,
     Failed,
     Finished,
@@ -56,6 +57,7 @@ class ScriptedExecutor:
 
     def __init__(self) -> None:
         self.tasks: dict[str, GapTask] = {}
+        self.computed: set[str] = set()
         self.cancelled: set[str] = set()
         self.on_event: OnEvent
 
@@ -66,11 +68,11 @@ class ScriptedExecutor:
         assert engine == "blend"
 
     def expect(self, keyframe: KeyframeFile, spool: str) -> None:
-        assert len(self.tasks) < self.slots
+        assert len(self.tasks) - len(self.computed) < self.slots
         assert (Path(spool) / "keyframes" / keyframe.file).exists()
 
     def run(self, task: GapTask) -> None:
-        assert len(self.tasks) < self.slots
+        assert len(self.tasks) - len(self.computed) < self.slots
         busy = {frame.key for other in self.tasks.values() for frame in other.frames}
         assert not busy & {frame.key for frame in task.frames}, "a frame is never made twice at once"
         self.tasks[task.id] = task
@@ -83,6 +85,7 @@ class ScriptedExecutor:
 
     def close(self) -> None:
         self.tasks.clear()
+        self.computed.clear()
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -146,7 +149,10 @@ class AnyOrder(RuleBasedStateMachine):
     # ------------------------------------------------------------ what workers and the server do
 
     @precondition(lambda self: self.executor.tasks)
-    @rule(data=st.data(), how=st.sampled_from(["on", "on", "on", "on", "died", "failed", "stopped"]))
+    @rule(
+        data=st.data(),
+        how=st.sampled_from(["on", "on", "on", "on", "computed", "computed", "died", "failed", "stopped"]),
+    )
     def work(self, data: st.DataObject, how: str) -> None:
         self.step(self.executor.tasks[data.draw(st.sampled_from(sorted(self.executor.tasks)))], how)
 
@@ -155,12 +161,18 @@ class AnyOrder(RuleBasedStateMachine):
         missing = [frame.key for frame in task.frames if self.spool.find_frame(frame.key) is None]
         if how == "stopped" and task.id not in self.executor.cancelled:
             how = "on"
+        if how == "computed":
+            if task.id not in self.executor.computed:
+                self.executor.computed.add(task.id)
+                tell(task.id, Computed())
+            return
         if how == "on" and missing:
             tell(task.id, Related(Relation.MOTION))
             tell(task.id, Advanced(0.5, "blending"))
             self.make(task, missing[0])
             return
         del self.executor.tasks[task.id]
+        self.executor.computed.discard(task.id)
         error = TweenbridgeError(ErrorCode.INTERNAL, "It broke.").info
         endings: dict[str, TaskEvent] = {
             "died": Died("It died."),
