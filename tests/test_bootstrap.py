@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from tweenbridge_installer import bootstrap, checks, environment, pip
+from tweenbridge_installer import blender_hosts, bootstrap, checks, environment, pip
 from tweenbridge_installer.environment import DEV, DREAMMOVER, SERVER, Environment, Fault, find_fault
 from tweenbridge_installer.errors import InstallError
 from tweenbridge_installer.lock import locked
@@ -300,12 +300,28 @@ def test_the_tests_install_what_they_test(
     ran: list[Sequence[str]] = []
     monkeypatch.setenv("TWEENBRIDGE_TORCH", "default")
     monkeypatch.setattr(checks, "run", lambda python, root, arguments: ran.append(arguments) or 0)
+    monkeypatch.setattr(blender_hosts, "prepare", lambda root, every, say: ())
     assert bootstrap.main(checkout.root, ["test", "-k", "flow"]) == 0
     assert fake_pip.calls[-2:] == [PINNED, f"{checkout.root}[dev,dreammover,server]"]
     calls = len(fake_pip.calls)
     assert bootstrap.main(checkout.root, ["test"]) == 0
     assert len(fake_pip.calls) == calls
     assert ran == [["-k", "flow"], []]
+
+
+def test_the_tests_run_in_one_blender_or_in_all(
+    checkout: Environment, fake_pip: FakePip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[tuple[str, Sequence[str]]] = []
+    monkeypatch.setenv("TWEENBRIDGE_TORCH", "default")
+    monkeypatch.setenv("TWEENBRIDGE_BLENDERS", "as it was before")
+    monkeypatch.setattr(
+        checks, "run", lambda python, root, rest: ran.append((os.environ["TWEENBRIDGE_BLENDERS"], rest)) or 0
+    )
+    monkeypatch.setattr(blender_hosts, "prepare", lambda root, every, say: ("4.2", "5.2") if every else ("5.2",))
+    assert bootstrap.main(checkout.root, ["test", "-x"]) == 0
+    assert bootstrap.main(checkout.root, ["test", "--all-blenders", "-x"]) == 0
+    assert ran == [("5.2", ["-x"]), ("4.2 5.2", ["-x"])]
 
 
 def test_a_senseless_choice_of_torch_leaves_the_environment_as_it_is(

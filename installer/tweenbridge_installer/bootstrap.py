@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import checks
+from . import blender_hosts, checks
 from .environment import DEV, DREAMMOVER, SERVER, Environment, ensure
 from .errors import InstallError
 
@@ -18,10 +18,16 @@ Usage: python3 bootstrap.py COMMAND [ARGUMENTS]
 Makes Tweenbridge's Python environment (.venv) where it is not there yet, then runs the command in it.
 
   demo      draw three keyframes, make the in-betweens and a film of them
-  test      check the code and run the tests; arguments go to pytest
+  test      check the code and run the tests, those of the Blender extension inside the newest Blender there is a
+            Python for, or, with --all-blenders, inside all that it is made for; other arguments go to pytest
+  build blender
+            build the zip that Blender installs, in dist/
   setup     add what the diffusion engine needs: PyTorch for this machine's GPU, and its libraries
   ...       any tweenbridge command: interpolate, engines, serve, stop, status, jobs, cancel, logs, doctor
 """
+
+
+ALL_BLENDERS = "--all-blenders"
 
 
 def say(sentence: str) -> None:
@@ -38,6 +44,16 @@ def wants_dreammover(arguments: Sequence[str], root: Path) -> bool:
     return asked and (root / "server/tweenbridge_server/engines/dreammover").is_dir()
 
 
+def _run_tests(environment: Environment, arguments: list[str]) -> int:
+    """Run the checks and the tests, with the Blender versions that they ask for."""
+    every = ALL_BLENDERS in arguments
+    versions = blender_hosts.prepare(environment.root, every, say)
+    os.environ["TWEENBRIDGE_BLENDERS"] = " ".join(versions)
+    return checks.run(
+        environment.python, environment.root, [argument for argument in arguments if argument != ALL_BLENDERS]
+    )
+
+
 def main(root: Path, arguments: Sequence[str]) -> int:
     """Run `bootstrap.py` with the given arguments, for the checkout at `root`. Returns the exit status."""
     if not arguments or arguments[0] in ("-h", "--help", "help"):
@@ -52,14 +68,14 @@ def main(root: Path, arguments: Sequence[str]) -> int:
         extras.add(DREAMMOVER)
     try:
         installed = ensure(environment, frozenset(extras), say, again=command == "setup")
+        if command == "test":
+            return _run_tests(environment, rest)
     except InstallError as error:
         say(str(error))
         return 1
     except KeyboardInterrupt:
         say("Stopped. Run the same command again to go on from here.")
         return 130
-    if command == "test":
-        return checks.run(environment.python, root, rest)
     if installed:
         _record_launch_command(environment)
     if command == "setup":

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-TYPED = ("bootstrap.py", "shared", "server", "installer", "benchmarks")
+TYPED = ("bootstrap.py", "shared", "server", "installer", "benchmarks", "plugins")
 """What the type checker reads."""
 
 

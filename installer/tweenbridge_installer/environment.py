@@ -1,5 +1,7 @@
 """The Python environment beside a checkout (`.venv`): makes it, checks it quickly, repairs it.
 
+(blender_hosts.py makes others, from some of the functions here.)
+
 A stamp file is written last, so that whatever interrupts an installation leaves none and the next run goes on. Where
 there is a stamp, every run compares the sizes of all installed files with what the packages recorded of themselves
 (PEP 376's RECORD): that costs some 20 ms and finds files that a scanner, a full disk or a careless hand took away.
@@ -14,7 +16,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -69,13 +71,14 @@ class Fault(Enum):
 
 @dataclass(frozen=True)
 class Environment:
-    """The environment of the checkout at `root`."""
+    """An environment of the checkout at `root`, in the folder `name` there."""
 
     root: Path
+    name: str = ".venv"
 
     @property
     def folder(self) -> Path:
-        return self.root / ".venv"
+        return self.root / self.name
 
     @property
     def python(self) -> Path:
@@ -132,7 +135,8 @@ def _as_recorded(packages: Path, line: str) -> bool:
         return False
 
 
-def _read_stamp(environment: Environment) -> dict[str, object]:
+def read_stamp(environment: Environment) -> dict[str, object]:
+    """What was written down when its installation had finished; {} where it has not."""
     try:
         content = json.loads(environment.stamp.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -140,9 +144,26 @@ def _read_stamp(environment: Environment) -> dict[str, object]:
     return content if isinstance(content, dict) else {}
 
 
+def write_stamp(environment: Environment, content: Mapping[str, object]) -> None:
+    """Write down that the installation has finished, and for what."""
+    packages = environment.packages()
+    # A package that works and still differs from its own record just after installing was published so.
+    odd = [folder.name for folder in damaged_packages(packages)] if packages else []
+    partial = environment.stamp.with_suffix(".part")
+    partial.write_text(json.dumps({**content, "odd": odd}), encoding="utf-8")
+    os.replace(partial, environment.stamp)
+
+
+def newly_damaged(environment: Environment, packages: Path) -> bool:
+    """Whether a package is damaged that was whole when its installation had finished."""
+    odd = read_stamp(environment).get("odd")
+    known = set(odd) if isinstance(odd, list) else set()
+    return bool({folder.name for folder in damaged_packages(packages)} - known)
+
+
 def installed_extras(environment: Environment) -> frozenset[str]:
     """The extras that an installation finished for, whether or not it is still valid."""
-    extras = _read_stamp(environment).get("extras")
+    extras = read_stamp(environment).get("extras")
     return frozenset(extras) & frozenset(_STEPS) if isinstance(extras, list) else frozenset()
 
 
@@ -158,7 +179,7 @@ def interpreter_version(environment: Environment) -> str | None:
 
 def find_fault(environment: Environment, extras: frozenset[str]) -> Fault:
     """Whether the environment can run commands that need the given extras. Takes tens of milliseconds."""
-    stamp = _read_stamp(environment)
+    stamp = read_stamp(environment)
     packages = environment.packages()
     version = interpreter_version(environment)
     made_here = stamp.get("root", str(environment.root)) == str(environment.root)
@@ -168,9 +189,7 @@ def find_fault(environment: Environment, extras: frozenset[str]) -> Fault:
         return Fault.BROKEN
     if not extras <= installed_extras(environment) or stamp.get("project") != project_hash(environment.root):
         return Fault.UNFINISHED
-    odd = stamp.get("odd")
-    known = set(odd) if isinstance(odd, list) else set()
-    return Fault.DAMAGED if {folder.name for folder in damaged_packages(packages)} - known else Fault.NONE
+    return Fault.DAMAGED if newly_damaged(environment, packages) else Fault.NONE
 
 
 def ensure(
@@ -215,20 +234,26 @@ def _repair(environment: Environment, fault: Fault, extras: frozenset[str], say:
     choice = _torch_choice() if DREAMMOVER in extras | held else None
     environment.stamp.unlink(missing_ok=True)
     if fault is Fault.BROKEN:
-        _make(environment, say)
+        say("Making the environment...")
+        make(environment)
     elif fault is Fault.DAMAGED:
         _forget_damaged(environment, say)
     problem = _install(environment, extras | held, extras - held, choice, say)
     if problem:
         say("The environment is damaged; making it anew...")
-        _make(environment, say)
+        make(environment)
         problem = _install(environment, extras, extras, choice, say)
     if problem:
         raise InstallError(f"The installation does not work: {problem}. {environment.log} says what was done.")
 
 
-def _make(environment: Environment, say: Callable[[str], None]) -> None:
-    say("Making the environment...")
+def make(environment: Environment, interpreter: str = sys.executable) -> None:
+    """Make the environment anew, for the given Python. Its folder exists; what is in it goes, but for lock and log.
+
+    Raises:
+        InstallError: that Python cannot; the sentence says what to do.
+        OSError: the folder cannot be emptied.
+    """
     for entry in environment.folder.iterdir():
         if entry in (environment.lock, environment.log):
             continue
@@ -236,7 +261,7 @@ def _make(environment: Environment, say: Callable[[str], None]) -> None:
             shutil.rmtree(entry)
         else:
             entry.unlink()
-    command = [sys.executable, "-I", *_VENV, str(environment.folder)]
+    command = [interpreter, "-I", *_VENV, str(environment.folder)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         output = result.stdout + result.stderr
@@ -280,12 +305,8 @@ def _install(
             "root": str(environment.root),
             "project": project_hash(environment.root),
             "extras": sorted(extras),
-            # A package that works and still differs from its own record just after installing was published so.
-            "odd": [folder.name for folder in damaged_packages(packages)] if packages else [],
         }
-        partial = environment.stamp.with_suffix(".part")
-        partial.write_text(json.dumps(content), encoding="utf-8")
-        os.replace(partial, environment.stamp)
+        write_stamp(environment, content)
     return problem
 
 

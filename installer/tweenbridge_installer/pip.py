@@ -49,6 +49,7 @@ _CAUSES: tuple[tuple[str, str], ...] = (
         "A download arrived damaged. Run the same command again.",
     ),
 )
+_OTHER_PYTHON = "Delete the folder .venv and run the same command with Python 3.12."
 _NO_BUILD = re.compile(r"No matching distribution found for (\S+)")
 
 
@@ -57,22 +58,20 @@ def known_cause(output: str) -> str | None:
     return next((sentence for pattern, sentence in _CAUSES if re.search(pattern, output)), None)
 
 
-def explain(output: str, python: str) -> str:
+def explain(output: str, python: str, no_build: str = _OTHER_PYTHON) -> str:
     """Why pip failed, and what to do, in plain words. Pure.
 
     Args:
         output: everything that pip printed.
         python: the environment's Python version, e.g. "3.14".
+        no_build: what to do where a package has no build for it.
     """
     cause = known_cause(output)
     if cause is not None:
         return cause
     missing = _NO_BUILD.search(output)
     if missing:
-        return (
-            f"There is no ready-made build of {missing[1]} for Python {python} on this computer. "
-            "Delete the folder .venv and run the same command with Python 3.12."
-        )
+        return f"There is no ready-made build of {missing[1]} for Python {python} on this computer. {no_build}"
     errors = [line.strip() for line in output.splitlines() if line.strip().startswith("ERROR:")]
     return f"pip could not install what Tweenbridge needs. {errors[-1] if errors else ''}".strip()
 
@@ -129,7 +128,10 @@ def works(python: Path) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def install(python: Path, arguments: Sequence[str], log: Path, version: str, *, progress: bool = True) -> None:
+def install(
+    python: Path, arguments: Sequence[str], log: Path, version: str, *,
+    progress: bool = True, no_build: str = _OTHER_PYTHON,
+) -> None:  # fmt: skip
     """Run `pip install` in the environment.
 
     Args:
@@ -138,6 +140,7 @@ def install(python: Path, arguments: Sequence[str], log: Path, version: str, *, 
         log: file that pip's output is appended to.
         version: the environment's Python version, for messages.
         progress: ask pip for the progress of downloads, which it can report since 24.1.
+        no_build: what to do where a package has no build for this Python, for the message.
 
     Raises:
         InstallError: it failed; the sentence says why.
@@ -169,4 +172,4 @@ def install(python: Path, arguments: Sequence[str], log: Path, version: str, *, 
         finally:
             display.clear()
     if status != 0:
-        raise InstallError(f"{explain(''.join(kept), version)}\nEverything that pip said is in {log}.")
+        raise InstallError(f"{explain(''.join(kept), version, no_build)}\nEverything that pip said is in {log}.")

@@ -120,7 +120,7 @@ def _download(wheel: Wheel, cache: Path) -> None:
             raise InstallError(
                 pip.known_cause(result.stdout)
                 or f"The package source has no {wheel.name}, which the Blender extension carries. "
-                "If pip is set to use a mirror, try the public source: PIP_INDEX_URL=https://pypi.org/simple."
+                "If pip is set to use a mirror, choose one that has it (PIP_INDEX_URL), then run this again."
             )
         if not _is_whole(arrived, wheel):
             raise InstallError(

@@ -22,6 +22,9 @@ app = typer.Typer(
     epilog="`tweenbridge COMMAND --help` explains a command.",
 )
 
+building = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build what the editors install.")
+app.add_typer(building, name="build")
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
 
 
@@ -208,6 +211,22 @@ def doctor(as_json: Json = False) -> None:
     from .diagnostics.doctor import examine, print_report
 
     raise typer.Exit(0 if print_report(examine(data_dir()), as_json) else 1)
+
+
+@building.command("blender")
+@plain_errors
+def build_blender(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("dist"),
+    platform: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PLATFORM", help="Only for this one, like linux-x64. Repeatable.", show_default="all"),
+    ] = None,
+    split: Annotated[bool, typer.Option("--split", help="One smaller zip for each platform.")] = False,
+) -> None:
+    """Build the Blender extension: a zip that Blender 4.2 and later install from disk."""
+    from .commands.build import blender
+
+    blender(out, platform or (), split)
 
 
 def main() -> None:
