@@ -10,7 +10,8 @@ from pathlib import Path
 import hosts
 import pytest
 
-FILES = sorted((Path(__file__).parent / "host").rglob("test_*.py"))
+HOST = Path(__file__).parent / "host"
+FILES = sorted(HOST.rglob("test_*.py"))
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +28,7 @@ def test_there_is_a_blender_to_test_with() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(hosts.PATIENCE + 60)
-@pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
+@pytest.mark.parametrize("file", FILES, ids=[file.relative_to(HOST).with_suffix("").as_posix() for file in FILES])
 @pytest.mark.parametrize("version", hosts.versions())
 def test_in_blender(version: str, file: Path, extension: Path, tmp_path: Path) -> None:
     result = hosts.run(hosts.python_of(version), extension, tmp_path / "run", [str(file), "-rs"])
