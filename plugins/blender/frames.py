@@ -59,13 +59,18 @@ class Renderer:
         scene = strips.scene_named(self._scene)
         if bpy.app.is_job_running("RENDER"):
             raise PluginError("Blender is rendering already.", "Wait until the render is done, or stop it.")
-        path.unlink(missing_ok=True)
-        muted = [(strips.find(scene, name), "mute", True) for name in hide]
-        with _at_frame(scene, frame), _set([*_overrides(scene, self._form, path), *muted]):
-            try:
+        around = [*_kept(scene), *((strips.find(scene, name), "mute", True) for name in hide)]
+        try:
+            path.unlink(missing_ok=True)
+            with (
+                _at_frame(scene, frame),
+                _set(around),
+                _set(_how(scene, self._form, path)),
+                _set_look(scene, self._form),
+            ):
                 result = bpy.ops.render.render(write_still=True, scene=scene.name)
-            except RuntimeError as error:
-                raise _failed(frame, str(error).strip()) from error
+        except (OSError, RuntimeError) as error:
+            raise _failed(frame, str(error).strip()) from error
         if result != {"FINISHED"} or not path.is_file():
             raise _failed(frame, "Blender wrote no picture")
 
@@ -77,11 +82,26 @@ def _failed(frame: int, reason: str) -> PluginError:
     )
 
 
+def _not_offered(name: str, value: Any) -> PluginError:
+    return PluginError(
+        f"This Blender does not offer {value} as {name.replace('_', ' ')}.",
+        "Start Blender with its own colour configuration (without the OCIO variable).",
+    )
+
+
 Setting = tuple[Any, str, Any]
 """The object that has the property, its name, and the value it is to have."""
 
 
-def _overrides(scene: Any, form: FrameForm, path: Path) -> list[Setting]:
+def _kept(scene: Any) -> list[Setting]:
+    """What changes by itself when other settings do, and has to be put back after them."""
+    image = scene.render.image_settings
+    linear = image.linear_colorspace_settings
+    # Changing the file format resets it, from Blender 5.0 on. It has no value before its first use.
+    return [(linear, "name", linear.name)] if image.color_management == "OVERRIDE" and linear.name else []
+
+
+def _how(scene: Any, form: FrameForm, path: Path) -> list[Setting]:
     """What has to be set for a still, in an order in which each value is allowed."""
     render, image = scene.render, scene.render.image_settings
     exr = form.depth is Depth.EXR32
@@ -90,47 +110,65 @@ def _overrides(scene: Any, form: FrameForm, path: Path) -> list[Setting]:
         (render, "resolution_percentage", 100),
         (render, "use_border", False),
         (render, "use_multiview", False),
-        (render, "use_stamp", False),
         (render, "dither_intensity", 0.0),
         (render, "use_file_extension", False),
         (render, "use_overwrite", True),
         (render, "use_placeholder", False),
         (render, "filepath", strips.literal_path(path)),
     ]
+    # Dates and times inside the file would give the same picture another hash each time.
+    stamps = [each.identifier for each in render.bl_rna.properties if each.identifier.startswith("use_stamp")]
+    settings += [(render, stamp, False) for stamp in stamps]
     if hasattr(image, "media_type"):
         settings.append((image, "media_type", "IMAGE"))
-    settings += [
+    return [
+        *settings,
         (image, "file_format", "OPEN_EXR" if exr else "PNG"),
         (image, "color_mode", "RGBA" if form.alpha else "RGB"),
         (image, "color_depth", {Depth.PNG8: "8", Depth.PNG16: "16", Depth.EXR32: "32"}[form.depth]),
-        (image, "compression", 0),
-        (image, "color_management", "OVERRIDE"),
-        (image.display_settings, "display_device", "sRGB"),
-        (image.view_settings, "view_transform", "Standard"),
-        (image.view_settings, "look", "None"),
-        (image.view_settings, "exposure", 0.0),
-        (image.view_settings, "gamma", 1.0),
-        (image.view_settings, "use_curve_mapping", False),
+        (image, "exr_codec", "ZIP") if exr else (image, "compression", 0),
     ]
-    if exr:
-        settings.append((image, "exr_codec", "ZIP"))
-    if hasattr(image.view_settings, "use_white_balance"):
-        settings.append((image.view_settings, "use_white_balance", False))
-    return settings
 
 
 @contextlib.contextmanager
-def _set(settings: list[Setting]) -> Iterator[None]:
+def _set_look(scene: Any, form: FrameForm) -> Iterator[None]:
+    """Write display-referred values under the view transform Standard, or scene-linear ones in EXR, for a while."""
+    image = scene.render.image_settings
+    view, linear = image.view_settings, image.linear_colorspace_settings
+    # Blender fills a look of its own in from the scene's when it is switched on, so one that is off needs no keeping.
+    own = image.color_management == "OVERRIDE"
+    with _set([(image, "color_management", "OVERRIDE")]):
+        settings: list[Setting] = [
+            (image.display_settings, "display_device", "sRGB"),
+            (view, "view_transform", "Standard"),
+            (view, "look", "None"),
+            (view, "exposure", 0.0),
+            (view, "gamma", 1.0),
+            (view, "use_curve_mapping", False),
+        ]
+        if hasattr(view, "use_white_balance"):
+            settings.append((view, "use_white_balance", False))
+        if form.depth is Depth.EXR32:
+            settings = [(linear, "name", "Linear Rec.709")]
+        with _set(settings, restore=own):
+            yield
+
+
+@contextlib.contextmanager
+def _set(settings: list[Setting], restore: bool = True) -> Iterator[None]:
     """Set properties, and put all of them back at the end: first to last, since a format allows its own depths."""
     before: list[Setting] = [(owner, name, getattr(owner, name)) for owner, name, _ in settings]
     try:
         for owner, name, value in settings:
-            setattr(owner, name, value)
+            try:
+                setattr(owner, name, value)
+            except TypeError as error:
+                raise _not_offered(name, value) from error
         yield
     finally:
         with contextlib.ExitStack() as stack:
             # A stack runs every call, even after one that failed.
-            for setting in reversed(before):
+            for setting in reversed(before if restore else []):
                 stack.callback(setattr, *setting)
 
 

@@ -135,14 +135,17 @@ def recipe_of(scene: Any, name: str) -> str | None:
 
 
 def missing_files(scene: Any, name: str) -> bool:
-    """A file of the strip is not on disk; Blender would show a placeholder."""
-    strip = find(scene, name)
+    """A file that the strip shows is not on disk; Blender would show a placeholder."""
+    return _is_missing(find(scene, name))
+
+
+def _is_missing(strip: Any) -> bool:
     if strip.type == "IMAGE":
         folder = Path(bpy.path.abspath(strip.directory))
         return not all((folder / element.filename).is_file() for element in strip.elements)
     if strip.type == "MOVIE":
         return not Path(bpy.path.abspath(strip.filepath)).is_file()
-    return False
+    return any(_is_missing(part) for part in (_strips(strip) if strip.type == "META" else _inputs(strip)))
 
 
 def literal_path(path: Path) -> str:
@@ -227,11 +230,41 @@ def _check_files(directory: str, files: Iterable[str]) -> None:
             raise PluginError(f"The frame “{folder / file}” is not on disk.", "Generate the in-betweens again.")
 
 
+def check_moves(scene: Any, moves: Iterable[Move]) -> None:
+    """See whether strips can be moved, without moving any.
+
+    Raises:
+        PluginError: one is locked, or a transition lies over two that are to be moved apart.
+    """
+    by = {each.name: each.by for each in moves}
+
+    def shift(strip: Any) -> int:
+        inputs = _inputs(strip)
+        return shift(inputs[0]) if inputs else by.get(strip.name, 0)
+
+    for strip in _all(scene):
+        if shift(strip) and (strip.lock or scene.sequence_editor.channels[strip.channel].lock):
+            raise PluginError(
+                f"“{strip.name}” is locked, so it cannot move to make room.",
+                "Unlock it or its channel, then try again.",
+            )
+        inputs = _inputs(strip)
+        if len({shift(each) for each in inputs}) > 1:
+            names = " and ".join(f"“{each.name}”" for each in inputs)
+            raise PluginError(f"“{strip.name}” joins {names}, which have to move apart.", "Delete it, then try again.")
+
+
 def move(scene: Any, moves: Iterable[Move]) -> None:
-    """Shift strips in time, the last one first, so that none lands on its neighbour."""
+    """Shift strips in time, with their animation; effects go with the strips they are made of. All move, or none.
+
+    Raises:
+        PluginError: as check_moves.
+    """
     wanted = {each.name: each.by for each in moves}
+    check_moves(scene, [Move(name, by) for name, by in wanted.items()])
     there = [strip for strip in _all(scene) if strip.name in wanted and not _inputs(strip)]
-    for strip in sorted(there, key=lambda each: -_range(each)[0]):
+    # Last one first (when moving to later frames), so that none lands on its neighbour.
+    for strip in sorted(there, key=_range, reverse=True):
         if hasattr(strip, "content_start"):
             strip.content_start += wanted[strip.name]
         else:
