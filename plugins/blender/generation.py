@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One shot on its way: keyframes are rendered one per step, jobs submitted, frames written, strips inserted at the end.
+
+`step` never waits. Scenes and strips are known by name only and looked up when they are needed, because undo, deleting
+and loading may take them away at any time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import time
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from . import insertion, records
+from .errors import PluginError
+from .frames import Depth, FrameForm, Renderer
+from .naming import frame_file
+from .plan import JobPlan, StripPlan
+from .records import Record
+from .server import Problem, Server, Where
+
+if TYPE_CHECKING:
+    from tweenbridge import Event, JobHandle, Timing
+
+
+class Stage(Enum):
+    """How far a shot is."""
+
+    RENDERING = "rendering"
+    GENERATING = "generating"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    PARTED = "parted"
+    """Another file was opened. The jobs go on; the record offers them when this file is opened again."""
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing more will happen."""
+        return self not in (Stage.RENDERING, Stage.GENERATING)
+
+
+class Batch:
+    """The jobs of a shot that belong together: those of the draft, or those of what was asked for."""
+
+    def __init__(self, draft: bool, folder: Path) -> None:
+        self.draft = draft
+        self.folder = folder
+        self.handles: dict[str, JobHandle] = {}
+        self.notes: list[str] = []
+        self.inserted = False
+
+    @property
+    def done(self) -> bool:
+        """Every frame is on disk."""
+        return all(handle.ended and handle.error is None for handle in self.handles.values())
+
+    @property
+    def total(self) -> int:
+        """Drawings to make."""
+        return sum(handle.total for handle in self.handles.values())
+
+    @property
+    def received(self) -> int:
+        """Drawings on disk."""
+        return sum(handle.received for handle in self.handles.values())
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds left, where the server knows."""
+        known = [handle.info.eta for handle in self.handles.values() if handle.info and not handle.ended]
+        left = [eta for eta in known if eta is not None]
+        return sum(left) if left else None
+
+    @property
+    def fraction(self) -> float:
+        """How much is done, 0 to 1."""
+        done = [(h.info.fraction if h.info and not h.ended else float(h.ended), h.total) for h in self.handles.values()]
+        return sum(fraction * total for fraction, total in done) / max(1, sum(total for _, total in done))
+
+
+class Generation:
+    """One shot on its way.
+
+    Args:
+        record: what is to be done.
+        server, where: who does it.
+        folder: where its record is kept until its strips are inserted.
+        renders: its keyframes have to be rendered; False to go on with files of an earlier session.
+    """
+
+    def __init__(self, record: Record, server: Server, where: Where, folder: Path, renders: bool = True) -> None:
+        self.record = record
+        self.stage = Stage.RENDERING
+        self.problem: Problem | None = None
+        self.strips: tuple[str, ...] = record.drafted
+        self.stepped = time.monotonic()
+        self._server = server
+        self._where = where
+        self._folder = folder
+        self._rendered = 0 if renders else len(record.plan.keyframes)
+        self._batches: list[Batch] = []
+
+    # ------------------------------------------------------------ what the panel shows
+
+    @property
+    def title(self) -> str:
+        """What the shot is called."""
+        return f"{self.record.shot} (take {self.record.take})"
+
+    @property
+    def fraction(self) -> float:
+        """How much of the final frames is done, 0 to 1."""
+        return self._batches[-1].fraction if self._batches else 0.0
+
+    @property
+    def sentence(self) -> str:
+        """What is going on, for a line of the panel."""
+        if self.stage is Stage.RENDERING:
+            return f"Rendering keyframe {self._rendered + 1} of {len(self.record.plan.keyframes)}"
+        if self.stage is not Stage.GENERATING:
+            return str(self.stage.value).capitalize()
+        if not self._server.connected:
+            return "Starting the server" if self._server.starting else "Waiting for the server"
+        batch = next((batch for batch in self._batches if not batch.inserted), self._batches[-1])
+        what = "draft in-betweens" if batch.draft else "in-betweens"
+        return f"{batch.received} of {batch.total} {what}{_left(batch.eta)}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the artist should know of the result."""
+        return self.record.plan.notes + tuple(note for batch in self._batches for note in batch.notes)
+
+    # ------------------------------------------------------------ going on
+
+    def step(self, push_undo: Callable[[str], None]) -> None:
+        """Do the next piece of work. What is wrong ends up in `problem`.
+
+        Args:
+            push_undo: called after a draft was inserted, which is an undo step of its own.
+        """
+        self.stepped = time.monotonic()
+        try:
+            if self.stage is Stage.RENDERING:
+                self._render()
+            elif self.stage is Stage.GENERATING:
+                self._go_on(push_undo)
+        except PluginError as error:
+            self.fail(Problem.of(error))
+        except OSError as error:
+            self._fail_writing(error)
+
+    def take(self, event: Event) -> None:
+        """Take what the server said, where it is about this shot."""
+        from tweenbridge import FrameArrived, JobEnded
+
+        for batch in self._batches:
+            for number, job in enumerate(self.record.plan.jobs):
+                if getattr(event, "job", None) != self.record.job_id(batch.draft, number):
+                    continue
+                if isinstance(event, FrameArrived):
+                    try:
+                        event.frame.save(batch.folder / self._file(job, event.frame.index))
+                    except OSError as error:
+                        self._fail_writing(error)
+                elif isinstance(event, JobEnded):
+                    batch.notes += [note.message for note in event.notes]
+                    if event.error is not None and not self.stage.is_final:
+                        self.fail(Problem.of(event.error))
+                        records.forget(self.record, self._folder)
+
+    def cancel(self) -> None:
+        """Stop; the server stops too. What was inserted as a draft stays."""
+        if not self.stage.is_final:
+            self._stop_jobs()
+            records.forget(self.record, self._folder)
+            self.stage = Stage.CANCELLED
+
+    def part(self) -> None:
+        """Let go without stopping the server: another file is being opened."""
+        if not self.stage.is_final:
+            if self.stage is Stage.RENDERING:
+                records.forget(self.record, self._folder)
+            self.stage = Stage.PARTED
+
+    def fail(self, problem: Problem) -> None:
+        """End with a problem. The record stays, so that frames that are finished can be inserted later."""
+        if not self.stage.is_final:
+            self.problem = problem
+            self._stop_jobs()
+            self.stage = Stage.FAILED
+
+    def give_up(self, problem: Problem) -> None:
+        """End because there is no server. Its jobs are not stopped: they are gone on with once there is one."""
+        self.problem, self.stage = problem, Stage.FAILED
+
+    def _fail_writing(self, error: OSError) -> None:
+        reason = error.strerror or str(error)
+        self.fail(Problem(f"The frames could not be written: {reason}.", "Free some disk space, then try again."))
+
+    def _stop_jobs(self) -> None:
+        for batch in self._batches:
+            for handle in batch.handles.values():
+                if not handle.ended:
+                    handle.cancel()
+
+    # ------------------------------------------------------------ keyframes
+
+    def keyframe_file(self, index: int) -> Path:
+        """The file of a rendered keyframe."""
+        suffix = Depth(self.record.wanted.depth).suffix
+        return Path(self.record.root) / "keyframes" / f"keyframe_{index + 1:02d}{suffix}"
+
+    def _render(self) -> None:
+        keyframes = self.record.plan.keyframes
+        if self._rendered < len(keyframes):
+            wanted = self.record.wanted
+            path = self.keyframe_file(self._rendered)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            form = FrameForm(Depth(wanted.depth), wanted.alpha)
+            at = keyframes[self._rendered]
+            Renderer(insertion.scene_of(self.record).name, form).still(at.frame, path, at.hide)
+            self._rendered += 1
+        if self._rendered >= len(keyframes):
+            self._submit()
+            records.save(self.record, self._folder)
+            self.stage = Stage.GENERATING
+
+    # ------------------------------------------------------------ jobs
+
+    def _submit(self) -> None:
+        from tweenbridge import KeyframeSource, Priority
+
+        client = self._server.open(self._where)
+        wanted, plan = self.record.wanted, self.record.plan
+        for draft in (True, False) if wanted.has_draft and not self.record.drafted else (False,):
+            batch = Batch(draft, Path(self.record.root) / "draft" if draft else Path(self.record.root))
+            self._batches.append(batch)
+            for number, job in enumerate(plan.jobs):
+                sources = [
+                    KeyframeSource(self.keyframe_file(index), position, name=plan.keyframes[index].label)
+                    for index, position in zip(job.keyframes, job.positions)
+                ]
+                have = [d for d in job_drawings(job) if (batch.folder / self._file(job, d)).is_file()]
+                if len(have) == len(job_drawings(job)):
+                    continue
+                batch.handles[self.record.job_id(draft, number)] = client.submit(
+                    sources,
+                    timing=timing_of(job),
+                    engine="flow" if draft else wanted.engine,
+                    profile="draft" if draft else wanted.profile,
+                    settings={} if draft else dict(wanted.settings),
+                    priority=Priority.INTERACTIVE if draft else Priority.NORMAL,
+                    title=self.title,
+                    job=self.record.job_id(draft, number),
+                    have=have,
+                )
+
+    def _file(self, job: JobPlan, drawing: int) -> str:
+        strip = next(strip for strip in job.strips if drawing in strip.drawings)
+        number = 1 + sorted(set(strip.drawings)).index(drawing)
+        return frame_file(strip.index, number, Depth(self.record.wanted.depth).suffix)
+
+    def _go_on(self, push_undo: Callable[[str], None]) -> None:
+        for batch in self._batches:
+            if batch.done and not batch.inserted and not self._waits(batch):
+                self._insert(batch)
+                if batch.draft:
+                    push_undo("Insert draft in-betweens")
+        if all(batch.inserted for batch in self._batches):
+            records.forget(self.record, self._folder)
+            for batch in self._batches:
+                for job in batch.handles:
+                    self._server.release(job)
+            self.stage = Stage.DONE
+
+    def _waits(self, batch: Batch) -> bool:
+        """The draft goes first, so that its frames never replace finished ones."""
+        return not batch.draft and any(other.draft and not other.inserted for other in self._batches)
+
+    def _insert(self, batch: Batch) -> None:
+        files = {
+            strip.index: [self._file(job, drawing) for drawing in strip.drawings]
+            for job in self.record.plan.jobs
+            for strip in job.strips
+        }
+        directory = self.record.folder + ("/draft" if batch.draft else "")
+        scene = insertion.scene_of(self.record)
+        if self.strips:
+            insertion.replace(scene, self.record, self.strips, directory, files, self.recipe)
+        else:
+            self.strips = insertion.insert(scene, self.record, directory, files, self.recipe)
+        batch.inserted = True
+        if batch.draft:
+            self.record = dataclasses.replace(self.record, drafted=self.strips)
+            records.save(self.record, self._folder)
+
+    def recipe(self, job: JobPlan, strip: StripPlan) -> str:
+        """The text that a strip carries."""
+        hashes = [hashlib.sha256(self.keyframe_file(index).read_bytes()).hexdigest() for index in job.keyframes]
+        return insertion.recipe_text(self.record, job, strip, hashes)
+
+
+def job_drawings(job: JobPlan) -> tuple[int, ...]:
+    """The numbers of a job's drawings."""
+    return tuple(sorted({drawing for strip in job.strips for drawing in strip.drawings}))
+
+
+def timing_of(job: JobPlan) -> Timing:
+    """A job's timing as the client takes it."""
+    from tweenbridge import Spacing, Timing
+
+    return Timing(**{**job.timing, "spacing": Spacing(job.timing["spacing"])})
+
+
+def _left(eta: float | None) -> str:
+    if eta is None:
+        return ""
+    return f", {eta:.0f} s left" if eta < 100 else f", {eta / 60:.0f} min left"
+
+
+def user_folder(name: str) -> Path:
+    """A folder of the add-on among the artist's own; it stays when the add-on is updated."""
+    made: Any = bpy.utils.extension_path_user(__package__, path=name, create=True)
+    return Path(made)

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finished frames onto the timeline: the right scene, the right place, all strips of a shot or none."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import bpy
+
+from . import strips
+from .errors import PluginError
+from .gaps import Source
+from .naming import strip_name
+from .placement import Move, lowest_free_channel
+from .plan import JobPlan, StripPlan, Wanted
+from .recipe import Recipe, UsedKeyframe, from_text, to_text
+from .records import Record
+
+DRAFT_COLOUR = "COLOR_03"
+FINAL_COLOUR = "COLOR_04"
+VERSION = "0.1.0"
+
+Files = Mapping[int, Sequence[str]]
+"""The files of each strip, by its number in the shot; one for each of its frames."""
+RecipeOf = Callable[[JobPlan, StripPlan], str]
+
+
+def scene_of(record: Record) -> Any:
+    """The scene that a shot is for.
+
+    It is found by the id it carries, so that it may be renamed; a scene that merely has its name is another one.
+
+    Raises:
+        PluginError: it is gone.
+    """
+    carrying = [scene for scene in bpy.data.scenes if scene.tweenbridge.file_id == record.file_id]
+    for scene in carrying:
+        if scene.name == record.scene:
+            return scene
+    if len(carrying) == 1:
+        return carrying[0]
+    named = bpy.data.scenes.get(record.scene)
+    # Undo may have taken the id away again.
+    if named is not None and not named.tweenbridge.file_id:
+        return named
+    raise PluginError(
+        f"The scene “{record.scene}” is not in this file any more, so nothing was inserted.",
+        f"The finished frames are in {record.root}.",
+    )
+
+
+def insert(scene: Any, record: Record, directory: str, files: Files, recipe: RecipeOf) -> tuple[str, ...]:
+    """Make room, then insert every strip of the shot; returns their names, by number.
+
+    Raises:
+        PluginError: the keyframes' strips are no longer where they were, or there is no free channel.
+    """
+    plan = record.plan
+    shift = _shift(scene, record)
+    strips.move(scene, _moves(scene, record, shift))
+    names = []
+    for job in plan.jobs:
+        for strip in job.strips:
+            start, end = strip.start + shift, strip.start + shift + len(strip.drawings)
+            names.append(
+                strips.insert_images(
+                    scene,
+                    name=strip_name(record.shot, strip.index, record.take, len(plan.strips)),
+                    directory=directory,
+                    files=files[strip.index],
+                    start=start,
+                    channel=lowest_free_channel(strips.spans(scene), start, end),
+                    colour=DRAFT_COLOUR if directory.endswith("/draft") else FINAL_COLOUR,
+                    recipe=recipe(job, strip),
+                )
+            )
+    for name in names:
+        strips.find(scene, name).select = True
+    if record.replaces and any(span.name == record.replaces for span in strips.spans(scene)):
+        strips.find(scene, record.replaces).mute = True
+    return tuple(names)
+
+
+def replace(scene: Any, record: Record, names: Sequence[str], directory: str, files: Files, recipe: RecipeOf) -> None:
+    """Put the finished frames in the place of the draft's.
+
+    Raises:
+        PluginError: a strip of the draft is gone or was cut.
+    """
+    if not all_there(scene, names):
+        raise PluginError(
+            "A strip of the draft was deleted, so the finished frames were not inserted.",
+            "“Insert finished” inserts them as strips of their own.",
+        )
+    for job in record.plan.jobs:
+        for strip in job.strips:
+            name = names[strip.index]
+            strips.replace_images(scene, name, directory, files[strip.index])
+            found = strips.find(scene, name)
+            found[strips.RECIPE] = recipe(job, strip)
+            found.color_tag = FINAL_COLOUR
+
+
+def all_there(scene: Any, names: Sequence[str]) -> bool:
+    """Every strip of these names is on the timeline."""
+    return set(names) <= {span.name for span in strips.spans(scene)}
+
+
+def _shift(scene: Any, record: Record) -> int:
+    """By how many frames the artist has moved the keyframes' strips since; 0 for frames of a list."""
+    if record.plan.source is not Source.STRIPS:
+        return 0
+    there = {span.name: span for span in strips.spans(scene)}
+    shifts = set()
+    for job in record.plan.jobs:
+        for a, b in zip(job.keyframes, job.keyframes[1:]):
+            first, second = record.plan.keyframes[a], record.plan.keyframes[b]
+            if first.strip in there:
+                shifts.add(there[first.strip].end - 1 - first.frame)
+            if second.strip in there:
+                shifts.add(there[second.strip].start - second.frame)
+    if len(shifts) > 1:
+        raise PluginError(
+            "The strips were moved or cut while in-betweens were made, and the frames no longer fit between them.",
+            "Put the strips back as they were, then press “Insert finished”.",
+        )
+    return shifts.pop() if shifts else 0
+
+
+def _moves(scene: Any, record: Record, shift: int) -> list[Move]:
+    moves = []
+    for span in strips.spans(scene):
+        by = sum(cut.by for cut in record.plan.cuts if span.start >= cut.at + shift)
+        if by:
+            moves.append(Move(span.name, by))
+    return moves
+
+
+# ---------------------------------------------------------------- recipes
+
+
+def recipe_text(record: Record, job: JobPlan, strip: StripPlan, hashes: Sequence[str]) -> str:
+    """How a strip was made, as the text it carries."""
+    wanted = record.wanted
+    used = [record.plan.keyframes[index] for index in job.keyframes]
+    number = record.plan.jobs.index(job)
+    return to_text(
+        Recipe(
+            jobs=(record.job_id(False, number),),
+            engine=wanted.engine,
+            profile=wanted.profile,
+            settings=wanted.settings,
+            keyframes=tuple(UsedKeyframe(k.frame, sha, k.label, k.strip) for k, sha in zip(used, hashes)),
+            timing=job.timing,
+            output=wanted.depth,
+            source=record.plan.source,
+            gap=strip.gap,
+            model=str(wanted.settings.get("model", "")),
+            shot=record.shot,
+            folder=record.folder,
+            take=record.take,
+            plugin=VERSION,
+            other={
+                "wanted": {**dataclasses.asdict(wanted), "engine": "", "profile": "", "settings": {}},
+                "before": strip.start - strip.a,
+                "after": strip.b - strip.start,
+            },
+        )
+    )
+
+
+def recipe_of(scene: Any, name: str) -> Recipe | None:
+    """How a strip was made; None when it is no strip of in-betweens.
+
+    Raises:
+        PluginError: it says so in a way that cannot be read.
+    """
+    there = {span.name for span in strips.spans(scene)}
+    text = strips.recipe_of(scene, name) if name in there else None
+    return None if text is None else from_text(text)
+
+
+def wanted_of(recipe: Recipe) -> Wanted:
+    """The artist's settings that a strip was made with."""
+    known = {field.name for field in dataclasses.fields(Wanted)}
+    plain = recipe.other.get("wanted", {})
+    kept = {name: value for name, value in plain.items() if name in known} if isinstance(plain, dict) else {}
+    kept["chart"] = tuple(kept.get("chart", ()))
+    kept |= {"engine": recipe.engine, "profile": recipe.profile, "settings": dict(recipe.settings)}
+    return Wanted(**kept)

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the artist can do with shots: generate, cancel, edit, a new take, a breakdown, insert what is finished."""
+
+# mypy: disable-error-code="valid-type"
+# Blender reads the annotations of these classes as values, so they are not postponed.
+
+import dataclasses
+import time
+from typing import Any
+
+import bpy
+from bpy.props import StringProperty
+
+from . import insertion, properties, session, shots, strips
+from .errors import PluginError
+from .generation import Generation, Stage
+from .records import Record
+from .server import Problem
+from .statusbar import show_status
+
+LONGEST_WAIT = 3600.0
+"""Seconds that a shot may take where nothing else can happen meanwhile, in background mode and scripts."""
+
+
+def report(operator: Any, problem: Problem | PluginError) -> set[str]:
+    """Say what is wrong; the panel keeps it on show."""
+    shown = Problem.of(problem) if isinstance(problem, PluginError) else problem
+    session.current.problem = shown
+    operator.report({"ERROR"}, f"{shown.sentence} {shown.remedy}")
+    session.redraw()
+    return {"CANCELLED"}
+
+
+def pattern() -> str:
+    """The folder for in-betweens, as the preferences say."""
+    return str(bpy.context.preferences.addons[__package__].preferences.folder)
+
+
+class ShotOperator:
+    """Drives one shot: step by step from a timer when it was invoked, in a loop when it was executed."""
+
+    _shot: Generation
+    _timer: Any = None
+
+    def begin(self, context: Any) -> Generation:
+        """Start the shot.
+
+        Raises:
+            PluginError: it cannot be started.
+        """
+        raise NotImplementedError
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Begin, and go on from a timer."""
+        if bpy.app.background or context.window is None:
+            return self.execute(context)
+        try:
+            self._shot = self.begin(context)
+        except PluginError as error:
+            return report(self, error)
+        manager = context.window_manager
+        self._timer = manager.event_timer_add(session.TICK, window=context.window)
+        manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Any, event: Any) -> set[str]:
+        """One step per tick; everything else goes on to Blender."""
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        finished = session.current.drive(self._shot)
+        show_status(context)
+        session.redraw()
+        if not finished:
+            return {"PASS_THROUGH"}
+        self._end_timer(context)
+        return self._result()
+
+    def cancel(self, context: Any) -> None:
+        """The window is being closed: the session's own timer goes on with the shot."""
+        self._end_timer(context)
+
+    def execute(self, context: Any) -> set[str]:
+        """Do all of it before returning."""
+        try:
+            self._shot = self.begin(context)
+        except PluginError as error:
+            return report(self, error)
+        end = time.monotonic() + LONGEST_WAIT
+        while not session.current.drive(self._shot):
+            time.sleep(session.TICK / 10)
+            if time.monotonic() > end:
+                self._shot.cancel()
+        return self._result()
+
+    def _end_timer(self, context: Any) -> None:
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+
+    def _result(self) -> set[str]:
+        shot = self._shot
+        if shot.stage is Stage.FAILED and shot.problem is not None:
+            return report(self, shot.problem)
+        if shot.stage is not Stage.DONE:
+            return {"FINISHED"} if shot.record.drafted else {"CANCELLED"}
+        for note in shot.notes:
+            self.report({"INFO"}, note)  # type: ignore[attr-defined]
+        return {"FINISHED"}
+
+
+class SelectionOperator(ShotOperator):
+    """Starts the shot that the selection, the list or the markers mean."""
+
+    breakdown = False
+
+    def begin(self, context: Any) -> Generation:
+        """Start the shot that the selection and the settings mean."""
+        scene = shots.check_editable(context)
+        settings = scene.tweenbridge
+        wanted = properties.wanted_from(settings)
+        if self.breakdown:
+            wanted = dataclasses.replace(wanted, breakdown=True, count=None, chart=(), loop=False, draft_first=False)
+        found = shots.found_in(scene, settings)
+        return session.current.start(shots.new_record(scene, found, wanted, pattern()))
+
+
+class TWEENBRIDGE_OT_generate(SelectionOperator, bpy.types.Operator):  # type: ignore[misc]
+    """Make in-betweens between the keyframes shown above and insert them on the timeline"""
+
+    bl_idname = "tweenbridge.generate"
+    bl_label = "Generate in-betweens"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
+
+
+class TWEENBRIDGE_OT_breakdown(SelectionOperator, bpy.types.Operator):  # type: ignore[misc]
+    """Make only the middle pose of every gap: redraw it, then select it with its neighbours and generate"""
+
+    bl_idname = "tweenbridge.breakdown"
+    bl_label = "Breakdown"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
+
+    breakdown = True
+
+
+class TWEENBRIDGE_OT_regenerate(ShotOperator, bpy.types.Operator):  # type: ignore[misc]
+    """Make a new take of the active strip with the settings above. The old take is kept, muted"""
+
+    bl_idname = "tweenbridge.regenerate"
+    bl_label = "Regenerate (new take)"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
+
+    def begin(self, context: Any) -> Generation:
+        """Start the new take."""
+        scene = shots.check_editable(context)
+        wanted = properties.wanted_from(scene.tweenbridge)
+        return session.current.start(shots.new_take(scene, strips.active_name(context), wanted))
+
+
+class TWEENBRIDGE_OT_insert_finished(ShotOperator, bpy.types.Operator):  # type: ignore[misc]
+    """Insert in-betweens that were asked for before this file was closed, or that could not be inserted"""
+
+    bl_idname = "tweenbridge.insert_finished"
+    bl_label = "Insert finished"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
+
+    shot: StringProperty(name="Shot", options={"HIDDEN", "SKIP_SAVE"})
+
+    def begin(self, context: Any) -> Generation:
+        """Go on with the shot."""
+        shots.check_editable(context)
+        return session.current.resume(_waiting(self.shot))
+
+
+def _waiting(shot: str) -> Record:
+    """The record of a shot that waits to be inserted; the oldest when none is named."""
+    session.current.look_for_records()
+    for record in session.current.waiting:
+        if shot in ("", record.id):
+            return record
+    raise PluginError("There is nothing to insert for this file.", "Generate in-betweens first.")
+
+
+class TWEENBRIDGE_OT_forget(bpy.types.Operator):  # type: ignore[misc]
+    """Do not offer these in-betweens any more. Frames that are on disk stay there"""
+
+    bl_idname = "tweenbridge.forget"
+    bl_label = "Do not insert"
+
+    shot: StringProperty(name="Shot", options={"HIDDEN", "SKIP_SAVE"})
+
+    def execute(self, _context: Any) -> set[str]:
+        """Forget the shot."""
+        try:
+            session.current.forget(_waiting(self.shot))
+        except PluginError as error:
+            return report(self, error)
+        return {"FINISHED"}
+
+
+class TWEENBRIDGE_OT_cancel(bpy.types.Operator):  # type: ignore[misc]
+    """Stop making these in-betweens"""
+
+    bl_idname = "tweenbridge.cancel"
+    bl_label = "Cancel"
+
+    shot: StringProperty(name="Shot", description="Which one; all of them when empty", options={"HIDDEN", "SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        """Something is going on."""
+        return bool(session.current.active)
+
+    def execute(self, context: Any) -> set[str]:
+        """Cancel; the operator that drives the shot ends with its next step."""
+        for shot in session.current.active:
+            if self.shot in ("", shot.record.id):
+                shot.cancel()
+        session.current.step()
+        show_status(context)
+        session.redraw()
+        return {"FINISHED"}
+
+
+class TWEENBRIDGE_OT_edit(bpy.types.Operator):  # type: ignore[misc]
+    """Set everything as it was when the active strip was made"""
+
+    bl_idname = "tweenbridge.edit"
+    bl_label = "Edit in-betweens"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
+
+    def execute(self, context: Any) -> set[str]:
+        """Restore the settings."""
+        try:
+            scene = shots.check_editable(context)
+            recipe = shots.recipe_of(scene, strips.active_name(context))
+            properties.apply(scene.tweenbridge, insertion.wanted_of(recipe))
+        except PluginError as error:
+            return report(self, error)
+        return {"FINISHED"}
+
+
+CLASSES = (
+    TWEENBRIDGE_OT_generate,
+    TWEENBRIDGE_OT_breakdown,
+    TWEENBRIDGE_OT_regenerate,
+    TWEENBRIDGE_OT_insert_finished,
+    TWEENBRIDGE_OT_forget,
+    TWEENBRIDGE_OT_cancel,
+    TWEENBRIDGE_OT_edit,
+)

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sidebar of the sequencer: the keyframes found, the settings, what is under way, and what went wrong."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import bpy
+
+from . import insertion, properties, session, shots, strips
+from .errors import PluginError
+from .gaps import Found
+from .plan import Plan
+from .server import Problem
+from .server_operators import sentence
+
+_CHARACTERS = 40
+"""That many fit into a line of a sidebar that is not made wider."""
+_MOST_SHOWN = 6
+"""Gaps that are listed one by one."""
+
+
+def _frames(count: int) -> str:
+    return "1 frame" if count == 1 else f"{count} frames"
+
+
+def lines(layout: Any, text: str, icon: str = "NONE") -> None:
+    """A sentence, broken where the sidebar ends."""
+    for index, line in enumerate(textwrap.wrap(text, _CHARACTERS)):
+        layout.label(text=line, icon=icon if index == 0 else "BLANK1" if icon != "NONE" else "NONE")
+
+
+def draw_problem(layout: Any, problem: Problem) -> None:
+    """What is wrong, and what to do about it."""
+    box = layout.box().column(align=True)
+    box.alert = True
+    lines(box, problem.sentence, "ERROR")
+    rest = layout.column(align=True)
+    lines(rest, problem.remedy, "INFO")
+
+
+def draw_server(layout: Any) -> None:
+    """How the server is, and what can be done about it."""
+    session.current.seen()
+    server = session.current.server
+    column = layout.column(align=True)
+    column.label(text=sentence(), icon="LINKED" if server.connected else "UNLINKED")
+    if server.problem is not None and not server.starting:
+        draw_problem(layout, server.problem)
+    row = layout.row(align=True)
+    row.operator("tweenbridge.check_connection", icon="FILE_REFRESH")
+    if not session.where().remote and not server.connected:
+        row.operator("tweenbridge.start_server", icon="PLAY")
+    row.operator("tweenbridge.open_logs", icon="TEXT", text="Logs")
+
+
+class Panel:
+    """Where the panels are."""
+
+    bl_space_type = "SEQUENCE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "Tweenbridge"
+
+
+class TWEENBRIDGE_PT_main(Panel, bpy.types.Panel):  # type: ignore[misc]
+    """Keyframes, the buttons, progress and problems."""
+
+    bl_label = "In-betweens"
+
+    def draw(self, context: Any) -> None:
+        """The panel."""
+        session.current.seen()
+        layout = self.layout
+        scene = strips.sequencer_scene(context)
+        if scene is None:
+            lines(layout, "The sequencer shows no scene.", "INFO")
+            return
+        settings = scene.tweenbridge
+        layout.prop(settings, "source", text="")
+        _draw_list(layout, settings)
+        ready = _draw_found(layout, context, settings)
+        column = layout.column(align=True)
+        column.scale_y = 1.4
+        column.enabled = ready
+        column.operator("tweenbridge.generate", icon="ONIONSKIN_ON")
+        row = layout.row()
+        row.enabled = ready
+        row.operator("tweenbridge.breakdown", icon="KEYFRAME_HLT", text="Breakdown only")
+        _draw_active(layout, context, scene)
+        _draw_shots(layout)
+        if session.current.problem is not None:
+            draw_problem(layout, session.current.problem)
+        for note in session.current.notes:
+            lines(layout.column(align=True), note, "INFO")
+
+
+def _draw_list(layout: Any, settings: Any) -> None:
+    if settings.source not in {"AUTO", "LIST"}:
+        return
+    column = layout.column(align=True)
+    for index, row in enumerate(settings.keyframes):
+        line = column.row(align=True)
+        line.label(text=row.name, icon="KEYFRAME_HLT")
+        line.operator("tweenbridge.remove_keyframe", text="", icon="X", emboss=False).index = index
+    buttons = column.row(align=True)
+    buttons.operator("tweenbridge.add_keyframe", icon="ADD")
+    if len(settings.keyframes):
+        buttons.operator("tweenbridge.clear_keyframes", text="", icon="TRASH")
+
+
+def _draw_found(layout: Any, context: Any, settings: Any) -> bool:
+    """What would be done; whether it can be."""
+    box = layout.box().column(align=True)
+    try:
+        scene = shots.check_editable(context)
+        found = shots.found_in(scene, settings)
+        for note in found.notes:
+            lines(box, note, "INFO")
+        plan = shots.plan_for(scene, found, properties.wanted_from(settings))
+    except PluginError as error:
+        lines(box, error.sentence, "ERROR")
+        lines(box, error.remedy, "BLANK1")
+        return False
+    box.label(text=f"{len(found.keyframes)} keyframes from {_SOURCES[found.source.value]}", icon="KEYTYPE_KEYFRAME_VEC")
+    _draw_gaps(box, found, plan)
+    moved = sum(cut.by for cut in plan.cuts)
+    if moved:
+        lines(box, f"Later strips move by {_frames(moved)}.", "TRACKING_FORWARDS_SINGLE")
+    if not bpy.data.filepath and context.preferences.addons[__package__].preferences.folder.startswith("//"):
+        lines(box, "This file is not saved: frames go to your user folder.", "INFO")
+    return True
+
+
+_SOURCES = {"strips": "the selected strips", "list": "the list", "markers": "markers"}
+
+
+def _draw_gaps(box: Any, found: Found, plan: Plan) -> None:
+    for job in plan.jobs:
+        for strip in job.strips[:_MOST_SHOWN]:
+            first, last = strip.start, strip.start + len(strip.drawings) - 1
+            where = f"Frame {first}" if first == last else f"Frames {first} to {last}"
+            drawings = len(set(strip.drawings))
+            held = "" if drawings == len(strip.drawings) else f", {drawings} in-betweens"
+            box.label(text=f"{where}{held}", icon="DOT")
+        if len(job.strips) > _MOST_SHOWN:
+            box.label(text=f"… and {len(job.strips) - _MOST_SHOWN} more gaps", icon="BLANK1")
+
+
+def _draw_active(layout: Any, context: Any, scene: Any) -> None:
+    name = strips.active_name(context)
+    try:
+        recipe = insertion.recipe_of(scene, name) if name else None
+    except PluginError as error:
+        draw_problem(layout, Problem.of(error))
+        return
+    if recipe is None:
+        return
+    box = layout.box().column(align=True)
+    box.label(text=name, icon="FILE_IMAGE")
+    made = " ".join(filter(None, (recipe.engine, recipe.profile)))
+    box.label(text=f"Take {recipe.take}, made with {made}", icon="BLANK1")
+    if strips.missing_files(scene, name):
+        lines(box, "Files of this strip are missing. Regenerate makes them again.", "ERROR")
+    row = box.row(align=True)
+    row.operator("tweenbridge.edit", icon="GREASEPENCIL", text="Edit")
+    row.operator("tweenbridge.regenerate", icon="FILE_REFRESH", text="Regenerate")
+
+
+def _draw_shots(layout: Any) -> None:
+    for shot in session.current.active:
+        box = layout.box().column(align=True)
+        row = box.row(align=True)
+        row.label(text=shot.title, icon="RENDER_ANIMATION")
+        row.operator("tweenbridge.cancel", text="", icon="X").shot = shot.record.id
+        if hasattr(box, "progress"):
+            box.progress(factor=shot.fraction, text=shot.sentence)
+        else:
+            box.label(text=shot.sentence)
+    for record in session.current.waiting:
+        box = layout.box().column(align=True)
+        box.label(text=f"{record.shot} (take {record.take})", icon="TIME")
+        lines(box, f"{_frames(record.frames)} asked for and not inserted yet.")
+        row = box.row(align=True)
+        row.operator("tweenbridge.insert_finished").shot = record.id
+        row.operator("tweenbridge.forget", text="", icon="TRASH").shot = record.id
+
+
+class TWEENBRIDGE_PT_timing(Panel, bpy.types.Panel):  # type: ignore[misc]
+    """How many in-betweens, and when."""
+
+    bl_label = "Timing"
+    bl_parent_id = "TWEENBRIDGE_PT_main"
+
+    def draw(self, context: Any) -> None:
+        """The settings."""
+        layout, scene = self.layout, strips.sequencer_scene(context)
+        if scene is None:
+            return
+        settings = scene.tweenbridge
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(settings, "amount")
+        if settings.amount == "NUMBER":
+            layout.prop(settings, "count")
+        layout.prop(settings, "ripple")
+        layout.prop(settings, "spacing")
+        if settings.spacing == "CHART":
+            layout.prop(settings, "chart")
+        else:
+            layout.prop(settings, "hold")
+        layout.prop(settings, "loop")
+
+
+class TWEENBRIDGE_PT_engine(Panel, bpy.types.Panel):  # type: ignore[misc]
+    """What makes the in-betweens, and the files they are."""
+
+    bl_label = "Engine"
+    bl_parent_id = "TWEENBRIDGE_PT_main"
+
+    def draw_header_preset(self, _context: Any) -> None:
+        """The menu of presets."""
+        row = self.layout.row(align=True)
+        row.menu("TWEENBRIDGE_MT_presets", text="Presets")
+        row.operator("tweenbridge.add_preset", text="", icon="ADD")
+        row.operator("tweenbridge.add_preset", text="", icon="REMOVE").remove_active = True
+
+    def draw(self, context: Any) -> None:
+        """The settings, whatever the server says they are."""
+        layout, scene = self.layout, strips.sequencer_scene(context)
+        if scene is None:
+            return
+        settings = scene.tweenbridge
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(settings, "engine")
+        layout.prop(settings, "profile")
+        info = properties.engine_info(settings.engine_name)
+        for setting in info.settings if info is not None else ():
+            item = settings.values.get(f"{settings.engine_name}.{setting.name}")
+            if item is None:
+                continue
+            row = layout.row(align=True)
+            row.prop(item, properties.FIELDS[item.kind], text=setting.title)
+            row.operator("tweenbridge.default_setting", text="", icon="LOOP_BACK").name = item.name
+        if settings.engine_name != "flow":
+            layout.prop(settings, "draft_first")
+        layout.prop(settings, "depth")
+        layout.prop(settings, "alpha")
+
+
+class TWEENBRIDGE_PT_server(Panel, bpy.types.Panel):  # type: ignore[misc]
+    """How the server is."""
+
+    bl_label = "Server"
+    bl_parent_id = "TWEENBRIDGE_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender's own form
+
+    def draw(self, _context: Any) -> None:
+        """The server."""
+        draw_server(self.layout)
+
+
+CLASSES = (TWEENBRIDGE_PT_main, TWEENBRIDGE_PT_timing, TWEENBRIDGE_PT_engine, TWEENBRIDGE_PT_server)

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From keyframes and the artist's settings to what is to be done: jobs for the server, strips for the timeline. Pure.
+
+A gap keeps its length and is filled, unless more in-betweens are asked for than fit: then later strips move, where the
+artist allows it. Fewer in-betweens than fit are spread evenly over the gap, each shown for as many frames.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import PluginError
+from .gaps import Found, GapRange, KeyframeAt, Source, Span, runs
+from .placement import frames_needed, make_room
+
+Scalar = bool | int | float | str
+MIDDLE = 0.5
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the artist chose.
+
+    Attributes:
+        engine, profile, settings: which engine, and how it is set.
+        count: in-betweens for every gap; None fills the gaps as they are.
+        spacing: a `tweenbridge.Spacing` value; not used with a chart.
+        chart: times of the drawings in every gap, 0 to 1; () for none.
+        hold: 1 on ones, 2 on twos, 3 on threes.
+        loop: also lead from the last keyframe back to the first.
+        ripple: later strips may move.
+        breakdown: only the middle pose of every gap.
+        depth: a `frames.Depth` value.
+        alpha: keyframes with transparency.
+        draft_first: show what `flow` makes quickly, until the frames asked for are finished.
+    """
+
+    engine: str = "flow"
+    profile: str = ""
+    settings: Mapping[str, Scalar] = field(default_factory=dict)
+    count: int | None = None
+    spacing: str = "linear"
+    chart: tuple[float, ...] = ()
+    hold: int = 1
+    loop: bool = False
+    ripple: bool = False
+    breakdown: bool = False
+    depth: str = "png8"
+    alpha: bool = True
+    draft_first: bool = False
+
+    @property
+    def has_draft(self) -> bool:
+        """There is a draft, and it is not what was asked for anyway."""
+        return self.draft_first and self.engine != "flow"
+
+
+@dataclass(frozen=True)
+class StripPlan:
+    """A strip to insert: its first timeline frame and, for each of its frames, the number of the job's drawing.
+
+    `index` numbers the strips of a shot; `gap` is the gap of the job. `a` and `b` are the timeline frames of the two
+    keyframes once later strips have moved.
+    """
+
+    index: int
+    gap: int
+    start: int
+    drawings: tuple[int, ...]
+    a: int
+    b: int
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Strips that begin at frame `at` or later move by `by` frames. All cuts count in frames before any strip moved."""
+
+    at: int
+    by: int
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """One job: keyframes (indices into the plan's) at positions, timing as fields of `tweenbridge.Timing`."""
+
+    keyframes: tuple[int, ...]
+    positions: tuple[int, ...]
+    timing: Mapping[str, Any]
+    strips: tuple[StripPlan, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Keyframes to render, jobs to submit, room to make before the jobs' strips are inserted; what to tell."""
+
+    source: Source
+    keyframes: tuple[KeyframeAt, ...]
+    jobs: tuple[JobPlan, ...]
+    cuts: tuple[Cut, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def strips(self) -> tuple[StripPlan, ...]:
+        """All strips, in the order of the shot."""
+        return tuple(strip for job in self.jobs for strip in job.strips)
+
+
+def make_plan(found: Found, spans: Sequence[Span], wanted: Wanted) -> Plan:
+    """What to do for these keyframes and settings.
+
+    Args:
+        found: keyframes and gaps.
+        spans: every strip at the top level.
+        wanted: the settings.
+
+    Raises:
+        PluginError: nothing can be filled, or there is no room and strips may not move.
+    """
+    counts = [_count(gap, wanted) for gap in found.gaps]
+    filled = [(gap, count) for gap, count in zip(found.gaps, counts) if count > 0]
+    if not filled:
+        raise PluginError(
+            "There are no frames between the keyframes.",
+            "Choose a number of in-betweens and let later strips move, or move the keyframes apart.",
+        )
+    if not wanted.ripple and any(gap.overlap or count > gap.length for gap, count in filled):
+        gap, count = next(each for each in filled if each[0].overlap or each[1] > each[0].length)
+        names = f"“{found.keyframes[gap.a].label}” and “{found.keyframes[gap.b].label}”"
+        raise PluginError(
+            f"Between {names} there is room for {gap.length} in-betweens, not for {count}.",
+            "Let later strips move, or choose a smaller number.",
+        )
+    kept = dataclasses.replace(found, gaps=tuple(gap for gap, _ in filled))
+    room = make_room(spans, kept, [count for _, count in filled])
+    moved = dataclasses.replace(kept, gaps=room.gaps)
+    jobs: list[JobPlan] = []
+    for run in runs(moved):
+        jobs.append(_job(run, wanted, sum(len(job.strips) for job in jobs)))
+    keyframes = found.keyframes
+    cuts = tuple(Cut(gap.later, by) for gap, count in filled if (by := frames_needed(gap, count)))
+    if wanted.loop and not wanted.breakdown:
+        ends, gap = _loop(found, spans, room.gaps[-1].length, sum(cut.by for cut in cuts), len(keyframes))
+        keyframes += ends
+        job = _job((gap,), wanted, sum(len(job.strips) for job in jobs))
+        jobs.append(dataclasses.replace(job, strips=(dataclasses.replace(job.strips[0], b=ends[1].frame),)))
+    skipped = len(found.gaps) - len(filled)
+    notes = ("Keyframes without a frame between them were left as they are.",) if skipped else ()
+    return Plan(found.source, keyframes, tuple(jobs), cuts, notes)
+
+
+def _count(gap: GapRange, wanted: Wanted) -> int:
+    """In-betweens to make room for."""
+    if wanted.breakdown:
+        return max(1, gap.length)
+    if wanted.count is None:
+        return gap.length
+    return max(wanted.count, len(wanted.chart), gap.length)
+
+
+def _loop(
+    found: Found, spans: Sequence[Span], length: int, shift: int, first: int
+) -> tuple[tuple[KeyframeAt, ...], GapRange]:
+    """The keyframes that a loop joins, the end of the shot and its beginning, and the gap after the end."""
+    last, start = found.keyframes[-1], found.keyframes[0]
+    if found.source is Source.STRIPS:
+        where = {span.name: span for span in spans}
+        last = dataclasses.replace(last, frame=where[last.strip].end - 1, label=f"{last.strip}, last frame", hide=())
+        start = dataclasses.replace(start, frame=where[start.strip].start, label=f"{start.strip}, first frame", hide=())
+    begin = last.frame + shift + 1
+    return (last, start), GapRange(0, first, first + 1, begin, begin + length)
+
+
+def _job(run: tuple[GapRange, ...], wanted: Wanted, first: int) -> JobPlan:
+    from tweenbridge.timing import Spacing, Timing, schedule
+
+    positions = [0]
+    for gap in run:
+        positions.append(positions[-1] + gap.length + 1)
+    timing = _timing(run, wanted)
+    plan = schedule(positions, Timing(**{**timing, "spacing": Spacing(timing["spacing"])}))
+    strips = []
+    for index, (gap, made) in enumerate(zip(run, plan.gaps)):
+        start = gap.start + (gap.length - 1) // 2 if wanted.breakdown else gap.start
+        strips.append(StripPlan(first + index, index, start, made.exposures, gap.start - 1, gap.end))
+    return JobPlan((run[0].a, *(gap.b for gap in run)), tuple(positions), timing, tuple(strips))
+
+
+def _timing(run: tuple[GapRange, ...], wanted: Wanted) -> dict[str, Any]:
+    """Fields of `Timing` as plain values."""
+    from tweenbridge.timing import Spacing, ease
+
+    chart, count, hold = wanted.chart, None, wanted.hold
+    if wanted.breakdown:
+        chart, count, hold = (MIDDLE,), 1, 1
+    elif wanted.count is not None and not chart and any(gap.length > wanted.count for gap in run):
+        spacing = Spacing(wanted.spacing)
+        chart = tuple(ease(spacing, i / (wanted.count + 1)) for i in range(1, wanted.count + 1))
+    return {"count": count, "spacing": wanted.spacing, "chart": chart, "hold": hold}
+
+
+def parse_chart(text: str) -> tuple[float, ...]:
+    """Times from text such as `0.2 0.5 0.9` or `20% 50%, 90%`.
+
+    Raises:
+        PluginError: something in it is not a time between 0 and 1.
+    """
+    remedy = "Write times between 0 and 1 with spaces between them, e.g. 0.1 0.5 0.9."
+    times = []
+    for word in text.replace(",", " ").replace(";", " ").split():
+        try:
+            time = float(word.rstrip("%")) / (100 if word.endswith("%") else 1)
+        except ValueError as error:
+            raise PluginError(f"The timing chart has “{word}” in it, which is not a time.", remedy) from error
+        if not 0.0 <= time <= 1.0:
+            raise PluginError(f"The timing chart has “{word}” in it; 0 is one keyframe and 1 the next.", remedy)
+        times.append(time)
+    if not times:
+        raise PluginError("The timing chart is empty.", remedy)
+    return tuple(times)

@@ -1,0 +1,333 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the artist sets, kept with each scene. Engines and their settings are whatever the server says they are."""
+
+# mypy: disable-error-code="valid-type"
+# Blender reads the annotations of these classes as values, so they are not postponed.
+
+import contextlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from . import session
+from .errors import PluginError
+from .plan import Scalar, Wanted, parse_chart
+
+if TYPE_CHECKING:
+    from tweenbridge import EngineInfo
+    from tweenbridge.protocol.messages import SettingInfo
+
+Items = list[tuple[str, str, str]]
+
+_kept: dict[tuple[str, ...], Items] = {}
+"""Blender does not keep the texts that an enum callback returns, so they are kept here."""
+
+FIELDS = {"bool": "as_bool", "int": "as_int", "float": "as_float", "str": "as_str", "choice": "as_choice"}
+"""The property of an `EngineValue` for each kind of setting."""
+
+
+def _keep(items: Iterable[tuple[str, str, str]]) -> Items:
+    made = list(items)
+    return _kept.setdefault(tuple(text for item in made for text in item), made)
+
+
+def engine_info(name: str) -> "EngineInfo | None":
+    """What the server said of an engine; None while it has not said anything, or when it has no such engine."""
+    return next((engine for engine in session.current.server.engines if engine.name == name), None)
+
+
+def setting_info(key: str) -> "SettingInfo | None":
+    """What the server said of the setting that an `EngineValue` called `engine.setting` is for."""
+    engine, _, name = key.partition(".")
+    info = engine_info(engine)
+    return None if info is None else next((each for each in info.settings if each.name == name), None)
+
+
+class _Choice:
+    """An enum over texts that the server chooses, stored as text: numbers would change their meaning with the list."""
+
+    def __init__(self, stored: str, items: Any) -> None:
+        self._stored = stored
+        self._items = items
+
+    def property(self, title: str, description: str, changed: Any = None) -> Any:
+        """The property for a class's annotations."""
+
+        def get(group: Any) -> int:
+            names = [item[0] for item in self._items(group, None)]
+            stored = getattr(group, self._stored)
+            return names.index(stored) if stored in names else 0
+
+        def choose(group: Any, index: int) -> None:
+            setattr(group, self._stored, self._items(group, None)[index][0])
+            if changed is not None:
+                changed(group)
+
+        return EnumProperty(name=title, description=description, items=self._items, get=get, set=choose)
+
+
+# ---------------------------------------------------------------- settings of an engine
+
+
+def _choices(value: Any, _context: Any) -> Items:
+    info = setting_info(value.name)
+    known = info.choices if info is not None else ()
+    return _keep((choice, choice, "") for choice in known or (value.as_str,))
+
+
+def _clamp(value: Any, field: str) -> None:
+    info = setting_info(value.name)
+    if info is None:
+        return
+    now = getattr(value, field)
+    inside = now if info.minimum is None else max(info.minimum, now)
+    inside = inside if info.maximum is None else min(info.maximum, inside)
+    if inside != now:
+        setattr(value, field, type(now)(inside))
+
+
+class TweenbridgeEngineValue(bpy.types.PropertyGroup):  # type: ignore[misc]
+    """The value of one engine setting; `name` is `engine.setting`."""
+
+    kind: StringProperty()
+    as_bool: BoolProperty(name="Value")
+    as_int: IntProperty(name="Value", update=lambda self, _: _clamp(self, "as_int"))
+    as_float: FloatProperty(name="Value", precision=3, step=5, update=lambda self, _: _clamp(self, "as_float"))
+    as_str: StringProperty(name="Value")
+    as_choice: _Choice("as_str", _choices).property("Value", "")
+
+
+def value_of(item: Any) -> Scalar:
+    """The value of an engine setting."""
+    field = "as_str" if item.kind == "choice" else FIELDS[item.kind]
+    value: Scalar = getattr(item, field)
+    return value
+
+
+def put(item: Any, value: Scalar) -> None:
+    """Set an engine setting, where the value is of its kind."""
+    with contextlib.suppress(TypeError):
+        setattr(item, "as_str" if item.kind == "choice" else FIELDS[item.kind], value)
+
+
+def ensure_values(settings: Any) -> None:
+    """Make what the settings of the chosen engine need to be drawn. Cannot be called while drawing."""
+    info = engine_info(settings.engine_name)
+    for setting in info.settings if info is not None else ():
+        key = f"{settings.engine_name}.{setting.name}"
+        item = settings.values.get(key)
+        if item is not None and item.kind == setting.kind:
+            continue
+        if setting.kind not in FIELDS:
+            continue
+        if item is None:
+            item = settings.values.add()
+            item.name = key
+        item.kind = setting.kind
+        put(item, setting.default)
+
+
+# ---------------------------------------------------------------- settings of a scene
+
+
+def _engines(_settings: Any, _context: Any) -> Items:
+    known = [(engine.name, engine.title, engine.description) for engine in session.current.server.engines]
+    chosen = _settings.engine_name
+    if chosen not in [item[0] for item in known]:
+        known.append((chosen, {"flow": "Optical flow"}.get(chosen, chosen), "The server has not said what it offers"))
+    return _keep(known)
+
+
+def _profiles(settings: Any, _context: Any) -> Items:
+    info = engine_info(settings.engine_name)
+    if info is None:
+        name = settings.profile_name
+        return _keep([(name, name.capitalize() or "Default", "The server has not said what it offers")])
+    return _keep((profile.name, profile.title, profile.description) for profile in info.profiles)
+
+
+class TweenbridgeKeyframe(bpy.types.PropertyGroup):  # type: ignore[misc]
+    """A keyframe of the artist's list; `name` is what it is called."""
+
+    frame: IntProperty(name="Frame", description="The timeline frame that shows the keyframe")
+    strip: StringProperty()
+
+
+class TweenbridgeSettings(bpy.types.PropertyGroup):  # type: ignore[misc]
+    """Everything set for a scene."""
+
+    file_id: StringProperty(options={"HIDDEN"})
+    source: EnumProperty(
+        name="Keyframes",
+        description="Where the keyframes come from",
+        items=[
+            ("AUTO", "Automatic", "Selected strips; else the list; else the markers"),
+            ("STRIPS", "Selected strips", "The last frame of one strip, the first of the next"),
+            ("LIST", "List", "The frames added below"),
+            ("MARKERS", "Markers", "The selected markers; all of them where fewer than two are selected"),
+        ],
+    )
+    keyframes: CollectionProperty(type=TweenbridgeKeyframe)
+    keyframe_index: IntProperty()
+    engine_name: StringProperty(default="flow", options={"HIDDEN"})
+    engine: _Choice("engine_name", _engines).property("Engine", "What makes the in-betweens", ensure_values)
+    profile_name: StringProperty(options={"HIDDEN"})
+    profile: _Choice("profile_name", _profiles).property("Profile", "How thorough the engine is")
+    values: CollectionProperty(type=TweenbridgeEngineValue)
+    amount: EnumProperty(
+        name="In-betweens",
+        description="How many in-betweens go between two keyframes",
+        items=[
+            ("FILL", "Fill the gap", "One for every frame between the keyframes"),
+            ("NUMBER", "Number", "This many. Fewer than fit are held evenly; more need later strips to move"),
+        ],
+    )
+    count: IntProperty(name="Number", description="In-betweens in every gap", default=5, min=1, max=1000)
+    ripple: BoolProperty(
+        name="Move later strips", description="Where there is too little room, later strips move to make some"
+    )
+    spacing: EnumProperty(
+        name="Spacing",
+        description="How the in-betweens are spaced in time",
+        items=[
+            ("linear", "Even", "The same distance from one to the next"),
+            ("ease-in", "Ease in", "Starts slowly, arrives at full speed"),
+            ("ease-out", "Ease out", "Starts at full speed, settles"),
+            ("ease-in-out", "Ease in and out", "Starts slowly and settles"),
+            ("CHART", "Timing chart", "The times of the in-betweens, one by one"),
+        ],
+    )
+    chart: StringProperty(
+        name="Chart",
+        description="When each in-between is: 0 is one keyframe, 1 is the next. Percent are taken as well",
+        default="0.25 0.5 0.75",
+    )
+    hold: EnumProperty(
+        name="Hold",
+        description="For how many frames each in-between is shown",
+        items=[("1", "On ones", ""), ("2", "On twos", ""), ("3", "On threes", ""), ("4", "On fours", "")],
+    )
+    loop: BoolProperty(name="Loop", description="Also lead from the last keyframe back to the first")
+    depth: EnumProperty(
+        name="Format",
+        description="The file format of keyframes and in-betweens",
+        items=[
+            ("png8", "PNG, 8 bit", "Small; what most strips have"),
+            ("png16", "PNG, 16 bit", "For grading"),
+            ("exr32", "OpenEXR", "Scene-linear; values above white are kept"),
+        ],
+    )
+    alpha: BoolProperty(
+        name="Alpha", description="Keep transparency; without it, keyframes are over black", default=True
+    )
+    draft_first: BoolProperty(
+        name="Show a draft first", description="Optical flow fills the gap at once; the finished frames replace it"
+    )
+
+
+def settings_of(scene: Any) -> Any:
+    """The settings of a scene."""
+    return scene.tweenbridge
+
+
+def wanted_from(settings: Any) -> Wanted:
+    """The settings as a value.
+
+    Raises:
+        PluginError: the timing chart cannot be read.
+    """
+    info = engine_info(settings.engine_name)
+    profiles = [profile.name for profile in info.profiles] if info is not None else [settings.profile_name]
+    return Wanted(
+        engine=settings.engine_name,
+        profile=settings.profile_name if settings.profile_name in profiles else "",
+        settings=_engine_settings(settings, info),
+        count=settings.count if settings.amount == "NUMBER" else None,
+        spacing="linear" if settings.spacing == "CHART" else settings.spacing,
+        chart=parse_chart(settings.chart) if settings.spacing == "CHART" else (),
+        hold=int(settings.hold),
+        loop=settings.loop,
+        ripple=settings.ripple,
+        depth=settings.depth,
+        alpha=settings.alpha,
+        draft_first=settings.draft_first,
+    )
+
+
+def _engine_settings(settings: Any, info: "EngineInfo | None") -> dict[str, Scalar]:
+    """What differs from the engine's defaults; all that is remembered while the server has not said what those are."""
+    found: dict[str, Scalar] = {}
+    for item in settings.values:
+        engine, _, name = item.name.partition(".")
+        known = setting_info(item.name)
+        if engine != settings.engine_name or (info is not None and known is None):
+            continue
+        value = value_of(item)
+        if known is None or value != known.default:
+            found[name] = value
+    return found
+
+
+def apply(settings: Any, wanted: Wanted) -> None:
+    """Set everything as it was for these in-betweens; an engine setting not mentioned gets its default.
+
+    Raises:
+        PluginError: a value is none that this version knows.
+    """
+    settings.engine_name, settings.profile_name = wanted.engine, wanted.profile
+    for index in reversed(range(len(settings.values))):
+        if settings.values[index].name.startswith(f"{wanted.engine}."):
+            settings.values.remove(index)
+    ensure_values(settings)
+    for name, value in wanted.settings.items():
+        key = f"{wanted.engine}.{name}"
+        item = settings.values.get(key)
+        if item is None:
+            item = settings.values.add()
+            item.name, item.kind = key, kind_of(value)
+        put(item, value)
+    settings.amount = "FILL" if wanted.count is None else "NUMBER"
+    settings.count = wanted.count or settings.count
+    try:
+        settings.spacing = "CHART" if wanted.chart else wanted.spacing
+        settings.hold = str(wanted.hold)
+        settings.depth = wanted.depth
+    except TypeError as error:
+        raise PluginError(
+            "These in-betweens were made with settings that this version does not know.", "Update the add-on."
+        ) from error
+    settings.chart = " ".join(f"{time:g}" for time in wanted.chart) or settings.chart
+    settings.loop, settings.ripple, settings.alpha = wanted.loop, wanted.ripple, wanted.alpha
+    settings.draft_first = wanted.draft_first
+
+
+def kind_of(value: Scalar) -> str:
+    """The kind of setting that such a value belongs to."""
+    return {bool: "bool", int: "int", float: "float", str: "str"}[type(value)]
+
+
+CLASSES = (TweenbridgeEngineValue, TweenbridgeKeyframe, TweenbridgeSettings)
+
+
+def register() -> None:
+    """Give every scene its settings."""
+    for each in CLASSES:
+        bpy.utils.register_class(each)
+    bpy.types.Scene.tweenbridge = PointerProperty(type=TweenbridgeSettings)
+
+
+def unregister() -> None:
+    """Take them away; what is stored in files stays."""
+    del bpy.types.Scene.tweenbridge
+    for each in reversed(CLASSES):
+        bpy.utils.unregister_class(each)

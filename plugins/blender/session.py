@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything the add-on has under way in this Blender: the server's client, the shots, and the records on disk.
+
+A shot is driven by the modal operator that began it (so that inserting it is one undo step); a timer of Blender drives
+those whose operator is gone with its window, and looks for a server while the panel is seen. Before another file is
+loaded everything is let go: it goes on at the server, and is offered when the file is opened again.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.app.handlers import persistent
+
+from . import insertion, records
+from .errors import PluginError
+from .generation import Generation, Stage, user_folder
+from .records import Record
+from .server import Problem, Server, Where
+
+TICK = 0.05
+"""Seconds from one step to the next."""
+_ORPHANED = 1.0
+"""Seconds after which a shot that nobody drives is driven by the timer."""
+_SEEN = 2.0
+"""Seconds that the panel counts as seen after it was drawn."""
+
+
+class Session:
+    """What is under way.
+
+    Attributes:
+        server: the other end.
+        shots: generations that are not finished, and those whose problem has not been cleared away; by id.
+        problem: the last thing that went wrong.
+        waiting: records of this file whose strips have not been inserted and that nobody works on.
+        notes: what should be known of the last result.
+    """
+
+    def __init__(self) -> None:
+        self.server = Server()
+        self.shots: dict[str, Generation] = {}
+        self.problem: Problem | None = None
+        self.waiting: list[Record] = []
+        self.notes: tuple[str, ...] = ()
+        self._drawn = 0.0
+
+    @property
+    def active(self) -> list[Generation]:
+        """Shots that are going on, oldest first."""
+        return [shot for shot in self.shots.values() if not shot.stage.is_final]
+
+    def start(self, record: Record, renders: bool = True) -> Generation:
+        """Begin a shot, or go on with one of an earlier session.
+
+        Raises:
+            PluginError: the key file of the remote server cannot be read.
+        """
+        place = where()
+        self.server.open(place)
+        self.problem, self.notes = None, ()
+        self.waiting = [other for other in self.waiting if other.id != record.id]
+        shot = Generation(record, self.server, place, records_folder(), renders)
+        self.shots[record.id] = shot
+        return shot
+
+    def step(self) -> None:
+        """Take what the server said. Never waits."""
+        for event in self.server.poll():
+            for shot in self.active:
+                shot.take(event)
+        problem = self.server.hopeless()
+        asking = [shot for shot in self.active if shot.stage is Stage.GENERATING]
+        if problem is None or not asking:
+            return
+        # The client would insist for ever; without it the jobs wait at the server, and can be gone on with later.
+        self.server.close()
+        self.server.problem = problem
+        for shot in asking:
+            shot.give_up(problem)
+
+    def drive(self, shot: Generation) -> bool:
+        """One step of a shot; whether it is finished."""
+        self.step()
+        if not shot.stage.is_final:
+            shot.step(push_undo)
+        if shot.stage.is_final:
+            self._finished(shot)
+        return shot.stage.is_final
+
+    def _finished(self, shot: Generation) -> None:
+        if self.shots.pop(shot.record.id, None) is None:
+            return
+        if shot.stage is Stage.FAILED:
+            self.problem = shot.problem or self.problem
+            self.look_for_records()
+        elif shot.stage is Stage.DONE:
+            self.notes = shot.notes
+
+    # ------------------------------------------------------------ files
+
+    def look_for_records(self) -> None:
+        """Find what was asked for in this file and not inserted."""
+        ids = {scene.tweenbridge.file_id for scene in bpy.data.scenes}
+        self.waiting = [
+            record
+            for record in records.load(records_folder())
+            if record.id not in self.shots and any(record.belongs_to(each, bpy.data.filepath) for each in ids | {""})
+        ]
+
+    def resume(self, record: Record) -> Generation:
+        """Go on with a shot of an earlier session.
+
+        Raises:
+            PluginError: its scene or its keyframes are gone.
+        """
+        scene = insertion.scene_of(record)
+        if not insertion.all_there(scene, record.drafted):
+            record = records.without_draft(record)
+        shot = self.start(record, renders=False)
+        missing = [index for index in range(len(record.plan.keyframes)) if not shot.keyframe_file(index).is_file()]
+        if missing:
+            del self.shots[record.id]
+            self.forget(record)
+            raise PluginError(
+                f"The keyframes of {shot.title} are not on disk any more.", "Generate the in-betweens again."
+            )
+        return shot
+
+    def forget(self, record: Record) -> None:
+        """Do not offer a shot any more. Its files stay."""
+        records.forget(record, records_folder())
+        self.waiting = [other for other in self.waiting if other.id != record.id]
+
+    def part(self) -> None:
+        """Another file is about to be loaded, or the add-on to be switched off."""
+        for shot in self.active:
+            shot.part()
+        self.server.close()
+        self.shots.clear()
+        self.waiting, self.problem, self.notes = [], None, ()
+
+    # ------------------------------------------------------------ the timer
+
+    def seen(self) -> None:
+        """The panel was drawn."""
+        self._drawn = time.monotonic()
+
+    def tick(self) -> float:
+        """What Blender's timer calls; returns the seconds until the next time."""
+        now = time.monotonic()
+        for shot in self.active:
+            if now > shot.stepped + _ORPHANED and self.drive(shot) and shot.stage is Stage.DONE:
+                push_undo("Insert in-betweens")
+        if now < self._drawn + _SEEN or self.server.connected:
+            before = (self.server.connected, self.server.engines, self.server.problem, self.server.status)
+            try:
+                self.server.open(where())
+            except PluginError as error:
+                self.server.problem = Problem.of(error)
+            self.step()
+            if before != (self.server.connected, self.server.engines, self.server.problem, self.server.status):
+                redraw()
+        return 0.25
+
+
+current = Session()
+"""The session of this Blender."""
+
+
+def where() -> Where:
+    """Where the preferences say the server is."""
+    chosen = bpy.context.preferences.addons[__package__].preferences
+    return Where(chosen.place == "REMOTE", bpy.path.abspath(chosen.key_file) if chosen.key_file else "")
+
+
+def records_folder() -> Path:
+    """Where records are kept."""
+    return user_folder("jobs")
+
+
+def push_undo(message: str) -> None:
+    """Make what was just done an undo step of its own."""
+    if bpy.ops.ed.undo_push.poll():
+        bpy.ops.ed.undo_push(message=message)
+
+
+def redraw() -> None:
+    """Have the sequencer's panels drawn again."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type in {"SEQUENCE_EDITOR", "PREFERENCES"}:
+                area.tag_redraw()
+
+
+def _tick() -> float:
+    return current.tick()
+
+
+@persistent  # type: ignore[untyped-decorator]
+def _before_load(*_: Any) -> None:
+    current.part()
+
+
+@persistent  # type: ignore[untyped-decorator]
+def _after_load(*_: Any) -> None:
+    current.look_for_records()
+
+
+def _first_look() -> None:
+    current.look_for_records()
+
+
+def register() -> None:
+    """Begin to listen to Blender."""
+    bpy.app.handlers.load_pre.append(_before_load)
+    bpy.app.handlers.load_post.append(_after_load)
+    bpy.app.timers.register(_tick, first_interval=0.5, persistent=True)
+    # While add-ons are being registered no file may be looked at.
+    bpy.app.timers.register(_first_look, first_interval=0.1)
+
+
+def unregister() -> None:
+    """Let go of everything."""
+    for timer in (_tick, _first_look):
+        if bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
+    bpy.app.handlers.load_pre.remove(_before_load)
+    bpy.app.handlers.load_post.remove(_after_load)
+    current.part()

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what is on the artist's screen to a shot that can be started: the keyframes meant, the plan, the folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import insertion, naming, strips
+from .errors import PluginError
+from .gaps import Found, GapRange, KeyframeAt, Source, from_list, from_markers, from_strips
+from .generation import user_folder
+from .plan import Plan, Wanted, make_plan
+from .recipe import Recipe
+from .records import Record
+
+_SELECT = "Select two strips, add keyframes at the playhead, or set markers."
+
+
+def found_in(scene: Any, settings: Any) -> Found:
+    """The keyframes that the selection, the list or the markers mean, and the gaps between them.
+
+    Raises:
+        PluginError: there are none, and what to do about it.
+    """
+    source = settings.source
+    if source in {"AUTO", "STRIPS"}:
+        spans = strips.spans(scene, selected=True)
+        drawn = [span for span in spans if not _is_finished(scene, span.name)]
+        spans = drawn if len(drawn) > 1 else spans
+        if source == "STRIPS" or len(spans) > 1:
+            return from_strips(spans)
+    if source == "LIST" or (source == "AUTO" and len(settings.keyframes) > 1):
+        rows = list(settings.keyframes)
+        return from_list([row.frame for row in rows], [row.name for row in rows], [row.strip for row in rows])
+    if source == "MARKERS" or len(strips.markers(scene)) > 1:
+        return from_markers(strips.markers(scene))
+    raise PluginError("There are no keyframes yet.", _SELECT)
+
+
+def _is_finished(scene: Any, name: str) -> bool:
+    """The strip is one of in-betweens, and not of a breakdown that the artist goes on from."""
+    try:
+        recipe = insertion.recipe_of(scene, name)
+    except PluginError:
+        return False
+    return recipe is not None and not insertion.wanted_of(recipe).breakdown
+
+
+def check_editable(context: Any) -> Any:
+    """The scene to work on.
+
+    Raises:
+        PluginError: there is none, or the artist is inside a meta strip.
+    """
+    scene = strips.sequencer_scene(context)
+    if scene is None:
+        raise PluginError("The sequencer shows no scene.", "Choose a scene in the header of the sequencer.")
+    if strips.inside_meta(context):
+        raise PluginError("In-betweens cannot be made inside a meta strip.", "Leave it (Tab), then try again.")
+    return scene
+
+
+def plan_for(scene: Any, found: Found, wanted: Wanted) -> Plan:
+    """What would be done.
+
+    Raises:
+        PluginError: nothing can be.
+    """
+    return make_plan(found, strips.spans(scene), wanted)
+
+
+def new_record(scene: Any, found: Found, wanted: Wanted, pattern: str) -> Record:
+    """A shot to start, with a folder of its own on disk.
+
+    Raises:
+        PluginError: there is nothing to fill, or the folder cannot be made.
+    """
+    plan = plan_for(scene, found, wanted)
+    folder = naming.shot_folder(bpy.data.filepath, scene.name, found, pattern, unsaved_root=str(user_folder("unsaved")))
+    return _record(scene, wanted, plan, naming.shot_name(scene.name, found), folder)
+
+
+def new_take(scene: Any, name: str, wanted: Wanted) -> Record:
+    """A shot that makes a strip of in-betweens once more, beside the old one.
+
+    Raises:
+        PluginError: it is no strip of in-betweens, or the folder cannot be made.
+    """
+    recipe = recipe_of(scene, name)
+    found = found_again(scene, name, recipe)
+    wanted = dataclasses.replace(wanted, loop=False, ripple=False, breakdown=False)
+    folder = recipe.folder.replace("\\", "/").rstrip("/").rpartition("/")[0]
+    return dataclasses.replace(
+        _record(scene, wanted, plan_for(scene, found, wanted), recipe.shot, folder), replaces=name
+    )
+
+
+def recipe_of(scene: Any, name: str) -> Recipe:
+    """How a strip was made.
+
+    Raises:
+        PluginError: it is no strip of in-betweens.
+    """
+    recipe = insertion.recipe_of(scene, name) if name else None
+    if recipe is None:
+        raise PluginError("The active strip is not one of in-betweens.", "Click a strip that Tweenbridge made.")
+    return recipe
+
+
+def found_again(scene: Any, name: str, recipe: Recipe) -> Found:
+    """The two keyframes around a strip of in-betweens, wherever it is now, and the gap it fills."""
+    span = next(span for span in strips.spans(scene) if span.name == name)
+    before, after = recipe.other.get("before", 1), recipe.other.get("after", span.end - span.start)
+    labels = [used.label for used in recipe.keyframes[recipe.gap : recipe.gap + 2]] + ["", ""]
+    a, b = span.start - int(before), span.start + int(after)
+    keyframes = (KeyframeAt(a, labels[0] or f"Frame {a}"), KeyframeAt(b, labels[1] or f"Frame {b}"))
+    start, end = (a + 1, b) if b > a else (span.start, span.end)
+    return Found(Source.LIST, keyframes, (GapRange(0, 0, 1, start, end),))
+
+
+def _record(scene: Any, wanted: Wanted, plan: Plan, shot: str, folder: str) -> Record:
+    take, made = naming.new_take(Path(bpy.path.abspath(folder)))
+    settings = scene.tweenbridge
+    if not settings.file_id or sum(each.tweenbridge.file_id == settings.file_id for each in bpy.data.scenes) > 1:
+        # A copied scene must not be taken for the one it was copied from.
+        settings.file_id = uuid.uuid4().hex
+    return Record(
+        id=uuid.uuid4().hex,
+        file_id=settings.file_id,
+        blend=bpy.data.filepath,
+        scene=scene.name,
+        shot=shot,
+        take=take,
+        folder=f"{folder}/{made.name}",
+        root=str(made),
+        created=time.time(),
+        plan=plan,
+        wanted=wanted,
+    )

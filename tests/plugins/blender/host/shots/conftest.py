@@ -1,0 +1,101 @@
+"""For tests of whole shots: a small scene with drawn strips, the extension's modules, and the real server."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+
+TIMELINE = str(Path(__file__).parent.parent / "timeline")
+if TIMELINE not in sys.path:
+    sys.path.insert(0, TIMELINE)
+
+WIDTH, HEIGHT = 64, 48
+
+Show = Callable[[int], Any]
+
+
+def drawing(position: int, dtype: str = "uint8", alpha: bool = False) -> Any:
+    """A bright square at a place, over a background that is clear or dark."""
+    most = np.iinfo(dtype).max
+    picture = np.zeros((HEIGHT, WIDTH, 4), dtype)
+    picture[..., 3] = 0 if alpha else most
+    if not alpha:
+        picture[..., :3] = most // 8
+    picture[16:32, position : position + 16] = (most, most // 2, most // 5, most)
+    return picture
+
+
+@pytest.fixture
+def ext() -> Any:
+    """The extension's modules."""
+    import bl_ext.user_default.tweenbridge as extension
+    from bl_ext.user_default.tweenbridge import insertion, records, session, shots, strips  # noqa: F401
+
+    return extension
+
+
+@pytest.fixture
+def shot(ext: Any, server: Path, tmp_path: Path) -> Any:
+    """The start-up scene at 64 x 48 in a saved file, with strips `a` [1, 5) and `b` [11, 15), both selected."""
+    scene = bpy.context.scene
+    scene.render.resolution_x, scene.render.resolution_y = WIDTH, HEIGHT
+    scene.sequence_editor_create()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    add(ext, bpy.context.scene, tmp_path, "a", 8, 1, 4)
+    add(ext, bpy.context.scene, tmp_path, "b", 24, 11, 4)
+    select(ext, "a", "b")
+    bpy.context.scene.tweenbridge.profile_name = "draft"
+    return bpy.context.scene
+
+
+def add(
+    ext: Any, scene: Any, folder: Path, name: str, position: int, start: int, length: int,
+    dtype: str = "uint8", alpha: bool = False, channel: int = 1,
+) -> None:  # fmt: skip
+    """Put a drawing on the timeline."""
+    import pictures
+
+    pictures.write_png(folder / f"{name}.png", drawing(position, dtype, alpha))
+    ext.strips.insert_images(
+        scene, name=name, directory=str(folder), files=[f"{name}.png"] * length, start=start, channel=channel
+    )
+
+
+def select(ext: Any, *names: str) -> None:
+    """Select these strips and no others."""
+    for span in ext.strips.spans(bpy.context.scene):
+        ext.strips.find(bpy.context.scene, span.name).select = span.name in names
+
+
+def spans(ext: Any) -> dict[str, tuple[int, int]]:
+    """Where every strip is."""
+    return {span.name: (span.start, span.end) for span in ext.strips.spans(bpy.context.scene)}
+
+
+def new_strips(ext: Any) -> list[str]:
+    """The strips of in-betweens, in time order."""
+    found = [(where, name) for name, where in spans(ext).items() if ext.insertion.recipe_of(bpy.context.scene, name)]
+    return [name for _, name in sorted(found)]
+
+
+def files_of(ext: Any, name: str) -> list[Path]:
+    """The file of each frame of a strip."""
+    strip = ext.strips.find(bpy.context.scene, name)
+    folder = Path(bpy.path.abspath(strip.directory))
+    return [folder / element.filename for element in strip.elements]
+
+
+def rendered(frame: int, path: Path, depth: str = "png8", alpha: bool = True) -> Any:
+    """What the sequencer shows at a frame."""
+    import exr
+    import pictures
+    from bl_ext.user_default.tweenbridge.frames import Depth, FrameForm, Renderer
+
+    Renderer(bpy.context.scene.name, FrameForm(Depth(depth), alpha)).still(frame, path)
+    return exr.read_exr(path) if depth == "exr32" else pictures.read_png(path)
