@@ -8,7 +8,6 @@ From the command line, for one file and with any of pytest's arguments:
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -26,14 +25,21 @@ ROOT = Path(__file__).resolve().parents[3]
 INSIDE = Path(__file__).with_name("inside.py")
 PATIENCE = 600.0
 """Seconds that the tests of one file may take."""
+LATE = 124
+"""The status of a run that took longer."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run inside Blender came to: pytest's exit status (or the signal that ended it) and all it printed."""
+    """What a run inside Blender came to: pytest's exit status (or what else ended it) and all that was printed."""
 
     status: int
     output: str
+
+    @property
+    def summary(self) -> str:
+        """The last line, where pytest says how many passed."""
+        return (self.output.strip().splitlines() or [""])[-1].strip("= ")
 
 
 def python_of(version: str) -> Path:
@@ -72,12 +78,10 @@ def run(python: Path, extension: Path, folder: Path, arguments: Sequence[str], p
     for name in ("blender", "temporary", "tweenbridge"):
         (folder / name).mkdir(parents=True)
     launcher.record_command(launcher.this_installation(), home)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST"))}
-    environment |= {
-        "BLENDER_USER_RESOURCES": str(folder / "blender"),
-        "TMPDIR": str(folder / "temporary"),
-        "TWEENBRIDGE_HOME": str(home),
-    }
+    others = ("PYTHON", "PYTEST", "BLENDER", "TWEENBRIDGE")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(others)}
+    environment |= {name: str(folder / "temporary") for name in ("TMPDIR", "TEMP", "TMP")}
+    environment |= {"BLENDER_USER_RESOURCES": str(folder / "blender"), "TWEENBRIDGE_HOME": str(home)}
     command = [str(python), "-I", str(INSIDE), str(extension), "-c", os.devnull, "--rootdir", str(INSIDE.parent)]
     command += ["--confcutdir", str(INSIDE.parent / "host"), "--import-mode=importlib", "-p", "no:cacheprovider"]
     command += ["-o", "timeout=120", "--basetemp", str(folder / "pytest"), *arguments]
@@ -90,7 +94,7 @@ def run(python: Path, extension: Path, folder: Path, arguments: Sequence[str], p
         try:
             status = process.wait(patience)
         except subprocess.TimeoutExpired:
-            status = -signal.SIGKILL
+            status = LATE
             late = f"\nkilled after {patience:.0f} s"
         finally:
             if process.poll() is None:
