@@ -67,7 +67,7 @@ def shot_folder(
         folder = folder.replace(f"{{{field}}}", value)
     if folder.startswith("//"):
         if blend_path:
-            return folder.rstrip("/\\")
+            return "//" + folder.strip("/\\")
         if not unsaved_root:
             raise PluginError(
                 "This file has not been saved, so there is no folder for the in-betweens.", "Save it, then try again."

@@ -8,6 +8,7 @@ missing fields get their defaults, unknown ones are kept and written back.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from .errors import PluginError
 from .gaps import Source
 
 FORMAT = 1
-MAX_BYTES = 64 * 1024
+MAX_BYTES = 256 * 1024
 
 Scalar = bool | int | float | str
 T = TypeVar("T")
@@ -94,12 +95,14 @@ def to_text(recipe: Recipe) -> str:
         "plugin": recipe.plugin,
     }
     text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    if len(text.encode()) > MAX_BYTES:
+    # A file name's undecodable bytes are written as JSON's own escapes.
+    encoded = text.encode(errors="backslashreplace")
+    if len(encoded) > MAX_BYTES:
         raise PluginError(
             "The settings of this shot are too long to be kept with its strip.",
             "Shorten the prompt or use fewer keyframes.",
         )
-    return text
+    return encoded.decode()
 
 
 def from_text(text: str) -> Recipe:
@@ -111,7 +114,7 @@ def from_text(text: str) -> Recipe:
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise _unreadable()
     try:
-        plain = json.loads(text)
+        plain = json.loads(text, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
         raise _unreadable() from error
     if not isinstance(plain, dict):
@@ -159,9 +162,17 @@ def _keyframe(entry: object) -> UsedKeyframe:
         raise _unreadable()
     frame, sha256 = entry.get("frame"), entry.get("sha256")
     label, strip = entry.get("label", ""), entry.get("strip", "")
-    if not (isinstance(frame, int) and isinstance(sha256, str) and isinstance(label, str) and isinstance(strip, str)):
+    texts = isinstance(sha256, str) and isinstance(label, str) and isinstance(strip, str)
+    if not texts or not isinstance(frame, int) or isinstance(frame, bool):
         raise _unreadable()
     return UsedKeyframe(frame, sha256, label, strip)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(digits)
+    return number
 
 
 def _unreadable() -> PluginError:
