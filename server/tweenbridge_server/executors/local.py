@@ -28,12 +28,18 @@ _ENDING_SECONDS = 2.0
 
 @dataclass
 class _Slot:
-    """One device and the worker on it, if any; `storing` are tasks that it has computed and is storing."""
+    """One device and the worker on it, if any.
+
+    Attributes:
+        storing: tasks that the worker has computed and is storing.
+        unheard: the task was given to a worker that was there and idle, which has not said a word of it yet.
+    """
 
     device: str
     worker: WorkerProcess | None = None
     task: GapTask | None = None
     storing: tuple[GapTask, ...] = ()
+    unheard: bool = False
     cancelled: bool = False
     cancel_by: float | None = None
     idle_since: float = 0.0
@@ -169,6 +175,7 @@ class LocalExecutor:
     def _run(self, task: GapTask) -> None:
         slot = self._free()
         assert slot is not None, "the service gives no more tasks than there are slots"
+        slot.unheard = slot.is_idle
         slot.task = task
         try:
             self._ensure_worker(slot).send(Run(task))
@@ -189,6 +196,7 @@ class LocalExecutor:
             return
         task, final = slot.task, isinstance(happened.event, FINAL)
         if task is not None and task.id == happened.task:
+            slot.unheard = False
             if isinstance(happened.event, Computed):
                 slot.storing += (task,)
             if final or task in slot.storing:
@@ -205,7 +213,9 @@ class LocalExecutor:
         slot = self._slot_of(worker)
         if slot is None:
             return
-        task, storing, cancelled = slot.task, slot.storing, slot.cancelled
+        task, storing = slot.task, slot.storing
+        # A worker that was dead before the task reached it did not die of the task.
+        innocent = task is not None and (slot.cancelled or slot.unheard)
         slot.worker, slot.releasing, slot.storing = None, False, ()
         self._clear(slot)
         epitaph = worker.epitaph()
@@ -217,10 +227,11 @@ class LocalExecutor:
             # One death counts once: for the task that was last begun.
             self._on_event(each.id, Stopped())
         if lost:
-            self._on_event(lost[-1].id, Stopped() if cancelled and task else Died(epitaph))
+            self._on_event(lost[-1].id, Stopped() if innocent else Died(epitaph))
 
     def _clear(self, slot: _Slot) -> None:
-        slot.task, slot.cancelled, slot.cancel_by, slot.idle_since = None, False, None, time.monotonic()
+        slot.task, slot.unheard, slot.cancelled, slot.cancel_by = None, False, False, None
+        slot.idle_since = time.monotonic()
 
     def _slot_of(self, worker: WorkerProcess) -> _Slot | None:
         return next((slot for slot in self._slots if slot.worker is worker), None)
