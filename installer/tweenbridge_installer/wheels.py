@@ -1,7 +1,8 @@
 """The wheels that travel inside the Blender extension: ZeroMQ and MessagePack for every platform, and our own client.
 
 Which files those are is written down with their hashes (`blender_wheels.sha256`, in the form that `sha256sum -c`
-reads), so that everybody builds the same extension. They are downloaded once and kept in the user's cache folder.
+reads), so that everybody builds the same extension. They are downloaded once and kept in the user's cache folder. For a
+newer release, write the list anew with `sha256sum *.whl` in a folder of its files for the same platforms and Pythons.
 """
 
 from __future__ import annotations
