@@ -21,9 +21,6 @@ PATIENCE = 20.0
 _NO_HOPE = 1.0
 """The same where the server runs nowhere and nothing tells how to start it."""
 
-_NOT_INSTALLED = "The Tweenbridge server is not installed, or was never started on this machine."
-_INSTALL = "Install it and start it once with `tweenbridge serve`; from then on it starts by itself."
-
 
 @dataclass(frozen=True)
 class Where:
@@ -45,9 +42,25 @@ class Problem:
         """The same in the add-on's words."""
         if isinstance(error, PluginError):
             return cls(error.sentence, error.remedy)
-        if error.code.value == "not_running" and "nothing tells" in error.message:
-            return cls(_NOT_INSTALLED, _INSTALL)
         return cls(error.message, error.remedy)
+
+
+NOT_INSTALLED = Problem(
+    "The Tweenbridge server is not installed, or was never started on this machine.",
+    "Install it and start it once with `tweenbridge serve`; from then on it starts by itself.",
+)
+
+
+def _can_be_started() -> bool:
+    """Something tells how to start the server of this machine."""
+    from tweenbridge import TweenbridgeError, data_dir
+    from tweenbridge.launcher import server_command
+
+    try:
+        server_command(data_dir())
+    except TweenbridgeError:
+        return False
+    return True
 
 
 class Server:
@@ -123,7 +136,9 @@ class Server:
                 self.starting, self.status = False, None
                 self.problem = Problem.of(event.error)
                 self._lost = self._lost or time.monotonic()
-                self._hopeless = event.error.code is ErrorCode.START_FAILED or self.problem.sentence == _NOT_INSTALLED
+                self._hopeless = event.error.code is ErrorCode.START_FAILED
+                if event.error.code is ErrorCode.NOT_RUNNING and not self._where.remote and not _can_be_started():
+                    self.problem, self._hopeless = NOT_INSTALLED, True
         self._take_answers()
         return events
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +103,56 @@ def rendered(frame: int, path: Path, depth: str = "png8", alpha: bool = True) ->
 
     Renderer(bpy.context.scene.name, FrameForm(Depth(depth), alpha)).still(frame, path)
     return exr.read_exr(path) if depth == "exr32" else pictures.read_png(path)
+
+
+@pytest.fixture
+def blend_server(shot: Any, ext: Any, tmp_path: Path) -> Iterator[Any]:
+    """A second server, with an engine that takes as long as it is told; the extension talks to it for this test."""
+    from tweenbridge import discovery
+
+    home, log = tmp_path / "blend", tmp_path / "blend.log"
+    log.touch()
+    fakes = Path(__file__).parents[4] / "fakes"
+    [command] = [json.loads((discovery.data_dir() / "run" / "launch.json").read_text())["command"]]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment |= {"PYTHONPATH": str(fakes), "BLEND_ENGINE_LOG": str(log), "TWEENBRIDGE_HOME": str(home)}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 60
+        while discovery.read_address(home) is None and time.monotonic() < end:
+            time.sleep(0.02)
+        preferences = bpy.context.preferences.addons[ext.__name__].preferences
+        preferences.place, preferences.key_file = "REMOTE", str(discovery.address_file(home))
+        ext.session.current.server.close()
+        assert bpy.ops.tweenbridge.check_connection() == {"FINISHED"}
+        shot.tweenbridge.engine = "blend"
+        yield process
+        preferences.place = "LOCAL"
+        ext.session.current.server.close()
+        ext.session.current.server.engines = ()
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def begin(ext: Any, **changes: Any) -> Any:
+    """Start the shot that the selection means, as an invoked operator does; `drive` goes on with it."""
+    from dataclasses import replace
+
+    scene = bpy.context.scene
+    wanted = replace(ext.properties.wanted_from(scene.tweenbridge), **changes)
+    found = ext.shots.found_in(scene, scene.tweenbridge)
+    return ext.session.current.start(ext.shots.new_record(scene, found, wanted, "//inbetweens/{shot}"))
+
+
+def drive(ext: Any, generation: Any, until: Callable[[], bool] = lambda: False, patience: float = 60.0) -> None:
+    """Step as a timer does, until something holds or the shot is finished."""
+    end = time.monotonic() + patience
+    while not until() and not ext.session.current.drive(generation):
+        assert time.monotonic() < end, generation.sentence
+        time.sleep(0.005)
+
+
+def received(generation: Any) -> int:
+    """Frames that have come."""
+    return sum(batch.received for batch in generation._batches)
