@@ -22,7 +22,12 @@ def describe(info: EngineInfo) -> str:
     """An engine in lines for a person."""
     lines = [f"{info.name}: {info.title}, version {info.version}", f"  {info.description}" if info.description else ""]
     profiles = [(profile.name, profile.description or profile.title) for profile in info.profiles]
-    settings = [(_assignment(setting), _meaning(setting)) for setting in info.settings]
+    settings = [
+        (_assignment(setting), _meaning(setting) + (" It must be set." if setting.name in info.needs else ""))
+        for setting in info.settings
+    ]
+    if info.memory:
+        lines.append(f"  Takes about {info.memory / 1e9:.1f} GB of memory.")
     lines += _table("Profiles (--profile), the first one is used unless you choose", profiles)
     lines += _table("Settings (--set), with what they are unless you set them", settings)
     return "\n".join(line for line in lines if line)

@@ -150,7 +150,11 @@ class SettingInfo:
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """What an engine says of itself. The first profile is the default."""
+    """What an engine says of itself. The first profile is the default.
+
+    `needs` names the settings without which it cannot work; `memory` is about how many bytes a worker of it takes on
+    its device at the usual size, 0 where that is not known.
+    """
 
     name: str
     title: str
@@ -158,6 +162,8 @@ class EngineInfo:
     profiles: tuple[ProfileInfo, ...]
     settings: tuple[SettingInfo, ...] = ()
     description: str = ""
+    needs: tuple[str, ...] = ()
+    memory: int = 0
 
 
 @dataclass(frozen=True)

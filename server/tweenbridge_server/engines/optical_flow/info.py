@@ -15,4 +15,6 @@ INFO: Final = EngineInfo(
         ProfileInfo("draft", "Draft", "Fast, for trying timings."),
     ),
     description="Moves pixels along the motion it finds between the keyframes. Works at once, with no download.",
+    # At 1080p, in the processor's memory.
+    memory=650_000_000,
 )
