@@ -24,13 +24,17 @@ class Source(Enum):
 
 @dataclass(frozen=True)
 class Span:
-    """Where a strip is: it covers frames start..end-1. `picture`: it is seen, and not merely heard or muted."""
+    """Where a strip is: it covers frames start..end-1.
+
+    `picture`: it is seen, and not merely heard or muted. `bright`: it may hold values above white.
+    """
 
     name: str
     channel: int
     start: int
     end: int
     picture: bool = True
+    bright: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,9 @@ def from_strips(spans: Iterable[Span]) -> Found:
             notes.append(f"“{left.name}” and “{right.name}” overlap by {_frames(overlap)}: later strips have to move.")
         elif left.end == right.start:
             notes.append(f"There is no gap between “{left.name}” and “{right.name}”: later strips have to move.")
+    notes += [
+        f"“{span.name}” may be brighter than white in places; only EXR keeps that." for span in ordered if span.bright
+    ]
     return Found(Source.STRIPS, tuple(keyframes), tuple(gaps), tuple(notes))
 
 

@@ -162,8 +162,9 @@ def _keyframe(entry: object) -> UsedKeyframe:
         raise _unreadable()
     frame, sha256 = entry.get("frame"), entry.get("sha256")
     label, strip = entry.get("label", ""), entry.get("strip", "")
-    texts = isinstance(sha256, str) and isinstance(label, str) and isinstance(strip, str)
-    if not texts or not isinstance(frame, int) or isinstance(frame, bool):
+    if not isinstance(frame, int) or isinstance(frame, bool):
+        raise _unreadable()
+    if not (isinstance(sha256, str) and isinstance(label, str) and isinstance(strip, str)):
         raise _unreadable()
     return UsedKeyframe(frame, sha256, label, strip)
 

@@ -22,6 +22,7 @@ RECIPE = "tweenbridge_recipe"
 """The custom property of a strip that holds its recipe."""
 
 _TWO_INPUTS = 2
+_BRIGHT_FILES = (".exr", ".hdr")
 
 
 # ---------------------------------------------------------------- scenes
@@ -79,7 +80,7 @@ def spans(scene: Any, selected: bool = False) -> list[Span]:
     for strip in _all(scene):
         seen = strip.type != "SOUND" and not strip.mute and not channels[strip.channel].mute
         if not selected or (strip.select and seen and _gives_keyframes(strip)):
-            found.append(Span(strip.name, strip.channel, *_range(strip), picture=seen))
+            found.append(Span(strip.name, strip.channel, *_range(strip), picture=seen, bright=_is_bright(strip)))
     return found
 
 
@@ -95,6 +96,11 @@ def _inputs(strip: Any) -> list[Any]:
     """The strips that an effect is made of; none for a strip that stands alone."""
     both = (getattr(strip, "input_1", None), getattr(strip, "input_2", None))
     return [each for each in both if each is not None]
+
+
+def _parts(strip: Any) -> list[Any]:
+    """The strips inside a meta strip, or those that an effect is made of."""
+    return list(_strips(strip)) if strip.type == "META" else _inputs(strip)
 
 
 def _range(strip: Any) -> tuple[int, int]:
@@ -145,7 +151,14 @@ def _is_missing(strip: Any) -> bool:
         return not all((folder / element.filename).is_file() for element in strip.elements)
     if strip.type == "MOVIE":
         return not Path(bpy.path.abspath(strip.filepath)).is_file()
-    return any(_is_missing(part) for part in (_strips(strip) if strip.type == "META" else _inputs(strip)))
+    return any(_is_missing(part) for part in _parts(strip))
+
+
+def _is_bright(strip: Any) -> bool:
+    """Its pictures may hold values above white: a scene's own render, or files that can."""
+    files = [strip.elements[0].filename] if strip.type == "IMAGE" and strip.elements else []
+    bright = strip.type == "SCENE" or any(file.lower().endswith(_BRIGHT_FILES) for file in files)
+    return bright or any(_is_bright(part) for part in _parts(strip))
 
 
 def literal_path(path: Path) -> str:
@@ -255,7 +268,7 @@ def check_moves(scene: Any, moves: Iterable[Move]) -> None:
 
 
 def move(scene: Any, moves: Iterable[Move]) -> None:
-    """Shift strips in time, with their animation; effects go with the strips they are made of. All move, or none.
+    """Shift strips to later frames, with their animation; effects go with what they are made of. All move, or none.
 
     Raises:
         PluginError: as check_moves.
@@ -263,7 +276,7 @@ def move(scene: Any, moves: Iterable[Move]) -> None:
     wanted = {each.name: each.by for each in moves}
     check_moves(scene, [Move(name, by) for name, by in wanted.items()])
     there = [strip for strip in _all(scene) if strip.name in wanted and not _inputs(strip)]
-    # Last one first (when moving to later frames), so that none lands on its neighbour.
+    # The last one first: Blender puts a strip that lands on its neighbour on another channel.
     for strip in sorted(there, key=_range, reverse=True):
         if hasattr(strip, "content_start"):
             strip.content_start += wanted[strip.name]

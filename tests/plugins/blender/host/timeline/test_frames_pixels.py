@@ -89,6 +89,33 @@ def test_nothing_of_the_artists_look_is_baked_in(
     assert worst(still(scene, 2, tmp_path / f"looked{depth.suffix}", depth), plain) == 0
 
 
+def seen_by_the_artist(scene: Any, frame: int, path: Path) -> Any:
+    """Rendered by hand, under the artist's own view transform."""
+    scene.render.image_settings.file_format = "PNG"
+    scene.render.dither_intensity = 0.0
+    scene.render.filepath = str(path)
+    scene.frame_set(frame)
+    bpy.ops.render.render(write_still=True)
+    return pictures.read_png(path)
+
+
+@pytest.mark.parametrize(
+    ("depth", "brightest"), [(Depth.PNG8, 1), (Depth.PNG16, 1), (Depth.EXR32, 1), (Depth.EXR32, 6)]
+)
+def test_in_betweens_look_like_their_keyframes_under_agx(
+    scene: Any, noise: Noise, tmp_path: Path, depth: Depth, brightest: int
+) -> None:
+    assert scene.view_settings.view_transform == "AgX"
+    source = noise(16, 3).astype(np.float32) / 255 * brightest
+    exr.write_exr(tmp_path / "source.exr", source)
+    strips.insert_images(scene, name="s", directory=str(tmp_path), files=["source.exr"] * 3, start=1, channel=1)
+    out = tmp_path / f"out{depth.suffix}"
+    still(scene, 2, out, depth)
+    strips.insert_images(scene, name="back", directory=str(tmp_path), files=[out.name] * 3, start=11, channel=1)
+    source_seen = seen_by_the_artist(scene, 2, tmp_path / "one.png").astype(np.int16)
+    assert worst(seen_by_the_artist(scene, 12, tmp_path / "two.png").astype(np.int16), source_seen) <= 1
+
+
 def test_it_shows_what_the_editor_shows_and_not_the_file(scene: Any, put: Any, noise: Noise, tmp_path: Path) -> None:
     below = put("below", noise(5, 3), 1, 10, 1)
     above = put("above", noise(6), 1, 10, 2)

@@ -14,7 +14,7 @@ import pytest
 from bl_ext.user_default.tweenbridge import strips
 from bl_ext.user_default.tweenbridge.errors import PluginError
 from bl_ext.user_default.tweenbridge.gaps import Marker, Span, from_strips
-from bl_ext.user_default.tweenbridge.placement import Move, lowest_free_channel, make_room
+from bl_ext.user_default.tweenbridge.placement import Move, lowest_free_channel, make_room, ripple
 
 # Blender says so where a name that it has replaced is used.
 pytestmark = pytest.mark.filterwarnings("error::DeprecationWarning")
@@ -109,6 +109,17 @@ def test_trimmed_strips_are_where_they_are_seen(scene: Any, put: Any) -> None:
     else:
         strip.frame_offset_start, strip.frame_offset_end = 3, 4
     assert strips.spans(scene) == [Span("a", 1, 4, 17)]
+
+
+def test_strips_that_may_be_brighter_than_white(scene: Any, put: Any, tmp_path: Path) -> None:
+    put("a", GREY, 1, 10, 1)
+    (tmp_path / "b.EXR").write_bytes(b"")
+    strips.insert_images(scene, name="b", directory=str(tmp_path), files=["b.EXR"], start=21, channel=1)
+    effect(scene, "blur", "GAUSSIAN_BLUR", 21, 1, 2, strips.find(scene, "b"))
+    strips._strips(scene.sequence_editor).new_scene("set", bpy.data.scenes.new("Set"), 1, 41)
+    assert {span.name: span.bright for span in strips.spans(scene)} == {
+        "a": False, "b": True, "blur": True, "set": True
+    }  # fmt: skip
 
 
 def test_a_transition_is_no_keyframe(scene: Any, put: Any) -> None:
@@ -279,6 +290,22 @@ def test_later_strips_make_room(scene: Any, put: Any, tmp_path: Path) -> None:
         "a": (1, 1, 11), "b": (1, 16, 26), "c": (1, 26, 36), "title": (3, 5, 35), "sound": (2, 26, 26 + length)
     }  # fmt: skip
     assert (room.gaps[0].start, room.gaps[0].end) == (11, 16)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_ripple_on_any_timeline_is_what_the_arithmetic_says(scene: Any, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    taken: list[Span] = []
+    for i in range(30):
+        start, length, channel = (int(random.integers(*bounds)) for bounds in ((-50, 200), (1, 40), (1, 5)))
+        if all(s.channel != channel or s.end <= start or s.start >= start + length for s in taken):
+            effect(scene, f"s{i}", "COLOR", start, length, channel)
+            taken.append(Span(f"s{i}", channel, start, start + length))
+    assert set(strips.spans(scene)) == set(taken)
+    at, by = int(random.integers(-60, 200)), int(random.integers(1, 60))
+    strips.move(scene, ripple(strips.spans(scene), at, by))
+    shifted = {s.name: by if s.start >= at else 0 for s in taken}
+    assert where(scene) == {s.name: (s.channel, s.start + shifted[s.name], s.end + shifted[s.name]) for s in taken}
 
 
 def test_trims_effects_and_animation_go_along(scene: Any, put: Any) -> None:
