@@ -119,7 +119,7 @@ def _draw_found(layout: Any, context: Any, settings: Any) -> bool:
             lines(box, note, "INFO")
         plan = shots.plan_for(scene, found, properties.wanted_from(settings))
     except PluginError as error:
-        lines(box, error.sentence, "ERROR")
+        lines(box, error.sentence, "INFO")
         lines(box, error.remedy, "BLANK1")
         return False
     box.label(text=f"{len(found.keyframes)} keyframes from {_SOURCES[found.source.value]}", icon="KEYTYPE_KEYFRAME_VEC")

@@ -5,7 +5,8 @@
 # Blender reads the annotations of these classes as values, so they are not postponed.
 
 import contextlib
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -120,6 +121,17 @@ def put(item: Any, value: Scalar) -> None:
         setattr(item, "as_str" if item.kind == "choice" else FIELDS[item.kind], value)
 
 
+def _put_all(settings: Any, values: Mapping[str, Scalar]) -> None:
+    """Set engine settings by their keys; one that the server has not told of becomes one of the value's own kind."""
+    for key, value in values.items():
+        item = settings.values.get(key)
+        if item is None:
+            info = setting_info(key)
+            item = settings.values.add()
+            item.name, item.kind = key, kind_of(value) if info is None else info.kind
+        put(item, value)
+
+
 def ensure_values(settings: Any) -> None:
     """Make what the settings of the chosen engine need to be drawn. Cannot be called while drawing."""
     info = engine_info(settings.engine_name)
@@ -184,6 +196,11 @@ class TweenbridgeSettings(bpy.types.PropertyGroup):  # type: ignore[misc]
     profile_name: StringProperty(options={"HIDDEN"})
     profile: _Choice("profile_name", _profiles).property("Profile", "How thorough the engine is")
     values: CollectionProperty(type=TweenbridgeEngineValue)
+    values_text: StringProperty(
+        options={"HIDDEN", "SKIP_SAVE"},
+        get=lambda self: json.dumps({item.name: value_of(item) for item in self.values}),
+        set=lambda self, text: _put_all(self, json.loads(text)),
+    )
     amount: EnumProperty(
         name="In-betweens",
         description="How many in-betweens go between two keyframes",
@@ -289,13 +306,7 @@ def apply(settings: Any, wanted: Wanted) -> None:
         if settings.values[index].name.startswith(f"{wanted.engine}."):
             settings.values.remove(index)
     ensure_values(settings)
-    for name, value in wanted.settings.items():
-        key = f"{wanted.engine}.{name}"
-        item = settings.values.get(key)
-        if item is None:
-            item = settings.values.add()
-            item.name, item.kind = key, kind_of(value)
-        put(item, value)
+    _put_all(settings, {f"{wanted.engine}.{name}": value for name, value in wanted.settings.items()})
     settings.amount = "FILL" if wanted.count is None else "NUMBER"
     settings.count = wanted.count or settings.count
     try:

@@ -127,7 +127,7 @@ def blend_server(shot: Any, ext: Any, tmp_path: Path) -> Iterator[Any]:
         assert bpy.ops.tweenbridge.check_connection() == {"FINISHED"}
         shot.tweenbridge.engine = "blend"
         yield process
-        preferences.place = "LOCAL"
+        preferences.place, preferences.key_file = "LOCAL", ""
         ext.session.current.server.close()
         ext.session.current.server.engines = ()
     finally:

@@ -177,6 +177,7 @@ def test_the_output_folder_is_as_the_pattern_says(shot: Any, ext: Any, tmp_path:
     try:
         assert bpy.ops.tweenbridge.generate() == {"FINISHED"}
         assert files_of(ext, new_strips(ext)[0])[0].is_relative_to(tmp_path / "out" / "shot" / "Scene" / "take_01")
+        select(ext, "a", "b")
         preferences.folder = "//{nothing}"
         with pytest.raises(RuntimeError, match="unknown field"):
             bpy.ops.tweenbridge.generate()
