@@ -37,7 +37,11 @@ class Depth(Enum):
 
 @dataclass(frozen=True)
 class FrameForm:
-    """The form of a still; without `alpha` it is over black."""
+    """The form of a still.
+
+    Without `alpha`, what is transparent is over black: mixed as displayed values with 8 bits, as linear light
+    otherwise, as in Blender's own output.
+    """
 
     depth: Depth = Depth.PNG8
     alpha: bool = True

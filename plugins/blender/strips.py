@@ -115,9 +115,9 @@ def find(scene: Any, name: str) -> Any:
     Raises:
         PluginError: it is gone.
     """
-    for strip in _all(scene):
-        if strip.name == name:
-            return strip
+    strip = _strips(scene.sequence_editor).get(name) if scene.sequence_editor is not None else None
+    if strip is not None:
+        return strip
     raise PluginError(f"The strip “{name}” is not in the scene “{scene.name}” any more.", "Select the strips again.")
 
 
@@ -148,7 +148,8 @@ def missing_files(scene: Any, name: str) -> bool:
 def _is_missing(strip: Any) -> bool:
     if strip.type == "IMAGE":
         folder = Path(bpy.path.abspath(strip.directory))
-        return not all((folder / element.filename).is_file() for element in strip.elements)
+        # A held drawing is many elements and one file.
+        return not all((folder / file).is_file() for file in {element.filename for element in strip.elements})
     if strip.type == "MOVIE":
         return not Path(bpy.path.abspath(strip.filepath)).is_file()
     return any(_is_missing(part) for part in _parts(strip))

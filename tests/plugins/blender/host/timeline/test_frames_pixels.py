@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,27 @@ def test_nothing_of_the_artists_look_is_baked_in(
     image.file_format = "OPEN_EXR"
     image.linear_colorspace_settings.name = "ACEScg"
     assert worst(still(scene, 2, tmp_path / f"looked{depth.suffix}", depth), plain) == 0
+
+
+def test_without_alpha_it_is_over_black(scene: Any, put: Any, noise: Noise, tmp_path: Path) -> None:
+    source = noise(17)
+    put("source", source, 1, 5)
+    over_black = source[..., :3] * (source[..., 3:] / 255)
+    assert worst(still(scene, 3, tmp_path / "out.png", alpha=False).astype(np.float64), over_black) <= 1
+
+
+@pytest.mark.parametrize("depth", list(Depth))
+def test_the_same_picture_is_the_same_file_without_a_word_in_it(
+    scene: Any, put: Any, noise: Noise, tmp_path: Path, depth: Depth
+) -> None:
+    put("source", noise(18), 1, 5)
+    one, other = tmp_path / f"one{depth.suffix}", tmp_path / f"other{depth.suffix}"
+    still(scene, 2, one, depth)
+    time.sleep(1.1)
+    still(scene, 3, other, depth)
+    assert one.read_bytes() == other.read_bytes()
+    for word in (b"tEXt", b"iTXt", b"Date", b"Time", b"Scene", tmp_path.name.encode()):
+        assert word not in one.read_bytes()
 
 
 def seen_by_the_artist(scene: Any, frame: int, path: Path) -> Any:
