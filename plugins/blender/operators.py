@@ -16,7 +16,7 @@ from .errors import PluginError
 from .generation import Generation, Stage
 from .records import Record
 from .server import Problem
-from .statusbar import show_status
+from .statusbar import show_progress
 
 LONGEST_WAIT = 3600.0
 """Seconds that a shot may take where nothing else can happen meanwhile, in background mode and scripts."""
@@ -68,8 +68,7 @@ class ShotOperator:
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
         finished = session.current.drive(self._shot)
-        show_status(context)
-        session.redraw()
+        show_progress()
         if not finished:
             return {"PASS_THROUGH"}
         self._end_timer(context)
@@ -210,14 +209,13 @@ class TWEENBRIDGE_OT_cancel(bpy.types.Operator):  # type: ignore[misc]
         """Something is going on."""
         return bool(session.current.active)
 
-    def execute(self, context: Any) -> set[str]:
+    def execute(self, _context: Any) -> set[str]:
         """Cancel; the operator that drives the shot ends with its next step."""
         for shot in session.current.active:
             if self.shot in ("", shot.record.id):
                 shot.cancel()
         session.current.step()
-        show_status(context)
-        session.redraw()
+        show_progress()
         return {"FINISHED"}
 
 

@@ -189,11 +189,12 @@ def push_undo(message: str) -> None:
 
 
 def redraw() -> None:
-    """Have the sequencer's panels drawn again."""
+    """Have the sequencer's sidebars and the preferences drawn again; the preview beside them would take long."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type in {"SEQUENCE_EDITOR", "PREFERENCES"}:
-                area.tag_redraw()
+            for region in area.regions:
+                if (area.type, region.type) in {("SEQUENCE_EDITOR", "UI"), ("PREFERENCES", "WINDOW")}:
+                    region.tag_redraw()
 
 
 def _tick() -> float:

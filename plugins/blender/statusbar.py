@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The line in Blender's status bar while in-betweens are made."""
+"""What Blender shows while in-betweens are made: a line in the status bar, and the sidebar as it changes."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import bpy
 
 from . import session
 
-_shown = False
+_shown: tuple[str | None, int] = (None, 0)
 
 
 def text() -> str | None:
@@ -21,12 +19,15 @@ def text() -> str | None:
     return f"In-betweens of {shots[0].title}: {shots[0].sentence}{others}"
 
 
-def show_status(context: Any) -> None:
-    """Bring the status bar up to date."""
+def show_progress() -> None:
+    """Bring the status bar and the sidebar up to date where something has changed; drawing is what takes time."""
     global _shown
     line = text()
-    if line is None and not _shown:
+    now = line, sum(int(100 * shot.fraction) for shot in session.current.active)
+    if now == _shown:
         return
-    _shown = line is not None
-    for workspace in bpy.data.workspaces:
-        workspace.status_text_set(line)
+    if line != _shown[0]:
+        for workspace in bpy.data.workspaces:
+            workspace.status_text_set(line)
+    _shown = now
+    session.redraw()

@@ -19,19 +19,21 @@ TIMELINE = str(Path(__file__).parent.parent / "timeline")
 if TIMELINE not in sys.path:
     sys.path.insert(0, TIMELINE)
 
-WIDTH, HEIGHT = 64, 48
+WIDTH, HEIGHT = 128, 80
 
 Show = Callable[[int], Any]
 
 
 def drawing(position: int, dtype: str = "uint8", alpha: bool = False) -> Any:
-    """A bright square at a place, over a background that is clear or dark."""
+    """A bright square at a place, painted with noise, over a background that is clear or dark with noise in it."""
     most = np.iinfo(dtype).max
+    random = np.random.default_rng(7)
     picture = np.zeros((HEIGHT, WIDTH, 4), dtype)
-    picture[..., 3] = 0 if alpha else most
     if not alpha:
-        picture[..., :3] = most // 8
-    picture[16:32, position : position + 16] = (most, most // 2, most // 5, most)
+        picture[..., :3] = random.integers(0, most // 4, (HEIGHT, WIDTH, 1))
+        picture[..., 3] = most
+    picture[24:56, position : position + 32, :3] = random.integers(most // 2, most, (32, 32, 3))
+    picture[24:56, position : position + 32, 3] = most
     return picture
 
 
@@ -46,7 +48,7 @@ def ext() -> Any:
 
 @pytest.fixture
 def shot(ext: Any, server: Path, tmp_path: Path) -> Any:
-    """The start-up scene at 64 x 48 in a saved file, with strips `a` [1, 5) and `b` [11, 15), both selected."""
+    """The start-up scene at 128 x 80 in a saved file, with strips `a` [1, 5) and `b` [11, 15), both selected."""
     scene = bpy.context.scene
     scene.render.resolution_x, scene.render.resolution_y = WIDTH, HEIGHT
     scene.sequence_editor_create()

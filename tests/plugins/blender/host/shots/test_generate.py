@@ -31,11 +31,11 @@ def test_the_gap_is_filled_with_what_the_server_returned(shot: Any, ext: Any, tm
     for frame, file in zip(range(5, 11), files):
         shown = rendered(frame, tmp_path / "shown.png")
         np.testing.assert_array_equal(shown, pictures.read_png(file))
-        bright = shown[..., 0] > 128
+        bright = shown[..., 0] > 100
         centres.append(float(np.nonzero(bright)[1].mean()))
     # The square goes from its place in one keyframe to that in the other, one step per frame.
-    steps = np.diff([8 + 7.5, *centres, 24 + 7.5])
-    assert np.all(np.abs(steps - 16 / 7) < 1.2), centres
+    steps = np.diff([8 + 15.5, *centres, 24 + 15.5])
+    assert np.all(np.abs(steps - 16 / 7) < 0.8), centres
     assert spans(ext)["a"] == (1, 5)
     assert spans(ext)["b"] == (11, 15)
 
@@ -132,16 +132,16 @@ def test_openexr_is_scene_linear(shot: Any, ext: Any, tmp_path: Path) -> None:
     assert bpy.ops.tweenbridge.generate() == {"FINISHED"}
     [name] = new_strips(ext)
     assert all(file.suffix == ".exr" for file in files_of(ext, name))
-    # An orange square, in linear light as OpenEXR has it, and as bright in the in-betweens as in the keyframes.
+    # Linear light, as OpenEXR has it, and as bright in the in-betweens as in the keyframes.
     before = rendered(4, tmp_path / "before.exr", "exr32")
     between = rendered(7, tmp_path / "between.exr", "exr32")
-    assert abs(float(between.max()) - float(before.max())) < 0.02
-    assert abs(float(between[2, 2, 0]) - float(before[2, 2, 0])) < 0.002
+    assert abs(float(between[..., :3].mean()) - float(before[..., :3].mean())) < 0.01
+    assert abs(float(between[:16, :, 0].mean()) - float(before[:16, :, 0].mean())) < 0.002
 
 
 def test_an_unsaved_file_gets_absolute_paths(ext: Any, server: Path, tmp_path: Path) -> None:
     scene = bpy.context.scene
-    scene.render.resolution_x, scene.render.resolution_y = 64, 48
+    scene.render.resolution_x, scene.render.resolution_y = 128, 80
     scene.sequence_editor_create()
     add(ext, scene, tmp_path, "a", 8, 1, 4)
     add(ext, scene, tmp_path, "b", 24, 8, 4)

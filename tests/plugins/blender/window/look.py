@@ -1,0 +1,187 @@
+"""Run inside a Blender window: makes a shot from a timer, as an artist would, and takes pictures of it.
+
+    blender --factory-startup -P look.py -- PACKAGE LIBRARIES OUT KEYFRAME KEYFRAME
+
+LIBRARIES are separated by colons. Writes `*.png` and `freezes.txt`: the longest time between two ticks of a timer
+while keyframes were rendered and while in-betweens were made, and what Blender takes by itself to show a frame.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+import bpy
+import legacy
+
+PACKAGE, LIBRARIES, OUT, *KEYFRAMES = sys.argv[sys.argv.index("--") + 1 :]
+TICK = 0.02
+SEVERAL = 40
+NOTED = 0.15
+
+out = Path(OUT)
+bpy.context.preferences.view.show_splash = False
+extension = legacy.enable(Path(PACKAGE), LIBRARIES.split(":"), out / "user")
+
+
+def sequencer() -> tuple[Any, Any, Any]:
+    """The window, its timeline area, and that area's main region."""
+    window = bpy.context.window_manager.windows[0]
+    [area] = [area for area in window.screen.areas if area.type == "SEQUENCE_EDITOR"]
+    return window, area, next(region for region in area.regions if region.type == "WINDOW")
+
+
+def call(operator: Any, *arguments: Any, **named: Any) -> Any:
+    """Call an operator as if from the timeline."""
+    window, area, region = sequencer()
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        return operator(*arguments, **named)
+
+
+def picture(name: str) -> None:
+    """A picture of the window."""
+    call(bpy.ops.screen.screenshot, filepath=str(out / f"{name}.png"))
+
+
+def prepare() -> Any:
+    """Two drawings on the timeline with a gap between them; the sidebar open and tall."""
+    scene = bpy.context.scene
+    scene.render.resolution_x, scene.render.resolution_y = 1280, 720
+    scene.frame_end = 60
+    scene.view_settings.view_transform = "Standard"
+    bpy.ops.wm.save_as_mainfile(filepath=str(out / "walk.blend"))
+    scene = bpy.context.scene
+    scene.sequence_editor_create()
+    folder, strips = Path(KEYFRAMES[0]).parent, extension.strips
+    for name, path, start in zip(("pose_a", "pose_b"), KEYFRAMES, (1, 31)):
+        file = Path(path).name
+        strips.insert_images(
+            scene, name=name, directory=str(folder), files=[file] * 10, start=start, channel=1, colour="COLOR_05"
+        )
+    for span in strips.spans(scene):
+        strips.find(scene, span.name).select = True
+    scene.tweenbridge.profile_name = "quality"
+    return scene
+
+
+def arrange() -> Iterator[None]:
+    """Give the sequencer most of the window and open its sidebar at our panel."""
+    [window] = bpy.context.window_manager.windows
+    area = max(window.screen.areas, key=lambda each: each.width * each.height)
+    area.type = "SEQUENCE_EDITOR"
+    space = area.spaces[0]
+    space.view_type = "SEQUENCER_PREVIEW"
+    space.show_region_ui = True
+    space.timeline_overlay.show_strip_source = False
+    yield
+    call(bpy.ops.sequencer.view_all)
+    legacy.leave_only("Tweenbridge")
+
+
+class Clock:
+    """Measures the longest time between two ticks."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self.longest: dict[str, float] = {}
+
+    def note(self, name: str, seconds: float) -> None:
+        """Keep the longest."""
+        self.longest[name] = max(self.longest.get(name, 0.0), seconds)
+
+    def skip(self) -> None:
+        """What has just been done is not Blender's or the extension's doing."""
+        self._last = time.monotonic()
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        for shot in extension.session.current.active:
+            self.note(f"between ticks while {shot.stage.value}", now - self._last)
+            if now - self._last > NOTED:
+                print(f"{now - self._last:.3f} s between ticks, {shot.sentence}", flush=True)
+        self._last = now
+
+
+clock = Clock()
+drive = extension.session.Session.drive
+
+
+def timed_drive(session: Any, shot: Any) -> bool:
+    before, stage = time.monotonic(), shot.stage.value
+    finished = drive(session, shot)
+    name = f"step of {stage}" + (" that inserts" if finished else "")
+    clock.note(name, time.monotonic() - before)
+    return finished
+
+
+extension.session.Session.drive = timed_drive
+
+
+def script() -> Iterator[None]:
+    """What happens, tick by tick."""
+    scene = prepare()
+    yield from arrange()
+    for _ in range(SEVERAL):
+        yield
+    call(bpy.ops.tweenbridge.start_server, "INVOKE_DEFAULT")
+    while not extension.session.current.server.connected:
+        yield
+    for _ in range(SEVERAL):
+        yield
+    picture("blender-panel")
+    clock.skip()
+    yield
+    for frame in (35, 5, 36, 1):
+        # What Blender takes by itself to show another frame: shots are measured against this.
+        scene.frame_set(frame)
+        call(bpy.ops.sequencer.refresh_all)
+        for _ in range(3):
+            before = time.monotonic()
+            yield
+            clock.note("Blender showing another frame by itself", time.monotonic() - before)
+    clock.skip()
+    call(bpy.ops.tweenbridge.generate, "INVOKE_DEFAULT")
+    session = extension.session.current
+    seen = False
+    while session.active:
+        shot = session.active[0]
+        if not seen and shot.fraction > 0.5:
+            seen = True
+            picture("blender-progress")
+            clock.skip()
+        yield
+    for _ in range(SEVERAL):
+        yield
+    if session.problem is not None:
+        print("PROBLEM", session.problem, flush=True)
+    scene.frame_set(20)
+    call(bpy.ops.sequencer.view_all)
+    for _ in range(SEVERAL):
+        yield
+    picture("blender-result")
+
+
+running = script()
+
+
+def tick() -> float | None:
+    clock.tick()
+    try:
+        next(running)
+    except StopIteration:
+        (out / "freezes.txt").write_text("".join(f"{name} {value:.3f}\n" for name, value in clock.longest.items()))
+        bpy.ops.wm.quit_blender()
+        return None
+    except Exception:  # noqa: BLE001 - a timer that raises would leave the window open for ever
+        traceback.print_exc()
+        bpy.ops.wm.quit_blender()
+        return None
+    return TICK
+
+
+bpy.app.timers.register(tick, first_interval=1.0)
