@@ -9,6 +9,7 @@ before `still` returns, whatever happens: the artist may press undo, save or loa
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -47,6 +48,10 @@ class FrameForm:
     alpha: bool = True
 
 
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
+
+
 class Renderer:
     """Renders single frames of a scene, which it knows by name only: references do not survive undo."""
 
@@ -75,8 +80,18 @@ class Renderer:
                 result = bpy.ops.render.render(write_still=True, scene=scene.name)
         except (OSError, RuntimeError) as error:
             raise _failed(frame, str(error).strip()) from error
-        if result != {"FINISHED"} or not path.is_file():
-            raise _failed(frame, "Blender wrote no picture")
+        if result != {"FINISHED"} or not _is_whole(path):
+            raise _failed(frame, "Blender wrote no whole picture")
+
+
+def _is_whole(path: Path) -> bool:
+    """The picture is on disk. Blender says so itself when the disk is full for EXR, and says nothing for PNG."""
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        start = file.read(len(_PNG_START))
+        file.seek(-min(path.stat().st_size, len(_PNG_END)), os.SEEK_END)
+        return start != b"" and (start != _PNG_START or file.read() == _PNG_END)
 
 
 def _failed(frame: int, reason: str) -> PluginError:
@@ -116,8 +131,6 @@ def _how(scene: Any, form: FrameForm, path: Path) -> list[Setting]:
         (render, "use_multiview", False),
         (render, "dither_intensity", 0.0),
         (render, "use_file_extension", False),
-        (render, "use_overwrite", True),
-        (render, "use_placeholder", False),
         (render, "filepath", strips.literal_path(path)),
     ]
     # Dates and times inside the file would give the same picture another hash each time.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,7 @@ def render_settings(scene: Any) -> None:
     render.filepath, render.resolution_percentage, render.dither_intensity = "//mine_####", 35, 1.25
     render.use_sequencer = render.use_file_extension = render.use_overwrite = False
     render.use_border = render.use_crop_to_border = render.use_multiview = True
+    render.border_min_x, render.border_max_y = 0.25, 0.5
     render.use_stamp = render.use_stamp_note = render.use_placeholder = True
     scene.frame_set(17, subframe=0.25)
 
@@ -205,16 +207,37 @@ def test_another_scene_than_the_one_in_the_window(shot: Any, tmp_path: Path) -> 
     assert (tmp_path / "here.png").read_bytes() == (tmp_path / "there.png").read_bytes()
 
 
-def test_names_of_folders_are_taken_as_they_are(shot: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["k{x}#_1.png", "without an ending"])
+def test_names_of_files_and_folders_are_taken_as_they_are(shot: Any, tmp_path: Path, name: str) -> None:
     folder = tmp_path / "{scene_name} #### 100% “ä”"
     folder.mkdir()
-    Renderer(shot.name, FrameForm()).still(4, folder / "k{x}#_1.png")
-    assert [path.name for path in folder.iterdir()] == ["k{x}#_1.png"]
+    Renderer(shot.name, FrameForm()).still(4, folder / name)
+    assert [path.name for path in folder.iterdir()] == [name]
 
 
-def test_an_old_still_is_never_taken_for_a_new_one(shot: Any, tmp_path: Path) -> None:
+def test_an_old_file_gives_way(shot: Any, tmp_path: Path) -> None:
     path = tmp_path / "still.png"
     path.write_bytes(b"old")
-    shot.render.engine = "CYCLES" if "CYCLES" in bpy.context.preferences.addons else shot.render.engine
+    shot.render.use_overwrite = False
     Renderer(shot.name, FrameForm()).still(4, path)
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("depth", list(Depth))
+@pytest.mark.parametrize("room", [0, 100, 1500])
+def test_a_full_disk_is_said(shot: Any, tmp_path: Path, depth: Depth, room: int) -> None:
+    resource = pytest.importorskip("resource", reason="Only on Unix can a program be kept from writing much.")
+    path = tmp_path / f"still{depth.suffix}"
+    path.write_bytes(b"old")
+    before = state(shot)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+        with pytest.raises(PluginError, match="Frame 4 could not be rendered") as caught:
+            Renderer(shot.name, FrameForm(depth)).still(4, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert "disk space" in caught.value.remedy
+    assert state(shot) == before
