@@ -70,7 +70,6 @@ class Renderer:
             raise PluginError("Blender is rendering already.", "Wait until the render is done, or stop it.")
         around = [*_kept(scene), *((strips.find(scene, name), "mute", True) for name in hide)]
         try:
-            path.unlink(missing_ok=True)
             with (
                 _at_frame(scene, frame),
                 _set(around),
@@ -78,8 +77,9 @@ class Renderer:
                 _set_look(scene, self._form),
             ):
                 result = bpy.ops.render.render(write_still=True, scene=scene.name)
-        except (OSError, RuntimeError) as error:
-            raise _failed(frame, str(error).strip()) from error
+        except RuntimeError as error:
+            reason = str(error).strip().partition("\n")[0].removeprefix("Error: ").rstrip(".")
+            raise _failed(frame, reason) from error
         if result != {"FINISHED"} or not _is_whole(path):
             raise _failed(frame, "Blender wrote no whole picture")
 

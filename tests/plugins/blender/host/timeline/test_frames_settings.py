@@ -144,7 +144,9 @@ def test_everything_is_as_before_when_nothing_can_be_written(
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(PluginError) as caught:
         Renderer(shot.name, FrameForm()).still(4, tmp_path / "file" / "out.png", hide=("a",))
-    assert "Frame 4" in caught.value.sentence
+    assert caught.value.sentence.startswith("Frame 4 could not be rendered: ")
+    assert "Error:" not in caught.value.sentence
+    assert not caught.value.sentence.endswith("..")
     assert caught.value.remedy
     assert state(shot) == before
 
@@ -240,4 +242,21 @@ def test_a_full_disk_is_said(shot: Any, tmp_path: Path, depth: Depth, room: int)
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     assert "disk space" in caught.value.remedy
+    assert state(shot) == before
+
+
+@pytest.mark.parametrize("depth", list(Depth))
+def test_an_old_picture_is_never_taken_for_a_new_one(shot: Any, tmp_path: Path, depth: Depth) -> None:
+    resource = pytest.importorskip("resource", reason="Only on Unix can a program be kept from opening files.")
+    path = tmp_path / f"still{depth.suffix}"
+    renderer = Renderer(shot.name, FrameForm(depth))
+    renderer.still(4, path)
+    before = state(shot)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+        with pytest.raises(PluginError, match="Frame 4 could not be rendered"):
+            renderer.still(4, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert state(shot) == before
