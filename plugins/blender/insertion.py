@@ -20,7 +20,6 @@ from .records import Record
 
 DRAFT_COLOUR = "COLOR_03"
 FINAL_COLOUR = "COLOR_04"
-VERSION = "0.1.0"
 
 Files = Mapping[int, Sequence[str]]
 """The files of each strip, by its number in the shot; one for each of its frames."""
@@ -143,6 +142,8 @@ def _moves(scene: Any, record: Record, shift: int) -> list[Move]:
 
 def recipe_text(record: Record, job: JobPlan, strip: StripPlan, hashes: Sequence[str]) -> str:
     """How a strip was made, as the text it carries."""
+    from tweenbridge import __version__
+
     wanted = record.wanted
     used = [record.plan.keyframes[index] for index in job.keyframes]
     number = record.plan.jobs.index(job)
@@ -161,7 +162,7 @@ def recipe_text(record: Record, job: JobPlan, strip: StripPlan, hashes: Sequence
             shot=record.shot,
             folder=record.folder,
             take=record.take,
-            plugin=VERSION,
+            plugin=__version__,
             other={
                 "wanted": {**dataclasses.asdict(wanted), "engine": "", "profile": "", "settings": {}},
                 "before": strip.start - strip.a,

@@ -102,8 +102,9 @@ class ShotOperator:
             return report(self, shot.problem)
         if shot.stage is not Stage.DONE:
             return {"FINISHED"} if shot.record.drafted else {"CANCELLED"}
-        for note in shot.notes:
-            self.report({"INFO"}, note)  # type: ignore[attr-defined]
+        count = len(shot.strips)
+        done = f"{shot.record.frames} frames inserted in {count} strips." if count > 1 else "In-betweens inserted."
+        self.report({"INFO"}, " ".join((done, *shot.notes)))  # type: ignore[attr-defined]
         return {"FINISHED"}
 
 

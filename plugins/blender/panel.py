@@ -15,7 +15,7 @@ from .plan import Plan
 from .server import Problem
 from .server_operators import sentence
 
-_CHARACTERS = 40
+_CHARACTERS = 34
 """That many fit into a line of a sidebar that is not made wider."""
 _MOST_SHOWN = 6
 """Gaps that are listed one by one."""
@@ -235,6 +235,8 @@ class TWEENBRIDGE_PT_engine(Panel, bpy.types.Panel):  # type: ignore[misc]
         layout.use_property_decorate = False
         layout.prop(settings, "engine")
         layout.prop(settings, "profile")
+        if not session.current.server.engines:
+            layout.operator("tweenbridge.start_server", icon="PLAY", text="Start server for all engines")
         info = properties.engine_info(settings.engine_name)
         for setting in info.settings if info is not None else ():
             item = settings.values.get(f"{settings.engine_name}.{setting.name}")

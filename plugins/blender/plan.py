@@ -155,9 +155,7 @@ def _count(gap: GapRange, wanted: Wanted) -> int:
     """In-betweens to make room for."""
     if wanted.breakdown:
         return max(1, gap.length)
-    if wanted.count is None:
-        return gap.length
-    return max(wanted.count, len(wanted.chart), gap.length)
+    return max(wanted.count or 0, len(wanted.chart), gap.length)
 
 
 def _loop(
@@ -209,7 +207,7 @@ def parse_chart(text: str) -> tuple[float, ...]:
     """
     remedy = "Write times between 0 and 1 with spaces between them, e.g. 0.1 0.5 0.9."
     times = []
-    for word in text.replace(",", " ").replace(";", " ").split():
+    for word in text.replace(",", " ").replace(";", " ").replace(" %", "%").split():
         try:
             time = float(word.rstrip("%")) / (100 if word.endswith("%") else 1)
         except ValueError as error:

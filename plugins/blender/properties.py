@@ -330,11 +330,18 @@ def kind_of(value: Scalar) -> str:
 CLASSES = (TweenbridgeEngineValue, TweenbridgeKeyframe, TweenbridgeSettings)
 
 
+def prepare_scenes() -> None:
+    """Make what the settings of every scene's engine need: the server may have told of it after it was chosen."""
+    for scene in bpy.data.scenes:
+        ensure_values(scene.tweenbridge)
+
+
 def register() -> None:
     """Give every scene its settings."""
     for each in CLASSES:
         bpy.utils.register_class(each)
     bpy.types.Scene.tweenbridge = PointerProperty(type=TweenbridgeSettings)
+    session.current.prepare = prepare_scenes
 
 
 def unregister() -> None:

@@ -9,6 +9,7 @@ loaded everything is let go: it goes on at the server, and is offered when the f
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ class Session:
         problem: the last thing that went wrong.
         waiting: records of this file whose strips have not been inserted and that nobody works on.
         notes: what should be known of the last result.
+        prepare: makes what panels draw and cannot make while they are drawn; called from the timer.
     """
 
     def __init__(self) -> None:
@@ -46,6 +48,7 @@ class Session:
         self.problem: Problem | None = None
         self.waiting: list[Record] = []
         self.notes: tuple[str, ...] = ()
+        self.prepare: Callable[[], None] = lambda: None
         self._drawn = 0.0
 
     @property
@@ -156,6 +159,7 @@ class Session:
             if now > shot.stepped + _ORPHANED and self.drive(shot) and shot.stage is Stage.DONE:
                 push_undo("Insert in-betweens")
         if now < self._drawn + _SEEN or self.server.connected:
+            self.prepare()
             before = (self.server.connected, self.server.engines, self.server.problem, self.server.status)
             try:
                 self.server.open(where())

@@ -122,7 +122,7 @@ def test_problems_and_waiting_shots_are_shown(shot: Any, ext: Any) -> None:
     drive(ext, generation, lambda: generation.stage is ext.generation.Stage.GENERATING)
     bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
     ext.session.current.problem = ext.server.Problem("Something is wrong.", "Do something.")
-    text = draw(ext)
+    text = draw(ext).replace("\n", " ")
     assert "6 frames asked for and not inserted" in text
     assert "(Insert finished)" in text
     assert "Something is wrong." in text

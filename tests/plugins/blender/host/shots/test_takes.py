@@ -157,6 +157,18 @@ def test_starting_the_server(shot: Any, ext: Any, server: Path) -> None:
     assert read_address(server) is not None
 
 
+def test_settings_of_an_engine_that_the_server_tells_of_later(shot: Any, ext: Any, blend_server: Any) -> None:
+    shot.tweenbridge.values.clear()
+    ext.session.current.tick()
+    assert shot.tweenbridge.values["blend.seconds"].as_float == 0.0
+
+
+def test_logs_that_are_not_there(shot: Any, ext: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWEENBRIDGE_HOME", str(tmp_path / "nothing"))
+    with pytest.raises(RuntimeError, match="no logs on this machine"):
+        bpy.ops.tweenbridge.open_logs()
+
+
 def test_a_remote_server_needs_its_key_file(shot: Any, ext: Any, tmp_path: Path) -> None:
     preferences = bpy.context.preferences.addons[ext.__name__].preferences
     preferences.place = "REMOTE"
