@@ -32,9 +32,9 @@ def test_there_is_a_blender_to_test_with() -> None:
 @pytest.mark.parametrize("version", hosts.versions())
 def test_in_blender(version: str, file: Path, extension: Path, tmp_path: Path) -> None:
     result = hosts.run(hosts.python_of(version), extension, tmp_path / "run", [str(file), "-rs"])
-    print(result.output)
     if result.status != 0:
         pytest.fail(f"{file.name} in Blender {version}: status {result.status}\n{result.output}", pytrace=False)
+    print(result.output)
     if "passed" not in result.summary:
         pytest.skip(f"Blender {version}: {result.summary}")
 
