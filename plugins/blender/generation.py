@@ -10,14 +10,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import bpy
+from typing import TYPE_CHECKING
 
 from . import insertion, records
+from .batch import Batch, job_drawings, timing_of
 from .errors import PluginError
 from .frames import Depth, FrameForm, Renderer
 from .naming import frame_file
@@ -26,7 +25,7 @@ from .records import Record
 from .server import Problem, Server, Where
 
 if TYPE_CHECKING:
-    from tweenbridge import Event, JobHandle, Timing
+    from tweenbridge import Event, JobHandle
 
 
 class Stage(Enum):
@@ -44,45 +43,6 @@ class Stage(Enum):
     def is_final(self) -> bool:
         """Nothing more will happen."""
         return self not in (Stage.RENDERING, Stage.GENERATING)
-
-
-class Batch:
-    """The jobs of a shot that belong together: those of the draft, or those of what was asked for."""
-
-    def __init__(self, draft: bool, folder: Path) -> None:
-        self.draft = draft
-        self.folder = folder
-        self.handles: dict[str, JobHandle] = {}
-        self.notes: list[str] = []
-        self.inserted = False
-
-    @property
-    def done(self) -> bool:
-        """Every frame is on disk."""
-        return all(handle.ended and handle.error is None for handle in self.handles.values())
-
-    @property
-    def total(self) -> int:
-        """Drawings to make."""
-        return sum(handle.total for handle in self.handles.values())
-
-    @property
-    def received(self) -> int:
-        """Drawings on disk."""
-        return sum(handle.received for handle in self.handles.values())
-
-    @property
-    def eta(self) -> float | None:
-        """Seconds left, where the server knows."""
-        known = [handle.info.eta for handle in self.handles.values() if handle.info and not handle.ended]
-        left = [eta for eta in known if eta is not None]
-        return sum(left) if left else None
-
-    @property
-    def fraction(self) -> float:
-        """How much is done, 0 to 1."""
-        done = [(h.info.fraction if h.info and not h.ended else float(h.ended), h.total) for h in self.handles.values()]
-        return sum(fraction * total for fraction, total in done) / max(1, sum(total for _, total in done))
 
 
 class Generation:
@@ -235,32 +195,43 @@ class Generation:
     # ------------------------------------------------------------ jobs
 
     def _submit(self) -> None:
-        from tweenbridge import KeyframeSource, Priority
-
-        client = self._server.open(self._where)
-        wanted, plan = self.record.wanted, self.record.plan
-        for draft in (True, False) if wanted.has_draft and not self.record.drafted else (False,):
+        for draft in (True, False) if self.record.wanted.has_draft and not self.record.drafted else (False,):
             batch = Batch(draft, Path(self.record.root) / "draft" if draft else Path(self.record.root))
             self._batches.append(batch)
-            for number, job in enumerate(plan.jobs):
-                sources = [
-                    KeyframeSource(self.keyframe_file(index), position, name=plan.keyframes[index].label)
-                    for index, position in zip(job.keyframes, job.positions)
-                ]
-                have = [d for d in job_drawings(job) if (batch.folder / self._file(job, d)).is_file()]
-                if len(have) == len(job_drawings(job)):
-                    continue
-                batch.handles[self.record.job_id(draft, number)] = client.submit(
-                    sources,
-                    timing=timing_of(job),
-                    engine="flow" if draft else wanted.engine,
-                    profile="draft" if draft else wanted.profile,
-                    settings={} if draft else dict(wanted.settings),
-                    priority=Priority.INTERACTIVE if draft else Priority.NORMAL,
-                    title=self.title,
-                    job=self.record.job_id(draft, number),
-                    have=have,
-                )
+            for number, job in enumerate(self.record.plan.jobs):
+                drawings = job_drawings(job)
+                have = [each for each in drawings if (batch.folder / self._file(job, each)).is_file()]
+                if len(have) < len(drawings):
+                    batch.handles[self.record.job_id(draft, number)] = self._submit_job(draft, number, have)
+
+    def _submit_job(self, draft: bool, number: int, have: Sequence[int]) -> JobHandle:
+        """Submit one job.
+
+        Raises:
+            PluginError: the client does not take it.
+        """
+        from tweenbridge import KeyframeSource, Priority, TweenbridgeError
+
+        wanted, plan = self.record.wanted, self.record.plan
+        job = plan.jobs[number]
+        sources = [
+            KeyframeSource(self.keyframe_file(index), position, name=plan.keyframes[index].label)
+            for index, position in zip(job.keyframes, job.positions)
+        ]
+        try:
+            return self._server.open(self._where).submit(
+                sources,
+                timing=timing_of(job),
+                engine="flow" if draft else wanted.engine,
+                profile="draft" if draft else wanted.profile,
+                settings={} if draft else dict(wanted.settings),
+                priority=Priority.INTERACTIVE if draft else Priority.NORMAL,
+                title=self.title,
+                job=self.record.job_id(draft, number),
+                have=have,
+            )
+        except TweenbridgeError as error:
+            raise PluginError(error.info.message, error.remedy) from error
 
     def _file(self, job: JobPlan, drawing: int) -> str:
         strip = next(strip for strip in job.strips if drawing in strip.drawings)
@@ -307,25 +278,7 @@ class Generation:
         return insertion.recipe_text(self.record, job, strip, hashes)
 
 
-def job_drawings(job: JobPlan) -> tuple[int, ...]:
-    """The numbers of a job's drawings."""
-    return tuple(sorted({drawing for strip in job.strips for drawing in strip.drawings}))
-
-
-def timing_of(job: JobPlan) -> Timing:
-    """A job's timing as the client takes it."""
-    from tweenbridge import Spacing, Timing
-
-    return Timing(**{**job.timing, "spacing": Spacing(job.timing["spacing"])})
-
-
 def _left(eta: float | None) -> str:
     if eta is None:
         return ""
     return f", {eta:.0f} s left" if eta < 100 else f", {eta / 60:.0f} min left"
-
-
-def user_folder(name: str) -> Path:
-    """A folder of the add-on among the artist's own; it stays when the add-on is updated."""
-    made: Any = bpy.utils.extension_path_user(__package__, path=name, create=True)
-    return Path(made)

@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 from bpy.props import StringProperty
 
-from . import insertion, properties, session, shots, strips
+from . import choices, insertion, session, shots, strips
 from .errors import PluginError
 from .generation import Generation, Stage
 from .records import Record
@@ -117,7 +117,7 @@ class SelectionOperator(ShotOperator):
         """Start the shot that the selection and the settings mean."""
         scene = shots.check_editable(context)
         settings = scene.tweenbridge
-        wanted = properties.wanted_from(settings)
+        wanted = choices.wanted_from(settings)
         if self.breakdown:
             wanted = dataclasses.replace(wanted, breakdown=True, count=None, chart=(), loop=False, draft_first=False)
         found = shots.found_in(scene, settings)
@@ -152,7 +152,7 @@ class TWEENBRIDGE_OT_regenerate(ShotOperator, bpy.types.Operator):  # type: igno
     def begin(self, context: Any) -> Generation:
         """Start the new take."""
         scene = shots.check_editable(context)
-        wanted = properties.wanted_from(scene.tweenbridge)
+        wanted = choices.wanted_from(scene.tweenbridge)
         return session.current.start(shots.new_take(scene, strips.active_name(context), wanted))
 
 
@@ -232,7 +232,7 @@ class TWEENBRIDGE_OT_edit(bpy.types.Operator):  # type: ignore[misc]
         try:
             scene = shots.check_editable(context)
             recipe = shots.recipe_of(scene, strips.active_name(context))
-            properties.apply(scene.tweenbridge, insertion.wanted_of(recipe))
+            choices.apply(scene.tweenbridge, insertion.wanted_of(recipe))
         except PluginError as error:
             return report(self, error)
         return {"FINISHED"}

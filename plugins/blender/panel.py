@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from . import insertion, properties, session, shots, strips
+from . import choices, insertion, properties, session, shots, strips
 from .errors import PluginError
 from .gaps import Found
 from .plan import Plan
@@ -117,7 +117,7 @@ def _draw_found(layout: Any, context: Any, settings: Any) -> bool:
         found = shots.found_in(scene, settings)
         for note in found.notes:
             lines(box, note, "INFO")
-        plan = shots.plan_for(scene, found, properties.wanted_from(settings))
+        plan = shots.plan_for(scene, found, choices.wanted_from(settings))
     except PluginError as error:
         lines(box, error.sentence, "INFO")
         lines(box, error.remedy, "BLANK1")

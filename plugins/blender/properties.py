@@ -21,8 +21,7 @@ from bpy.props import (
 )
 
 from . import session
-from .errors import PluginError
-from .plan import Scalar, Wanted, parse_chart
+from .plan import Scalar
 
 if TYPE_CHECKING:
     from tweenbridge import EngineInfo
@@ -121,7 +120,12 @@ def put(item: Any, value: Scalar) -> None:
         setattr(item, "as_str" if item.kind == "choice" else FIELDS[item.kind], value)
 
 
-def _put_all(settings: Any, values: Mapping[str, Scalar]) -> None:
+def kind_of(value: Scalar) -> str:
+    """The kind of setting that such a value belongs to."""
+    return {bool: "bool", int: "int", float: "float", str: "str"}[type(value)]
+
+
+def put_all(settings: Any, values: Mapping[str, Scalar]) -> None:
     """Set engine settings by their keys; one that the server has not told of becomes one of the value's own kind."""
     for key, value in values.items():
         item = settings.values.get(key)
@@ -199,7 +203,7 @@ class TweenbridgeSettings(bpy.types.PropertyGroup):  # type: ignore[misc]
     values_text: StringProperty(
         options={"HIDDEN", "SKIP_SAVE"},
         get=lambda self: json.dumps({item.name: value_of(item) for item in self.values}),
-        set=lambda self, text: _put_all(self, json.loads(text)),
+        set=lambda self, text: put_all(self, json.loads(text)),
     )
     amount: EnumProperty(
         name="In-betweens",
@@ -250,81 +254,6 @@ class TweenbridgeSettings(bpy.types.PropertyGroup):  # type: ignore[misc]
     draft_first: BoolProperty(
         name="Show a draft first", description="Optical flow fills the gap at once; the finished frames replace it"
     )
-
-
-def settings_of(scene: Any) -> Any:
-    """The settings of a scene."""
-    return scene.tweenbridge
-
-
-def wanted_from(settings: Any) -> Wanted:
-    """The settings as a value.
-
-    Raises:
-        PluginError: the timing chart cannot be read.
-    """
-    info = engine_info(settings.engine_name)
-    profiles = [profile.name for profile in info.profiles] if info is not None else [settings.profile_name]
-    return Wanted(
-        engine=settings.engine_name,
-        profile=settings.profile_name if settings.profile_name in profiles else "",
-        settings=_engine_settings(settings, info),
-        count=settings.count if settings.amount == "NUMBER" else None,
-        spacing="linear" if settings.spacing == "CHART" else settings.spacing,
-        chart=parse_chart(settings.chart) if settings.spacing == "CHART" else (),
-        hold=int(settings.hold),
-        loop=settings.loop,
-        ripple=settings.ripple,
-        depth=settings.depth,
-        alpha=settings.alpha,
-        draft_first=settings.draft_first,
-    )
-
-
-def _engine_settings(settings: Any, info: "EngineInfo | None") -> dict[str, Scalar]:
-    """What differs from the engine's defaults; all that is remembered while the server has not said what those are."""
-    found: dict[str, Scalar] = {}
-    for item in settings.values:
-        engine, _, name = item.name.partition(".")
-        known = setting_info(item.name)
-        if engine != settings.engine_name or (info is not None and known is None):
-            continue
-        value = value_of(item)
-        if known is None or value != known.default:
-            found[name] = value
-    return found
-
-
-def apply(settings: Any, wanted: Wanted) -> None:
-    """Set everything as it was for these in-betweens; an engine setting not mentioned gets its default.
-
-    Raises:
-        PluginError: a value is none that this version knows.
-    """
-    settings.engine_name, settings.profile_name = wanted.engine, wanted.profile
-    for index in reversed(range(len(settings.values))):
-        if settings.values[index].name.startswith(f"{wanted.engine}."):
-            settings.values.remove(index)
-    ensure_values(settings)
-    _put_all(settings, {f"{wanted.engine}.{name}": value for name, value in wanted.settings.items()})
-    settings.amount = "FILL" if wanted.count is None else "NUMBER"
-    settings.count = wanted.count or settings.count
-    try:
-        settings.spacing = "CHART" if wanted.chart else wanted.spacing
-        settings.hold = str(wanted.hold)
-        settings.depth = wanted.depth
-    except TypeError as error:
-        raise PluginError(
-            "These in-betweens were made with settings that this version does not know.", "Update the add-on."
-        ) from error
-    settings.chart = " ".join(f"{time:g}" for time in wanted.chart) or settings.chart
-    settings.loop, settings.ripple, settings.alpha = wanted.loop, wanted.ripple, wanted.alpha
-    settings.draft_first = wanted.draft_first
-
-
-def kind_of(value: Scalar) -> str:
-    """The kind of setting that such a value belongs to."""
-    return {bool: "bool", int: "int", float: "float", str: "str"}[type(value)]
 
 
 CLASSES = (TweenbridgeEngineValue, TweenbridgeKeyframe, TweenbridgeSettings)

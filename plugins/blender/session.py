@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import bpy
@@ -18,7 +17,8 @@ from bpy.app.handlers import persistent
 
 from . import insertion, records
 from .errors import PluginError
-from .generation import Generation, Stage, user_folder
+from .folders import records_folder
+from .generation import Generation, Stage
 from .records import Record
 from .server import Problem, Server, Where
 
@@ -179,11 +179,6 @@ def where() -> Where:
     """Where the preferences say the server is."""
     chosen = bpy.context.preferences.addons[__package__].preferences
     return Where(chosen.place == "REMOTE", bpy.path.abspath(chosen.key_file) if chosen.key_file else "")
-
-
-def records_folder() -> Path:
-    """Where records are kept."""
-    return user_folder("jobs")
 
 
 def push_undo(message: str) -> None:

@@ -13,8 +13,8 @@ import bpy
 
 from . import insertion, naming, strips
 from .errors import PluginError
+from .folders import user_folder
 from .gaps import Found, GapRange, KeyframeAt, Source, from_list, from_markers, from_strips
-from .generation import user_folder
 from .plan import Plan, Wanted, make_plan
 from .recipe import Recipe
 from .records import Record

@@ -2,12 +2,14 @@
 
     blender --factory-startup -P look.py -- PACKAGE LIBRARIES OUT KEYFRAME KEYFRAME
 
-LIBRARIES are separated by colons. Writes `*.png` and `freezes.txt`: the longest time between two ticks of a timer
-while keyframes were rendered and while in-betweens were made, and what Blender takes by itself to show a frame.
+LIBRARIES are separated by colons. Writes `*.png` and `facts.json`: what was on the timeline when, and the longest
+time between two ticks of a timer while keyframes were rendered, while in-betweens were made, and while Blender showed
+another frame by itself.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 import traceback
@@ -23,6 +25,7 @@ PACKAGE, LIBRARIES, OUT, *KEYFRAMES = sys.argv[sys.argv.index("--") + 1 :]
 TICK = 0.02
 SEVERAL = 40
 NOTED = 0.15
+NEARLY_NOTHING = 0.04
 
 out = Path(OUT)
 bpy.context.preferences.view.show_splash = False
@@ -66,6 +69,7 @@ def prepare() -> Any:
     for span in strips.spans(scene):
         strips.find(scene, span.name).select = True
     scene.tweenbridge.profile_name = "quality"
+    bpy.ops.ed.undo_push(message="Keyframes")
     return scene
 
 
@@ -114,7 +118,7 @@ drive = extension.session.Session.drive
 def timed_drive(session: Any, shot: Any) -> bool:
     before, stage = time.monotonic(), shot.stage.value
     finished = drive(session, shot)
-    name = f"step of {stage}" + (" that inserts" if finished else "")
+    name = f"step of {stage}" + (", the last" if finished else "")
     clock.note(name, time.monotonic() - before)
     return finished
 
@@ -164,8 +168,58 @@ def script() -> Iterator[None]:
     for _ in range(SEVERAL):
         yield
     picture("blender-result")
+    yield from afterwards()
 
 
+def names() -> list[str]:
+    """The strips on the timeline."""
+    return sorted(span.name for span in extension.strips.spans(bpy.context.scene))
+
+
+def until_one_has_come() -> Iterator[None]:
+    """Start a shot, and go on until its first frame has come."""
+    scene = bpy.context.scene
+    for span in extension.strips.spans(scene):
+        extension.strips.find(scene, span.name).select = span.name in {"pose_a", "pose_b"}
+    scene.tweenbridge.profile_name = "quality"
+    call(bpy.ops.tweenbridge.generate, "INVOKE_DEFAULT")
+    shot = extension.session.current.active[-1]
+    while shot.fraction < NEARLY_NOTHING:
+        yield
+
+
+def afterwards() -> Iterator[None]:
+    """Undo, redo, cancel, and another file opened in mid-job."""
+    session = extension.session.current
+    facts["strips"] = names()
+    call(bpy.ops.ed.undo)
+    facts["after undo"] = names()
+    call(bpy.ops.ed.redo)
+    facts["after redo"] = names()
+    call(bpy.ops.ed.undo)
+    yield from until_one_has_come()
+    call(bpy.ops.tweenbridge.cancel)
+    for _ in range(SEVERAL):
+        yield
+    facts["after cancel"] = names()
+    bpy.ops.wm.save_mainfile()
+    yield from until_one_has_come()
+    bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath, load_ui=False)
+    for _ in range(SEVERAL):
+        yield
+    facts["after reload"] = names()
+    facts["offered"] = len(session.waiting)
+    call(bpy.ops.tweenbridge.insert_finished, "INVOKE_DEFAULT")
+    while session.active:
+        yield
+    for _ in range(SEVERAL):
+        yield
+    facts["in the end"] = names()
+    # The window is closed in mid-job.
+    yield from until_one_has_come()
+
+
+facts: dict[str, Any] = {}
 running = script()
 
 
@@ -174,7 +228,7 @@ def tick() -> float | None:
     try:
         next(running)
     except StopIteration:
-        (out / "freezes.txt").write_text("".join(f"{name} {value:.3f}\n" for name, value in clock.longest.items()))
+        (out / "facts.json").write_text(json.dumps({**facts, "longest": clock.longest}, indent=1))
         bpy.ops.wm.quit_blender()
         return None
     except Exception:  # noqa: BLE001 - a timer that raises would leave the window open for ever
@@ -184,4 +238,4 @@ def tick() -> float | None:
     return TICK
 
 
-bpy.app.timers.register(tick, first_interval=1.0)
+bpy.app.timers.register(tick, first_interval=1.0, persistent=True)

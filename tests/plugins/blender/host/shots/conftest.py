@@ -41,7 +41,7 @@ def drawing(position: int, dtype: str = "uint8", alpha: bool = False) -> Any:
 def ext() -> Any:
     """The extension's modules."""
     import bl_ext.user_default.tweenbridge as extension
-    from bl_ext.user_default.tweenbridge import insertion, records, session, shots, strips  # noqa: F401
+    from bl_ext.user_default.tweenbridge import choices, insertion, records, session, shots, strips  # noqa: F401
 
     return extension
 
@@ -142,7 +142,7 @@ def begin(ext: Any, **changes: Any) -> Any:
     from dataclasses import replace
 
     scene = bpy.context.scene
-    wanted = replace(ext.properties.wanted_from(scene.tweenbridge), **changes)
+    wanted = replace(ext.choices.wanted_from(scene.tweenbridge), **changes)
     found = ext.shots.found_in(scene, scene.tweenbridge)
     return ext.session.current.start(ext.shots.new_record(scene, found, wanted, "//inbetweens/{shot}"))
 

@@ -93,12 +93,12 @@ def test_settings_of_an_engine_are_what_the_server_says(shot: Any, ext: Any, ble
     seconds.as_float = 1000.0
     assert seconds.as_float == 60.0
     seconds.as_float = 0.25
-    wanted = ext.properties.wanted_from(settings)
+    wanted = ext.choices.wanted_from(settings)
     assert wanted.settings == {"seconds": 0.25}
     assert wanted.profile == ""
     assert "From 0 to 60" in _described(ext, "blend.seconds")
     bpy.ops.tweenbridge.default_setting(name="blend.seconds")
-    assert ext.properties.wanted_from(settings).settings == {}
+    assert ext.choices.wanted_from(settings).settings == {}
 
 
 def _described(ext: Any, name: str) -> str:
@@ -117,7 +117,7 @@ def test_settings_are_remembered_without_the_server(shot: Any, ext: Any, blend_s
     ext.session.current.server.engines = ()
     settings = bpy.context.scene.tweenbridge
     assert (settings.engine, settings.profile) == ("blend", "other")
-    assert ext.properties.wanted_from(settings).settings["seconds"] == 0.5
+    assert ext.choices.wanted_from(settings).settings["seconds"] == 0.5
 
 
 def test_presets_keep_the_settings(shot: Any, ext: Any, blend_server: Any) -> None:
