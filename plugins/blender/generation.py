@@ -261,7 +261,7 @@ class Generation:
             for job in self.record.plan.jobs
             for strip in job.strips
         }
-        directory = self.record.folder + ("/draft" if batch.draft else "")
+        directory = insertion.folder_of(self.record) + ("/draft" if batch.draft else "")
         scene = insertion.scene_of(self.record)
         if self.strips:
             insertion.replace(scene, self.record, self.strips, directory, files, self.recipe)

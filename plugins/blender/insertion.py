@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -48,6 +49,12 @@ def scene_of(record: Record) -> Any:
         f"The scene “{record.scene}” is not in this file any more, so nothing was inserted.",
         f"The finished frames are in {record.root}.",
     )
+
+
+def folder_of(record: Record) -> str:
+    """A take's folder as a strip has it: relative to the .blend, unless that was saved elsewhere in the meantime."""
+    same = Path(bpy.path.abspath(record.folder)) == Path(record.root)
+    return record.folder if same else record.root
 
 
 def insert(scene: Any, record: Record, directory: str, files: Files, recipe: RecipeOf) -> tuple[str, ...]:
@@ -160,7 +167,7 @@ def recipe_text(record: Record, job: JobPlan, strip: StripPlan, hashes: Sequence
             gap=strip.gap,
             model=str(wanted.settings.get("model", "")),
             shot=record.shot,
-            folder=record.folder,
+            folder=folder_of(record),
             take=record.take,
             plugin=__version__,
             other={

@@ -35,7 +35,7 @@ class Session:
 
     Attributes:
         server: the other end.
-        shots: generations that are not finished, and those whose problem has not been cleared away; by id.
+        shots: generations that are not finished, or whose end nobody has noticed yet; by id.
         problem: the last thing that went wrong.
         waiting: records of this file whose strips have not been inserted and that nobody works on.
         notes: what should be known of the last result.
@@ -155,7 +155,7 @@ class Session:
     def tick(self) -> float:
         """What Blender's timer calls; returns the seconds until the next time."""
         now = time.monotonic()
-        for shot in self.active:
+        for shot in list(self.shots.values()):
             if now > shot.stepped + _ORPHANED and self.drive(shot) and shot.stage is Stage.DONE:
                 push_undo("Insert in-betweens")
         if now < self._drawn + _SEEN or self.server.connected:

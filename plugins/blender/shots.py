@@ -94,7 +94,8 @@ def new_take(scene: Any, name: str, wanted: Wanted) -> Record:
     """
     recipe = recipe_of(scene, name)
     found = found_again(scene, name, recipe)
-    wanted = dataclasses.replace(wanted, loop=False, ripple=False, breakdown=False)
+    breakdown = insertion.wanted_of(recipe).breakdown
+    wanted = dataclasses.replace(wanted, loop=False, ripple=False, breakdown=breakdown)
     folder = recipe.folder.replace("\\", "/").rstrip("/").rpartition("/")[0]
     return dataclasses.replace(
         _record(scene, wanted, plan_for(scene, found, wanted), recipe.shot, folder), replaces=name

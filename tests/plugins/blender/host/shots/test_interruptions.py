@@ -94,6 +94,28 @@ def test_another_file_gets_nothing(shot: Any, ext: Any, blend_server: Any, tmp_p
         bpy.ops.tweenbridge.insert_finished()
 
 
+def test_a_file_saved_elsewhere_meanwhile_finds_its_frames(
+    shot: Any, ext: Any, blend_server: Any, tmp_path: Path
+) -> None:
+    generation = slow(ext)
+    (tmp_path / "elsewhere").mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "elsewhere" / "shot.blend"))
+    drive(ext, generation)
+    [name] = new_strips(ext)
+    assert not ext.strips.missing_files(shot, name)
+
+
+def test_a_shot_whose_operator_is_gone_is_finished_by_the_timer(shot: Any, ext: Any, blend_server: Any) -> None:
+    generation = slow(ext)
+    end = time.monotonic() + 30
+    while ext.session.current.shots:
+        assert time.monotonic() < end
+        ext.session.current.tick()
+        time.sleep(0.05)
+    assert generation.stage is ext.generation.Stage.DONE
+    assert len(new_strips(ext)) == 1
+
+
 def test_what_is_offered_can_be_forgotten(shot: Any, ext: Any, blend_server: Any) -> None:
     slow(ext)
     bpy.ops.wm.save_mainfile()

@@ -58,6 +58,14 @@ def test_a_breakdown_is_a_keyframe_to_go_on_from(shot: Any, ext: Any) -> None:
     assert [spans(ext)[name] for name in new_strips(ext)] == [(5, 7), (7, 8), (8, 11)]
 
 
+def test_a_new_take_of_a_breakdown_is_one(shot: Any, ext: Any) -> None:
+    assert bpy.ops.tweenbridge.breakdown() == {"FINISHED"}
+    [old] = new_strips(ext)
+    assert bpy.ops.tweenbridge.regenerate() == {"FINISHED"}
+    assert [spans(ext)[name] for name in new_strips(ext)] == [(7, 8), (7, 8)]
+    assert ext.strips.find(shot, old).mute
+
+
 def test_strips_of_in_betweens_are_no_keyframes_when_all_is_selected(shot: Any, ext: Any) -> None:
     assert bpy.ops.tweenbridge.generate() == {"FINISHED"}
     select(ext, "a", "b", *new_strips(ext))
