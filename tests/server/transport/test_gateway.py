@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 from tweenbridge.pixels import Encoding, PixelFormat
 from tweenbridge.protocol import handshake
@@ -180,7 +181,8 @@ def test_every_request_is_answered(served: Served, tmp_path: Path) -> None:
     status = peer.ask(GetStatus())
     assert isinstance(status, Status)
     assert status.spool_bytes == 123 and status.workers[0].pid == 4711 and status.data_dir == str(tmp_path)
-    assert 5_000_000 < status.memory < 1_000_000_000 and status.uptime >= 0
+    # The gateway runs in this process here, which may hold much from other tests.
+    assert 0.5 < status.memory / psutil.Process().memory_info().rss < 2 and status.uptime >= 0
     cancelled = peer.ask(Cancel("job-1"))
     assert isinstance(cancelled, Job) and cancelled.info.state is JobState.CANCELLED
     assert peer.ask(Release("job-1")) == Released("job-1")

@@ -61,7 +61,7 @@ def test_a_model_resolves_to_its_place_and_identity(tmp_path: Path, monkeypatch:
         pytest.skip("The small test model is not beside this checkout.")
     monkeypatch.chdir(TINY.parent)
     found = resolved(model=TINY.name, seed=7)
-    assert found.settings["model"] == str(TINY)
+    assert found.settings["model"] == str(TINY.resolve())
     assert (found.settings["vae"], found.settings["lora"], found.settings["seed"]) == ("", "", 7)
     assert len(found.identity) >= 16
     assert not found.whole_shot
