@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -64,6 +65,7 @@ class Generation:
         self._server = server
         self._where = where
         self._folder = folder
+        self._made_here = renders
         self._rendered = 0 if renders else len(record.plan.keyframes)
         self._batches: list[Batch] = []
 
@@ -120,6 +122,8 @@ class Generation:
         """Take what the server said, where it is about this shot."""
         from tweenbridge import FrameArrived, JobEnded
 
+        if self.stage is Stage.CANCELLED:
+            return
         for batch in self._batches:
             for number, job in enumerate(self.record.plan.jobs):
                 if getattr(event, "job", None) != self.record.job_id(batch.draft, number):
@@ -136,11 +140,13 @@ class Generation:
                         records.forget(self.record, self._folder)
 
     def cancel(self) -> None:
-        """Stop; the server stops too. What was inserted as a draft stays."""
+        """Stop; the server stops too. What was inserted as a draft stays; otherwise the take leaves nothing behind."""
         if not self.stage.is_final:
             self._stop_jobs()
             records.forget(self.record, self._folder)
             self.stage = Stage.CANCELLED
+            if self._made_here and not self.strips:
+                shutil.rmtree(self.record.root, ignore_errors=True)
 
     def part(self) -> None:
         """Let go without stopping the server: another file is being opened."""

@@ -33,6 +33,7 @@ def test_cancel_stops_the_server_and_inserts_nothing(shot: Any, ext: Any, blend_
     assert bpy.ops.tweenbridge.cancel() == {"FINISHED"}
     assert ext.session.current.drive(generation)
     assert ext.session.current.active == []
+    assert not Path(generation.record.root).exists()
     address = load_address(Path(bpy.context.preferences.addons[ext.__name__].preferences.key_file))
     with Client(address=address) as client:
         end = time.monotonic() + 10
