@@ -38,6 +38,13 @@ def test_the_gap_is_filled_with_what_the_server_returned(shot: Any, ext: Any, tm
     assert np.all(np.abs(steps - 16 / 7) < 0.8), centres
     assert spans(ext)["a"] == (1, 5)
     assert spans(ext)["b"] == (11, 15)
+    # Each frame is, byte for byte, the one that the server makes for its place.
+    from tweenbridge import Client
+
+    keyframes = sorted((files[0].parent / "keyframes").iterdir())
+    with Client() as client:
+        made = [bytes(each.data) for each in client.interpolate(list(keyframes), count=6, profile="draft")]
+    assert [file.read_bytes() for file in files] == made
 
 
 def test_the_view_transform_is_left_alone_and_not_baked_in(shot: Any, ext: Any, tmp_path: Path) -> None:
