@@ -15,7 +15,7 @@ from .errors import PluginError
 from .gaps import Source
 from .naming import strip_name
 from .placement import Move, lowest_free_channel
-from .plan import JobPlan, StripPlan, Wanted
+from .plan import JobPlan, Plan, StripPlan, Wanted
 from .recipe import Recipe, UsedKeyframe, from_text, to_text
 from .records import Record
 
@@ -65,7 +65,10 @@ def insert(scene: Any, record: Record, directory: str, files: Files, recipe: Rec
     """
     plan = record.plan
     shift = _shift(scene, record)
-    strips.move(scene, _moves(scene, record, shift))
+    strips.move(scene, moves(scene, plan, shift))
+    if record.replaces and any(span.name == record.replaces for span in strips.spans(scene)):
+        # Before the new take comes, which looks at what is seen below it.
+        strips.find(scene, record.replaces).mute = True
     names = []
     for job in plan.jobs:
         for strip in job.strips:
@@ -84,8 +87,6 @@ def insert(scene: Any, record: Record, directory: str, files: Files, recipe: Rec
             )
     for name in names:
         strips.find(scene, name).select = True
-    if record.replaces and any(span.name == record.replaces for span in strips.spans(scene)):
-        strips.find(scene, record.replaces).mute = True
     return tuple(names)
 
 
@@ -135,13 +136,14 @@ def _shift(scene: Any, record: Record) -> int:
     return shifts.pop() if shifts else 0
 
 
-def _moves(scene: Any, record: Record, shift: int) -> list[Move]:
-    moves = []
+def moves(scene: Any, plan: Plan, shift: int = 0) -> list[Move]:
+    """What has to move to make room for a plan whose keyframes lie `shift` frames later now."""
+    found = []
     for span in strips.spans(scene):
-        by = sum(cut.by for cut in record.plan.cuts if span.start >= cut.at + shift)
+        by = sum(cut.by for cut in plan.cuts if span.start >= cut.at + shift)
         if by:
-            moves.append(Move(span.name, by))
-    return moves
+            found.append(Move(span.name, by))
+    return found
 
 
 # ---------------------------------------------------------------- recipes

@@ -72,7 +72,9 @@ def plan_for(scene: Any, found: Found, wanted: Wanted) -> Plan:
     Raises:
         PluginError: nothing can be.
     """
-    return make_plan(found, strips.spans(scene), wanted)
+    plan = make_plan(found, strips.spans(scene), wanted)
+    strips.check_moves(scene, insertion.moves(scene, plan))
+    return plan
 
 
 def new_record(scene: Any, found: Found, wanted: Wanted, pattern: str) -> Record:

@@ -71,6 +71,11 @@ def test_touching_strips_need_room(shot: Any, ext: Any, tmp_path: Path) -> None:
         bpy.ops.tweenbridge.generate()
     assert spans(ext) == {"a": (1, 5), "b": (5, 9), "later": (9, 12)}
     settings.ripple = True
+    # What cannot move is said before anything is made.
+    ext.strips.find(shot, "later").lock = True
+    with pytest.raises(RuntimeError, match="later.* is locked"):
+        bpy.ops.tweenbridge.generate()
+    ext.strips.find(shot, "later").lock = False
     assert bpy.ops.tweenbridge.generate() == {"FINISHED"}
     [name] = new_strips(ext)
     assert spans(ext) == {"a": (1, 5), name: (5, 8), "b": (8, 12), "later": (12, 15)}
