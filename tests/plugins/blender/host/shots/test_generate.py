@@ -73,7 +73,7 @@ def test_touching_strips_need_room(shot: Any, ext: Any, tmp_path: Path) -> None:
     settings.ripple = True
     # What cannot move is said before anything is made.
     ext.strips.find(shot, "later").lock = True
-    with pytest.raises(RuntimeError, match="later.* is locked"):
+    with pytest.raises(RuntimeError, match=r"later.* is locked"):
         bpy.ops.tweenbridge.generate()
     ext.strips.find(shot, "later").lock = False
     assert bpy.ops.tweenbridge.generate() == {"FINISHED"}
