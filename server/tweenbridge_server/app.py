@@ -148,7 +148,12 @@ def _job_service(config: Config, changed: Callable[[Change], None], show: Callab
     from .executors.local import LocalExecutor
     from .jobs.service import JobService
 
-    settings = WorkerSettings(config.devices, config.worker_idle_seconds, threads=config.cpu_threads)
+    settings = WorkerSettings(
+        config.devices,
+        config.worker_idle_seconds,
+        threads=config.cpu_threads,
+        compile_models=config.compile_models,
+    )
     executor = LocalExecutor(config.home, settings)
     return JobService(config.home, config.limits, config.retention, executor, changed, show)
 

@@ -20,7 +20,7 @@ from tweenbridge.protocol.limits import Limits
 
 from .jobs.retention import Retention
 
-Value = str | int | float | tuple[str, ...]
+Value = bool | str | int | float | tuple[str, ...]
 
 MIB = 1024 * 1024
 _DAY = 24 * 3600.0
@@ -39,6 +39,7 @@ class Config:
         devices: what workers compute on, one worker for each; "auto" leaves the choice to the engine.
         worker_idle_seconds: a worker process that has had nothing to do for so long is ended.
         cpu_threads: threads a worker may compute with; 0 is one for each core but one.
+        compile_models: whether engines compile their models.
         log_level: least level that is logged.
         warnings: what was odd about the settings, one sentence each.
     """
@@ -51,6 +52,7 @@ class Config:
     devices: tuple[str, ...] = ("auto",)
     worker_idle_seconds: float = 120.0
     cpu_threads: int = 0
+    compile_models: bool = False
     log_level: str = "info"
     warnings: tuple[str, ...] = ()
 
@@ -97,6 +99,15 @@ def _number(table: str, name: str, default: float, low: float, high: float, help
         return number
 
     return Key(table, name, default, f"a number from {low:g} to {high:g}", read, help)
+
+
+def _switch(value: Any) -> bool:
+    known = {"true": True, "false": False}
+    if isinstance(value, str) and value.lower() in known:
+        return known[value.lower()]
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
 
 
 def _address(value: Any) -> str:
@@ -150,6 +161,8 @@ KEYS: tuple[Key, ...] = (
         "What engines with a model compute on; one worker process for each."),
     _number("workers", "idle_seconds", 120.0, 1, 86400, "Seconds without work after which a worker process ends."),
     _whole("workers", "cpu_threads", 0, 0, 1024, "Threads a worker computes with; 0 is one for each core but one."),
+    Key("workers", "compile", False, "true or false", _switch,
+        "Have PyTorch compile models: minutes at first, then faster frames."),
     Key("log", "level", "info", "one of " + ", ".join(LOG_LEVELS), _level, "Least level that is logged."),
 )  # fmt: skip
 
@@ -238,6 +251,7 @@ def _build(home: Path, values: Mapping[str, Any], warnings: tuple[str, ...]) -> 
         devices=values["workers.devices"],
         worker_idle_seconds=values["workers.idle_seconds"],
         cpu_threads=values["workers.cpu_threads"],
+        compile_models=values["workers.compile"],
         log_level=values["log.level"],
         warnings=warnings,
     )

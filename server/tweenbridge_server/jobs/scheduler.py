@@ -94,6 +94,9 @@ class Scheduler:
             TweenbridgeError: DISK_FULL, when the store cannot note it.
         """
         waiting = [job for job in self.jobs.values() if name in job.missing_keyframes]
+        # First of all: while the store writes to the disk, the worker can read.
+        for job in waiting:
+            self._read_ahead(job, name)
         complete = [job for job in waiting if len(job.missing_keyframes) == 1]
         now = time.time()
         records = {job.id: job.record.after(Event.KEYFRAMES_COMPLETE, now=now) for job in complete}
@@ -103,15 +106,13 @@ class Scheduler:
                 self._store.update_job(record)
         for job in waiting:
             job.missing_keyframes.discard(name)
-            if job not in complete:
-                self._read_ahead(job, name)
         for job in complete:
             job.record = records[job.id]
             self._changed(job.id, ())
             self._enqueue(job)
 
     def _read_ahead(self, job: ActiveJob, name: str) -> None:
-        """Have a keyframe of the gap that a job will begin with read while the others are on their way."""
+        """Have a keyframe of the gap that a job will begin with read before the gap is given to a worker."""
         first = next((gap for gap in job.plan.gaps if not job.gap_complete(gap.index)), None)
         if first is None or self._queue or not self._has_room():
             return

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 
+from ..base import Workplace
 from .attention import AttentionControl, Bank
+from .compiling import compile_parts
 from .devices import choose
 from .identity import ModelSource, identity
 from .memory import release_unused
@@ -66,9 +67,8 @@ class Resident:
 class Residence:
     """Room for one model."""
 
-    def __init__(self, device: str, cache: Path | None) -> None:
-        self._device = device
-        self._cache = cache
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
         self._resident: Resident | None = None
 
     def has(self, source: ModelSource) -> bool:
@@ -88,12 +88,14 @@ class Residence:
         if self._resident is None or not self.has(source):
             self._resident = None
             release_unused()
-            device = choose(self._device)
+            device = choose(self._place.device)
             _be_repeatable()
             model = load(source, device, lambda fraction: progress(fraction * 0.7))
-            traits = traits_of(model, self._cache, lambda fraction: progress(0.7 + 0.3 * fraction))
+            traits = traits_of(model, self._place.cache, lambda fraction: progress(0.7 + 0.3 * fraction))
             # The self-check looks at the network as it is; only then is its attention taken over.
             self._resident = Resident(source, model, AttentionControl(model.unet), traits)
+            if self._place.compile_models:
+                compile_parts(model)
             log.info("Model %s is loaded on %s (%s), %s.", source.model.name, device.name, device.dtype, traits)
         self._resident.gather()
         return self._resident
