@@ -16,14 +16,19 @@ from tweenbridge.discovery import load_address
 from tweenbridge.pixels import Alpha, Colour, Encoding, PixelFormat, SampleType
 from tweenbridge.protocol import codec, handshake, limits
 from tweenbridge.protocol import messages as wire
+from tweenbridge.protocol import models
 from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
 from tweenbridge.timing import Spacing, Timing, schedule
 
 VALUES: list[Any] = [
     wire.ClientInfo, wire.JobRequest, wire.Keyframe, Timing, PixelFormat, wire.JobInfo, wire.Note, ErrorInfo,
     limits.Limits, wire.EngineInfo, wire.ProfileInfo, wire.SettingInfo, wire.WorkerInfo,
+    models.ModelInfo, models.Licence, models.FoundModel, models.DeviceInfo,
 ]  # fmt: skip
-WORDS: list[Any] = [wire.JobState, wire.Priority, Spacing, Encoding, SampleType, Colour, Alpha]
+WORDS: list[Any] = [
+    wire.JobState, wire.Priority, Spacing, Encoding, SampleType, Colour, Alpha,
+    models.ModelState, models.ModelRole, models.ModelOrigin, models.ModelAction,
+]  # fmt: skip
 
 
 def type_words(hint: Any) -> str:
