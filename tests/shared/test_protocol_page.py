@@ -14,9 +14,8 @@ import pytest
 from page import PAGE, fences, headers, of_kind, plain, section, table
 from tweenbridge.discovery import load_address
 from tweenbridge.pixels import Alpha, Colour, Encoding, PixelFormat, SampleType
-from tweenbridge.protocol import codec, handshake, limits
+from tweenbridge.protocol import codec, handshake, limits, models
 from tweenbridge.protocol import messages as wire
-from tweenbridge.protocol import models
 from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
 from tweenbridge.timing import Spacing, Timing, schedule
 
