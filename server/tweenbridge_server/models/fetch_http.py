@@ -21,7 +21,7 @@ from .partial import Partial
 
 _TRIES: Final = 4
 """Attempts in a row that bring nothing new before it is given up."""
-_FIRST_WAIT: Final = 0.5
+_FIRST_WAIT: Final = 0.25
 _LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers of a server that is in trouble at the moment."""
 _PLENTY: Final = 2**20

@@ -48,9 +48,9 @@ def listing(place: Place, stall: float) -> tuple[str, tuple[HubFile, ...]]:
     api = HfApi(token=token or False)
     transport = transport_of(get_session())
     try:
-        commit = place.revision
-        if not _COMMIT.fullmatch(commit):
-            commit = api.model_info(place.hub, revision=commit, timeout=stall).sha or commit
+        # Asked for a commit, too: unlike the listing, this says at once what is wrong.
+        named = api.model_info(place.hub, revision=place.revision, timeout=stall).sha
+        commit = place.revision if _COMMIT.fullmatch(place.revision) else named or place.revision
         found = [
             file
             for file in api.list_repo_tree(place.hub, recursive=True, revision=commit)

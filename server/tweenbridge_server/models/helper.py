@@ -257,8 +257,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
     # Every request is an info of the HTTP library's; signed addresses do not belong into a log.
-    for name in ("httpx", "httpx2", "httpcore", "huggingface_hub"):
+    for name in ("httpx", "httpx2", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # What it warns of ends as an error of ours, or does not matter.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     news = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)
     order = from_line(sys.stdin.buffer.readline())

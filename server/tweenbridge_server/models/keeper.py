@@ -228,6 +228,8 @@ class Keeper:
 
     def _on_news(self, id: str, news: News) -> None:
         with self.lock:
+            if not isinstance(news, Counted) and not self._transfers.finish(id):
+                return
             try:
                 if isinstance(news, Fetched):
                     self._fetched(id, news)

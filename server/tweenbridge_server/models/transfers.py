@@ -79,7 +79,8 @@ class Transfers:
 
     Args:
         environment: variables for the helper on top of the server's own.
-        on_news: called with the model's id and what is new, from a thread of its own; after `drop` no more.
+        on_news: called with the model's id and what is new, from a thread of its own. The transfer stays in the line
+            until whoever is told of its end has called `finish`.
     """
 
     def __init__(self, environment: Mapping[str, str], on_news: Callable[[str, News], None]) -> None:
@@ -120,6 +121,13 @@ class Transfers:
             process.wait(_END_SECONDS)
         return True
 
+    def finish(self, id: str) -> bool:
+        """Take a transfer whose end is being told of out of the line; false where it was dropped in the meantime."""
+        with self._changed:
+            found = [transfer for transfer in self._line if transfer.id == id]
+            self._line = [transfer for transfer in self._line if transfer.id != id]
+            return bool(found)
+
     def close(self) -> None:
         """End what is going on; what is here stays."""
         with self._changed:
@@ -143,19 +151,24 @@ class Transfers:
                     return
                 transfer = self._line[0]
             try:
-                self._run(transfer)
+                news = self._run(transfer)
             except Exception as error:
                 log.exception("The download or check of a model met a mistake in the program.")
-                self._end(transfer, _mistake(f"{error!r:.200}"))
+                news = _mistake(f"{error!r:.200}")
+            with self._changed:
+                self._process = None
+                dropped = transfer not in self._line
+            if news is not None and not dropped:
+                self._on_news(transfer.id, news)
 
-    def _run(self, transfer: Transfer) -> None:
+    def _run(self, transfer: Transfer) -> News | None:
+        """Do a transfer; how it ended, None where it was dropped before it began."""
         try:
             process = self._start(transfer)
         except OSError as error:
-            self._end(transfer, _mistake(str(error)))
-            return
+            return _mistake(str(error))
         if process is None:
-            return
+            return None
         assert process.stdin and process.stdout and process.stderr
         words = threading.Thread(target=_log_words, args=(process,), name="models stderr", daemon=True)
         words.start()
@@ -175,8 +188,7 @@ class Transfers:
             words.join(2.0)
             for pipe in (process.stdin, process.stdout, process.stderr):
                 _close(pipe)
-        final = last if isinstance(last, (Fetched, Checked, Failed)) else _mistake(f"it ended with status {status}")
-        self._end(transfer, final)
+        return last if isinstance(last, (Fetched, Checked, Failed)) else _mistake(f"it ended with status {status}")
 
     def _start(self, transfer: Transfer) -> subprocess.Popen[bytes] | None:
         """The helper for a transfer; None where it was dropped in the meantime."""
@@ -198,14 +210,6 @@ class Transfers:
                 return
             transfer.count(counted, time.monotonic())
         self._on_news(transfer.id, counted)
-
-    def _end(self, transfer: Transfer, news: News) -> None:
-        with self._changed:
-            self._process = None
-            if transfer not in self._line:
-                return
-            self._line.remove(transfer)
-        self._on_news(transfer.id, news)
 
 
 def _mistake(how: str) -> Failed:

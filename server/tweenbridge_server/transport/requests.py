@@ -31,11 +31,13 @@ from tweenbridge.protocol.messages import (
 from tweenbridge.protocol.models import (
     ChangeModel,
     ImportModel,
+    ListModels,
     Model,
     ModelAnswer,
     ModelQuestion,
     ScanModels,
     UnloadModels,
+    WatchModels,
 )
 
 from ..diagnostics.memory import resident_bytes
@@ -106,7 +108,7 @@ def failure(error: TweenbridgeError, request: object = None) -> Error:
 def answer(services: Services, request: Request, owner: str, pixels: memoryview | None, now: Circumstances) -> Reply:
     """Do what a request asks. Errors, also those nobody thought of, become replies."""
     try:
-        if isinstance(request, ModelQuestion):
+        if isinstance(request, (ListModels, WatchModels, ChangeModel, ImportModel, ScanModels, UnloadModels)):
             return Reply(_answer_of_models(services.models, request, now))
         return _answer(services, request, owner, pixels, now)
     except TweenbridgeError as error:
