@@ -82,9 +82,14 @@ def present(home: Path, known: Catalogue, facts: Facts) -> tuple[Present, ...]:
     places = {one.holding.place for one in found.values()}
     for recognised in _lying_in(models_folder(home)):
         if str(recognised.place) not in places:
-            name = recognised.place.name
-            id = free_id(recognised.place.stem if recognised.place.is_file() else name, set(found) | _ids(known))
-            found[id] = Present(id, name, _as_holding(recognised), by_hand=True)
+            name = recognised.place.stem if recognised.place.is_file() else recognised.place.name
+            entry = known.find(name)
+            if entry is not None and name not in found and entry.role is recognised.role:
+                # As a download would lie there: of an installation whose register was lost, or copied from another.
+                found[name] = Present(name, entry.title, _as_holding(recognised), entry, by_hand=True)
+            else:
+                id = free_id(name, set(found) | _ids(known))
+                found[id] = Present(id, recognised.place.name, _as_holding(recognised), by_hand=True)
     order = {entry.id: number for number, entry in enumerate(known.entries)}
     return tuple(sorted(found.values(), key=lambda one: (order.get(one.id, len(order)), one.id)))
 
