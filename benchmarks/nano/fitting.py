@@ -123,8 +123,8 @@ def fit(
         return before + time.monotonic() - began
 
     def save() -> None:
-        parts = {"network": network, "average": average, "optimiser": optimiser, "scaler": scaler}
-        states: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
+        parts: dict[str, Any] = {"network": network, "average": average, "optimiser": optimiser, "scaler": scaler}
+        states = {name: part.state_dict() for name, part in parts.items()}
         checkpoints.save(file, states | {"step": step, "seconds": seconds()})
         saved(average)
 
@@ -133,7 +133,7 @@ def fit(
             group["lr"] = plan.rate_at(fraction, step)
         # Chance depends on the step alone, so that a run that was cut off goes on as it would have.
         value, shown = loss(fraction, step, torch.Generator().manual_seed(plan.seed * 1_000_003 + step))
-        scaler.scale(value).backward()
+        scaler.scale(value).backward()  # type: ignore[no-untyped-call]
         scaler.unscale_(optimiser)
         nn.utils.clip_grad_norm_(network.parameters(), _CLIP)
         scaler.step(optimiser)

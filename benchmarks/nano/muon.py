@@ -32,7 +32,8 @@ def orthogonal(matrices: Tensor) -> Tensor:
     for _ in range(_ROUNDS):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return (x.mT if tall else x).float()
+    found: Tensor = (x.mT if tall else x).float()
+    return found
 
 
 class Muon(torch.optim.Optimizer):
@@ -46,7 +47,8 @@ class Muon(torch.optim.Optimizer):
     def __init__(
         self, network: nn.Module, rate: float, second: float, ends: tuple[str, ...] = ("conv_in", "conv_out")
     ) -> None:
-        matrices, others = [], []
+        matrices: list[Tensor] = []
+        others: list[Tensor] = []
         for name, weight in network.named_parameters():
             wide = weight.ndim >= 2 and min(weight.shape[0], weight[0].numel()) >= _LEAST_SIDE
             (matrices if wide and not any(end in name for end in ends) else others).append(weight)

@@ -25,7 +25,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from nano import autoencoder, curves, denoiser, networks, photographs, sprites
-from nano.fitting import Device, Plan, choose_device, fit
+from nano.fitting import Device, Loss, Plan, choose_device, fit
 from nano.material import Latents, Pictures, cache_latents, read_latents
 
 _SIDES: Final = (128, 256)
@@ -79,7 +79,7 @@ class Run:
         batch = batch_for(self.device, self.batch, 8, 16, 64)
         plan = Plan(seconds, self.rate, 0.0, 0.98, self.seed)
 
-        def from_step(step: int) -> autoencoder.Loss:
+        def from_step(step: int) -> Loss:
             return autoencoder.losses(vae, self.device, batch, self.workers, self._first(0), step)
 
         trained: Any = fit(vae, from_step, plan, self.device, self.out / "vae.pt", self.log, lambda vae: self._draw())
@@ -123,7 +123,7 @@ class Run:
             networks.write(self.out / "model", vae, average, self.base)
             self._draw()
 
-        def from_step(step: int) -> denoiser.Loss:
+        def from_step(step: int) -> Loss:
             return denoiser.losses(unet, small, large, prompt, self.device, batch)
 
         fit(unet, from_step, plan, self.device, self.out / "unet.pt", self.log, write)
