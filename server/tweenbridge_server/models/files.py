@@ -11,7 +11,7 @@ from typing import Final
 
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
-from .catalogue import Entry, HubSource, KnownFile
+from .catalogue import Entry, HubSource, KnownFile, OwnSource
 from .orders import CheckOrder, FetchOrder, Place
 from .register import Holding
 
@@ -26,6 +26,7 @@ def fetch_order(entry: Entry, folder: Path, stall: float) -> FetchOrder:
         if isinstance(source, HubSource)
         else Place(addresses=dict(source.addresses()))
         for source in entry.sources
+        if not isinstance(source, OwnSource)
     )
     return FetchOrder(str(folder), places, dict(entry.files), stall)
 
@@ -80,6 +81,7 @@ def take_back(holding: Holding, entry: Entry, parts: Path, folder: Path) -> None
         return
     parts.mkdir()
     source = entry.sources[0]
+    assert not isinstance(source, OwnSource), "what comes with Tweenbridge is never fetched"
     os.replace(place, parts / source.files[0])
 
 

@@ -10,6 +10,7 @@ import torch
 
 from ..base import Held, Workplace
 from .attention import AttentionControl, Bank
+from .builtin import NANO, NANO_TRAITS
 from .compiling import compile_parts
 from .devices import choose
 from .identity import ModelSource, identity
@@ -101,7 +102,11 @@ class Residence:
             before = device.free()
             _be_repeatable()
             model = load(source, device, lambda fraction: progress(fraction * 0.7))
-            traits = traits_of(model, self._place.cache, lambda fraction: progress(0.7 + 0.3 * fraction))
+            traits = (
+                NANO_TRAITS
+                if source.model == NANO
+                else traits_of(model, self._place.cache, lambda fraction: progress(0.7 + 0.3 * fraction))
+            )
             # The self-check looks at the network as it is; only then is its attention taken over.
             self._resident = Resident(source, model, AttentionControl(model.unet), traits, weight_bytes(model))
             if self._place.compile_models:
