@@ -101,7 +101,7 @@ def results_of(recipe: str, number: int, pair: Pair, made: Made, model: str) -> 
 
 def run(studio: Studio, names: Sequence[str], pairs: range, size: int, times: tuple[float, ...], file: Path) -> None:
     """Make and measure what the file does not have yet. Pair by pair, so that a run that is cut short is balanced."""
-    done = {(r.pair, r.recipe) for r in paired.read(file) if _belongs(r, studio, size, times)}
+    done = {(r.pair, r.recipe) for r in paired.read(file) if belongs(r, studio, size, times)}
     for number in pairs:
         missing = [name for name in names if (number, name) not in done]
         if not missing:
@@ -115,7 +115,8 @@ def run(studio: Studio, names: Sequence[str], pairs: range, size: int, times: tu
         print(f"pair {number}: {len(missing)} recipes", file=sys.stderr)
 
 
-def _belongs(result: Result, studio: Studio, size: int, times: tuple[float, ...]) -> bool:
+def belongs(result: Result, studio: Studio, size: int, times: tuple[float, ...]) -> bool:
+    """Whether a result is of this size, these times, and this model or none."""
     return result.size == size and result.times == times and result.model in ("", studio.identity)
 
 
@@ -171,7 +172,7 @@ def main() -> None:
     chosen = [
         result
         for result in paired.read(asked.out)
-        if result.recipe in names and result.pair in pairs and _belongs(result, studio, asked.size, times)
+        if result.recipe in names and result.pair in pairs and belongs(result, studio, asked.size, times)
     ]
     rows = paired.summarise(sorted(chosen, key=lambda result: names.index(result.recipe)), YARDSTICK)
     print(paired.as_markdown(rows))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import (
@@ -28,18 +28,31 @@ from tweenbridge.protocol.messages import (
     Submit,
     Watch,
 )
+from tweenbridge.protocol.models import (
+    ChangeModel,
+    ImportModel,
+    ListModels,
+    Model,
+    ModelAnswer,
+    ModelQuestion,
+    ScanModels,
+    UnloadModels,
+    WatchModels,
+)
 
 from ..diagnostics.memory import resident_bytes
 from .frame_files import Payload, open_payload
 
 if TYPE_CHECKING:
     from ..jobs.service import JobService
+    from ..models.service import ModelService
 
 log = logging.getLogger(__name__)
 
-Request = Submit | Put | Fetch | Cancel | Release | GetJob | ListJobs | Watch | GetEngines | GetStatus
-REQUESTS = (Submit, Put, Fetch, Cancel, Release, GetJob, ListJobs, Watch, GetEngines, GetStatus)
-"""What only a client with an open session may send, and the job service answers."""
+JobQuestion = Submit | Put | Fetch | Cancel | Release | GetJob | ListJobs | Watch | GetEngines | GetStatus
+Request = JobQuestion | ModelQuestion
+REQUESTS = (*get_args(JobQuestion), *get_args(ModelQuestion))
+"""What only a client with an open session may send, and the services answer."""
 
 MOST_LISTED = 1000
 
@@ -52,7 +65,8 @@ class Circumstances:
         server, epoch, pid, data_dir: who this server is.
         uptime: seconds since it started.
         sessions: open sessions.
-        seq: number of the last change sent to the session that asks.
+        seq: number of the last change of a job sent to the session that asks.
+        model_seq: the same of models.
     """
 
     server: str
@@ -62,6 +76,15 @@ class Circumstances:
     uptime: float
     sessions: int
     seq: int
+    model_seq: int
+
+
+@dataclass(frozen=True)
+class Services:
+    """What answers requests."""
+
+    jobs: JobService
+    models: ModelService
 
 
 @dataclass(frozen=True)
@@ -82,10 +105,12 @@ def failure(error: TweenbridgeError, request: object = None) -> Error:
     return Error(error.info, job_of(request))
 
 
-def answer(service: JobService, request: Request, owner: str, pixels: memoryview | None, now: Circumstances) -> Reply:
+def answer(services: Services, request: Request, owner: str, pixels: memoryview | None, now: Circumstances) -> Reply:
     """Do what a request asks. Errors, also those nobody thought of, become replies."""
     try:
-        return _answer(service, request, owner, pixels, now)
+        if isinstance(request, (ListModels, WatchModels, ChangeModel, ImportModel, ScanModels, UnloadModels)):
+            return Reply(_answer_of_models(services.models, request, now))
+        return _answer(services, request, owner, pixels, now)
     except TweenbridgeError as error:
         return Reply(failure(error, request))
     except Exception:  # whatever a request hits, the server and its other clients go on
@@ -94,7 +119,22 @@ def answer(service: JobService, request: Request, owner: str, pixels: memoryview
         return Reply(failure(unforeseen, request))
 
 
-def _answer(service: JobService, request: Request, owner: str, pixels: memoryview | None, now: Circumstances) -> Reply:
+def _answer_of_models(models: ModelService, request: ModelQuestion, now: Circumstances) -> ModelAnswer:
+    if isinstance(request, ChangeModel):
+        return Model(models.change(request))
+    if isinstance(request, ImportModel):
+        return Model(models.import_model(request))
+    if isinstance(request, ScanModels):
+        return models.scan(request.path)
+    if isinstance(request, UnloadModels):
+        return models.unload()
+    return models.models(now.model_seq)
+
+
+def _answer(
+    services: Services, request: JobQuestion, owner: str, pixels: memoryview | None, now: Circumstances
+) -> Reply:
+    service = services.jobs
     if isinstance(request, Submit):
         return Reply(service.submit(request, owner))
     if isinstance(request, Put):
@@ -117,10 +157,11 @@ def _answer(service: JobService, request: Request, owner: str, pixels: memoryvie
         return Reply(Snapshot(now.seq, service.snapshot() if request.on else ()))
     if isinstance(request, GetEngines):
         return Reply(Engines(service.engines()))
-    return Reply(_status(service, now))
+    return Reply(_status(services, now))
 
 
-def _status(service: JobService, now: Circumstances) -> Status:
+def _status(services: Services, now: Circumstances) -> Status:
+    service = services.jobs
     return Status(
         server=now.server,
         epoch=now.epoch,
@@ -132,4 +173,5 @@ def _status(service: JobService, now: Circumstances) -> Status:
         spool_bytes=service.spool_bytes(),
         data_dir=now.data_dir,
         workers=service.workers(),
+        device=services.models.device,
     )

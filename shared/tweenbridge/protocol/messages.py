@@ -14,6 +14,7 @@ from ..pixels import PixelFormat
 from ..timing import Timing
 from .errors import ErrorInfo
 from .limits import Limits
+from .models import DeviceInfo, ModelAnswer, ModelQuestion
 
 Scalar = Union[bool, int, float, str]
 """The value of one engine setting."""
@@ -168,13 +169,15 @@ class EngineInfo:
 
 @dataclass(frozen=True)
 class WorkerInfo:
-    """One worker process. `memory` is resident bytes."""
+    """One worker process. `memory` is resident bytes, `model_memory` what loading `model` (its place) has taken."""
 
     device: str
     pid: int
     state: str
     memory: int = 0
     job: str = ""
+    model: str = ""
+    model_memory: int = 0
 
 
 # ---------------------------------------------------------------- client to server
@@ -448,6 +451,7 @@ class Status:
     spool_bytes: int
     data_dir: str
     workers: tuple[WorkerInfo, ...] = ()
+    device: Optional[DeviceInfo] = None
 
 
 @dataclass(frozen=True)
@@ -469,9 +473,11 @@ class Error:
 ClientMessage = Union[
     Hello, Prove, Ping, Submit, Put, Fetch, Cancel, Release,
     GetJob, ListJobs, Watch, GetEngines, GetStatus, Stop,
+    ModelQuestion,
 ]  # fmt: skip
 ServerMessage = Union[
     Challenge, Welcome, Pong, Accepted, Received, FrameData, Released, Job, Jobs,
     Snapshot, Delta, Progress, Preview, Engines, Status, Stopping, Error,
+    ModelAnswer,
 ]  # fmt: skip
 Message = Union[ClientMessage, ServerMessage]

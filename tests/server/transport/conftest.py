@@ -31,9 +31,11 @@ from tweenbridge.protocol.messages import (
     Welcome,
     WorkerInfo,
 )
+from tweenbridge.protocol.models import ModelInfo, ModelRole, Models, ModelState
 from tweenbridge_server.jobs.service import Change, StoredFrame
 from tweenbridge_server.transport.gateway import Gateway
 from tweenbridge_server.transport.keys import Keys, fresh_keys
+from tweenbridge_server.transport.requests import Services
 
 LIMITS = Limits(frame_bytes=4 * 1024 * 1024)
 
@@ -115,6 +117,15 @@ class MemoryService:
         return (EngineInfo("flow", "Optical flow", "1", (ProfileInfo("draft", "Draft"),)),)
 
 
+class MemoryModels:
+    """Has one model."""
+
+    device = None
+
+    def models(self, seq: int) -> Models:
+        return Models(seq, (ModelInfo("toon", "Toon", "dreammover", ModelRole.MODEL, ModelState.READY),))
+
+
 class Peer:
     """A raw DEALER that speaks the protocol as badly as a test likes."""
 
@@ -190,7 +201,8 @@ class Served:
     def __init__(self, home: Path, keys: Keys, service: MemoryService, limits: Limits) -> None:
         self.keys = keys
         self.service = service
-        self.gateway = Gateway(service, "tweenbridge test", home, limits, keys, "127.0.0.1", 0)  # type: ignore[arg-type]
+        services = Services(service, MemoryModels())  # type: ignore[arg-type]
+        self.gateway = Gateway(services, "tweenbridge test", home, limits, keys, "127.0.0.1", 0)
         self.gateway.start()
         self._peers: list[Peer] = []
 
