@@ -48,6 +48,8 @@ class Reply:
     def __init__(self, question: wire.ClientMessage) -> None:
         self.question = question
         self._answer: Optional[wire.Message] = None
+        self.data: Optional[memoryview] = None
+        """The answer's pixel part, where it has one."""
 
     @property
     def done(self) -> bool:
@@ -68,9 +70,10 @@ class Reply:
             raise TweenbridgeError.from_info(self._answer.error)
         return self._answer
 
-    def answered(self, message: wire.Message) -> None:
+    def answered(self, message: wire.Message, data: Optional[memoryview] = None) -> None:
         """Fill in the answer."""
         self._answer = message
+        self.data = data
 
 
 @dataclass(frozen=True)
@@ -263,7 +266,7 @@ class Dialogue:
         if request is None:
             return
         if isinstance(request.asker, Reply):
-            request.asker.answered(message)
+            request.asker.answered(message, arrival.data)
         else:
             self._take_for_job(request.asker, request.message, arrival, now)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import (
@@ -23,11 +23,13 @@ from tweenbridge.protocol.messages import (
     Release,
     Released,
     ServerMessage,
+    SetPriority,
     Snapshot,
     Status,
     Submit,
     Watch,
 )
+from tweenbridge.protocol.oversight import GetDetails, GetThumbnail, PauseQueue, Retry, Thumbnail
 
 from ..diagnostics.memory import resident_bytes
 from .frame_files import Payload, open_payload
@@ -37,8 +39,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Request = Submit | Put | Fetch | Cancel | Release | GetJob | ListJobs | Watch | GetEngines | GetStatus
-REQUESTS = (Submit, Put, Fetch, Cancel, Release, GetJob, ListJobs, Watch, GetEngines, GetStatus)
+Overseen = SetPriority | PauseQueue | Retry | GetDetails | GetThumbnail
+Request = Submit | Put | Fetch | Cancel | Release | GetJob | ListJobs | Watch | GetEngines | GetStatus | Overseen
+REQUESTS = get_args(Request)
 """What only a client with an open session may send, and the job service answers."""
 
 MOST_LISTED = 1000
@@ -112,11 +115,28 @@ def _answer(service: JobService, request: Request, owner: str, pixels: memoryvie
     if isinstance(request, GetJob):
         return Reply(Job(service.info(request.job)))
     if isinstance(request, ListJobs):
-        return Reply(Jobs(service.jobs(max(0, min(request.limit, MOST_LISTED)))))
+        return Reply(Jobs(service.jobs(max(0, min(request.limit, MOST_LISTED)), max(0, request.skip))))
     if isinstance(request, Watch):
         return Reply(Snapshot(now.seq, service.snapshot() if request.on else ()))
     if isinstance(request, GetEngines):
         return Reply(Engines(service.engines()))
+    if isinstance(request, (SetPriority, PauseQueue, Retry, GetDetails, GetThumbnail)):
+        return _oversee(service, request, now)
+    return Reply(_status(service, now))
+
+
+def _oversee(service: JobService, request: Overseen, now: Circumstances) -> Reply:
+    oversight = service.oversight
+    if isinstance(request, SetPriority):
+        return Reply(Job(oversight.set_priority(request.job, request.priority)))
+    if isinstance(request, Retry):
+        return Reply(Job(oversight.retry(request.job)))
+    if isinstance(request, GetDetails):
+        return Reply(oversight.details(request.job))
+    if isinstance(request, GetThumbnail):
+        made = oversight.thumbnail(request)
+        return Reply(Thumbnail(request.job, made.width, made.height, request.frame, request.keyframe), made.png)
+    oversight.pause(request.on)
     return Reply(_status(service, now))
 
 
@@ -132,4 +152,5 @@ def _status(service: JobService, now: Circumstances) -> Status:
         spool_bytes=service.spool_bytes(),
         data_dir=now.data_dir,
         workers=service.workers(),
+        paused=service.oversight.paused,
     )
