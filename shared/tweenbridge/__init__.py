@@ -23,6 +23,8 @@ from .events import (
     JobEnded,
     JobProgress,
     JobsListed,
+    ModelChanged,
+    ModelsListed,
     PreviewArrived,
     ServerStarting,
     ServerStopping,
@@ -33,6 +35,17 @@ from .pixels import Alpha, Colour, Encoding, PixelFormat, SampleType
 from .protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
 from .protocol.limits import Limits
 from .protocol.messages import EngineInfo, JobInfo, JobRequest, JobState, Note, Priority, Scalar, Status
+from .protocol.models import (
+    DeviceInfo,
+    FoundModel,
+    Licence,
+    ModelAction,
+    ModelInfo,
+    ModelOrigin,
+    ModelRole,
+    Models,
+    ModelState,
+)
 from .results import Frame
 from .timing import Schedule, Spacing, Timing, schedule
 from .version import __version__
@@ -46,12 +59,14 @@ __all__ = [
     "Client",
     "Colour",
     "Connected",
+    "DeviceInfo",
     "Disconnected",
     "Encoding",
     "EngineInfo",
     "ErrorCode",
     "ErrorInfo",
     "Event",
+    "FoundModel",
     "Frame",
     "FrameArrived",
     "JobChanged",
@@ -63,7 +78,16 @@ __all__ = [
     "JobState",
     "JobsListed",
     "KeyframeSource",
+    "Licence",
     "Limits",
+    "ModelAction",
+    "ModelChanged",
+    "ModelInfo",
+    "ModelOrigin",
+    "ModelRole",
+    "ModelState",
+    "Models",
+    "ModelsListed",
     "Note",
     "Order",
     "PixelFormat",

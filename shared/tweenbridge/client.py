@@ -20,6 +20,7 @@ from .events import Event, FrameArrived, JobEnded, JobProgress
 from .job import JobHandle
 from .keyframes import KeyframeLike, job_id_for, make_order
 from .link import Link
+from .model_calls import ANSWER_TIMEOUT, ModelCalls
 from .pixels import PixelFormat
 from .protocol import messages as wire
 from .protocol.errors import ErrorCode, TweenbridgeError
@@ -29,8 +30,6 @@ from .results import Frame
 from .timing import Timing
 from .version import __version__
 
-ANSWER_TIMEOUT = 30.0
-"""Seconds that a question may take, the start of a server included."""
 _FAREWELL = 2.0
 """Seconds that cancelling or releasing a job may take when its caller is already gone."""
 _TICK = 0.05
@@ -41,7 +40,7 @@ log = logging.getLogger("tweenbridge")
 T = TypeVar("T")
 
 
-class Client:
+class Client(ModelCalls):
     """A client of one Tweenbridge server.
 
     Args:
@@ -138,6 +137,10 @@ class Client:
     def watch(self, on: bool = True) -> None:
         """Have `poll` report every job of the server, whoever submitted it, or no longer."""
         self._dialogue.watch(on)
+
+    def watch_models(self, on: bool = True) -> None:
+        """Have `poll` report every model's changes (`ModelsListed`, `ModelChanged`), or no longer."""
+        self._dialogue.watch_models(on)
 
     @property
     def server(self) -> Optional[Welcome]:

@@ -21,6 +21,8 @@ from .events import (
     JobEnded,
     JobProgress,
     JobsListed,
+    ModelChanged,
+    ModelsListed,
     PreviewArrived,
     ServerStarting,
     ServerStopping,
@@ -32,13 +34,16 @@ from .link import Link
 from .protocol import messages as wire
 from .protocol.errors import ErrorCode, TweenbridgeError
 from .protocol.limits import FETCH_WINDOW, PREVIEW_BYTES, PREVIEW_SIDE, Limits
+from .protocol.models import ModelDelta, Models, WatchModels
 from .results import place_frame
+from .watching import Stream
 
 ANSWER_WITHIN = 60.0
 """Seconds in which a live server answers anything; past them a request counts as lost."""
 _HELPER_TICK = 0.002
 """Longest sleep while the helper thread hashes or reads: it makes no noise that could wake anybody."""
 
+_WATCHES = (wire.Watch, WatchModels)
 LINK_EVENTS = (Connected, Disconnected, ServerStarting, ServerStopping)
 
 
@@ -108,8 +113,8 @@ class Dialogue:
         self._questions: deque[Reply] = deque()
         self._requests: dict[int, _Request] = {}
         self._files: Optional[FileHelper] = None
-        self._watching = False
-        self._watch_seq: Optional[int] = None
+        self._job_changes = Stream(wire.Watch)
+        self._model_changes = Stream(WatchModels)
         self._turn = 0
         self._stopping = False
 
@@ -131,10 +136,16 @@ class Dialogue:
 
     def watch(self, on: bool) -> None:
         """Turn the stream of all jobs' changes on or off."""
-        self._watching = on
-        self._watch_seq = None
+        self._turn_stream(self._job_changes, on)
+
+    def watch_models(self, on: bool) -> None:
+        """Turn the stream of all models' changes on or off."""
+        self._turn_stream(self._model_changes, on)
+
+    def _turn_stream(self, stream: Stream, on: bool) -> None:
+        question = stream.turn(on)
         if self._session is not None:
-            self._questions.append(Reply(wire.Watch(on=on)))
+            self._questions.append(Reply(question))
 
     def follow(self, handle: JobHandle) -> None:
         """Take up a job.
@@ -154,7 +165,7 @@ class Dialogue:
         """Whether there is something to do for which a server should be started."""
         waiting = [reply.question for reply in self._questions] + [item.message for item in self._requests.values()]
         return any(not handle.cancelling for handle in self._jobs.values()) or any(
-            not isinstance(message, (wire.Stop, wire.Watch)) for message in waiting
+            not isinstance(message, (wire.Stop, *_WATCHES)) for message in waiting
         )
 
     def close(self) -> None:
@@ -223,8 +234,9 @@ class Dialogue:
             self._drop_session()
         self._session = session
         self._stopping = False
-        if session is not None and self._watching:
-            self._questions.appendleft(Reply(wire.Watch()))
+        for stream in (self._job_changes, self._model_changes):
+            if session is not None and stream.on:
+                self._questions.appendleft(Reply(stream.again()))
 
     def _drop_session(self) -> None:
         for handle in self._jobs.values():
@@ -235,7 +247,7 @@ class Dialogue:
                 continue
             if isinstance(request.message, wire.Stop):
                 request.asker.answered(wire.Stopping())
-            elif not isinstance(request.message, wire.Watch):
+            elif not isinstance(request.message, _WATCHES):
                 self._questions.appendleft(request.asker)
 
     # ------------------------------------------------------------ hearing
@@ -252,11 +264,13 @@ class Dialogue:
             self._events.append(JobProgress(message.info.job, message.info))
         elif isinstance(message, wire.Preview):
             self._show(message, arrival.data)
-        elif isinstance(message, wire.Snapshot) and self._watching:
-            self._watch_seq = message.seq
-            self._events.append(JobsListed(message.jobs))
+        elif isinstance(message, wire.Snapshot):
+            if self._job_changes.listed(message.seq):
+                self._events.append(JobsListed(message.jobs))
         elif isinstance(message, wire.Delta):
-            self._take_delta(message)
+            self._take_change(self._job_changes, message.seq, JobChanged(message.job, message.info))
+        elif isinstance(message, ModelDelta):
+            self._take_change(self._model_changes, message.seq, ModelChanged(message.model, message.info))
         elif isinstance(message, wire.Stopping):
             if not self._stopping:
                 self._events.append(ServerStopping())
@@ -265,6 +279,9 @@ class Dialogue:
         request = None if arrival.header.re is None else self._requests.pop(arrival.header.re, None)
         if request is None:
             return
+        watched = isinstance(request.message, WatchModels)
+        if watched and isinstance(message, Models) and self._model_changes.listed(message.seq):
+            self._events.append(ModelsListed(message))
         if isinstance(request.asker, Reply):
             request.asker.answered(message, arrival.data)
         else:
@@ -281,15 +298,11 @@ class Dialogue:
                 self._events.remove(event)
         self._events.append(shown)
 
-    def _take_delta(self, delta: wire.Delta) -> None:
-        if not self._watching or self._watch_seq is None:
-            return
-        if delta.seq == self._watch_seq + 1:
-            self._watch_seq = delta.seq
-            self._events.append(JobChanged(delta.job, delta.info))
-        elif delta.seq > self._watch_seq:
-            self._watch_seq = None
-            self._questions.append(Reply(wire.Watch()))
+    def _take_change(self, stream: Stream, seq: int, change: Event) -> None:
+        if stream.takes(seq):
+            self._events.append(change)
+        elif stream.missed_before(seq):
+            self._questions.append(Reply(stream.again()))
 
     def _take_for_job(self, handle: JobHandle, asked: wire.Message, arrival: Arrival, now: float) -> None:
         reply = arrival.header.message

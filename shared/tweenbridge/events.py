@@ -7,6 +7,7 @@ from typing import Optional, Union
 
 from .protocol.errors import ErrorInfo
 from .protocol.messages import JobInfo, JobState, Note
+from .protocol.models import ModelInfo, Models
 from .results import Frame
 
 
@@ -87,7 +88,22 @@ class JobChanged:
     info: Optional[JobInfo]
 
 
+@dataclass(frozen=True)
+class ModelsListed:
+    """All models of the server; after `Client.watch_models`, and again after a reconnect."""
+
+    models: Models
+
+
+@dataclass(frozen=True)
+class ModelChanged:
+    """One model of the watched server changed; `info` is None once it is gone from the list."""
+
+    model: str
+    info: Optional[ModelInfo]
+
+
 Event = Union[
     Connected, Disconnected, ServerStarting, ServerStopping,
-    JobProgress, PreviewArrived, FrameArrived, JobEnded, JobsListed, JobChanged,
+    JobProgress, PreviewArrived, FrameArrived, JobEnded, JobsListed, JobChanged, ModelsListed, ModelChanged,
 ]  # fmt: skip

@@ -14,7 +14,7 @@ import pytest
 from page import PAGE, fences, headers, of_kind, plain, section, table
 from tweenbridge.discovery import load_address
 from tweenbridge.pixels import Alpha, Colour, Encoding, PixelFormat, SampleType
-from tweenbridge.protocol import codec, handshake, limits, oversight
+from tweenbridge.protocol import codec, handshake, limits, models, oversight
 from tweenbridge.protocol import messages as wire
 from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
 from tweenbridge.timing import Spacing, Timing, schedule
@@ -23,8 +23,12 @@ VALUES: list[Any] = [
     wire.ClientInfo, wire.JobRequest, wire.Keyframe, Timing, PixelFormat, wire.JobInfo, wire.Note, ErrorInfo,
     limits.Limits, wire.EngineInfo, wire.ProfileInfo, wire.SettingInfo, wire.WorkerInfo,
     oversight.GapInfo,
+    models.ModelInfo, models.Licence, models.FoundModel, models.DeviceInfo,
 ]  # fmt: skip
-WORDS: list[Any] = [wire.JobState, wire.Priority, Spacing, Encoding, SampleType, Colour, Alpha]
+WORDS: list[Any] = [
+    wire.JobState, wire.Priority, Spacing, Encoding, SampleType, Colour, Alpha,
+    models.ModelState, models.ModelRole, models.ModelOrigin, models.ModelAction,
+]  # fmt: skip
 
 
 def type_words(hint: Any) -> str:

@@ -27,6 +27,7 @@ class ErrorCode(str, Enum):
     NOT_READY = "not_ready"
     MODEL_MISSING = "model_missing"
     MODEL_FAILED = "model_failed"
+    DOWNLOAD_FAILED = "download_failed"
     OUT_OF_MEMORY = "out_of_memory"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
@@ -43,7 +44,9 @@ class ErrorCode(str, Enum):
         return cls.INTERNAL if isinstance(value, str) else None
 
 
-_RETRYABLE = frozenset({ErrorCode.BUSY, ErrorCode.NOT_READY, ErrorCode.NOT_RUNNING, ErrorCode.TIMED_OUT})
+_RETRYABLE = frozenset(
+    {ErrorCode.BUSY, ErrorCode.NOT_READY, ErrorCode.DOWNLOAD_FAILED, ErrorCode.NOT_RUNNING, ErrorCode.TIMED_OUT}
+)
 
 REMEDIES: dict[ErrorCode, str] = {
     ErrorCode.BAD_MESSAGE: "Update the plugin and the server to the same version.",
@@ -59,6 +62,7 @@ REMEDIES: dict[ErrorCode, str] = {
     ErrorCode.NOT_READY: "Wait until the frame has been generated.",
     ErrorCode.MODEL_MISSING: "Download the model, or choose another engine.",
     ErrorCode.MODEL_FAILED: "Verify the model's files, or choose another model.",
+    ErrorCode.DOWNLOAD_FAILED: "Check the connection to the internet, then get the model again; what is here is kept.",
     ErrorCode.OUT_OF_MEMORY: "Close other programs, or use smaller keyframes.",
     ErrorCode.CANCELLED: "Generate again to continue; finished frames are kept.",
     ErrorCode.EXPIRED: "Generate the in-betweens again.",

@@ -14,6 +14,7 @@ from ..pixels import PixelFormat
 from ..timing import Timing
 from .errors import ErrorInfo
 from .limits import Limits
+from .models import DeviceInfo, ModelAnswer, ModelQuestion
 from .oversight import GapInfo, GetDetails, GetThumbnail, PauseQueue, Retry, Thumbnail
 
 Scalar = Union[bool, int, float, str]
@@ -169,13 +170,15 @@ class EngineInfo:
 
 @dataclass(frozen=True)
 class WorkerInfo:
-    """One worker process. `memory` is resident bytes."""
+    """One worker process. `memory` is resident bytes, `model_memory` what loading `model` (its place) has taken."""
 
     device: str
     pid: int
     state: str
     memory: int = 0
     job: str = ""
+    model: str = ""
+    model_memory: int = 0
 
 
 # ---------------------------------------------------------------- client to server
@@ -471,6 +474,7 @@ class Status:
     data_dir: str
     workers: tuple[WorkerInfo, ...] = ()
     paused: bool = False
+    device: Optional[DeviceInfo] = None
 
 
 @dataclass(frozen=True)
@@ -493,10 +497,12 @@ ClientMessage = Union[
     Hello, Prove, Ping, Submit, Put, Fetch, Cancel, Release,
     GetJob, ListJobs, Watch, GetEngines, GetStatus, Stop,
     SetPriority, PauseQueue, Retry, GetDetails, GetThumbnail,
+    ModelQuestion,
 ]  # fmt: skip
 ServerMessage = Union[
     Challenge, Welcome, Pong, Accepted, Received, FrameData, Released, Job, Jobs,
     Snapshot, Delta, Progress, Preview, Engines, Status, Stopping, Error,
     Details, Thumbnail,
+    ModelAnswer,
 ]  # fmt: skip
 Message = Union[ClientMessage, ServerMessage]
