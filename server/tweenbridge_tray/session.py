@@ -67,6 +67,7 @@ class Session(QObject):
         """Why there is no session, when there is none."""
         self._client = client or Client(home, name="tray", limits=Limits())
         self._client.watch()
+        self._client.watch_models()
         self._waiting: list[tuple[Reply, Then]] = []
         self._wanted = False
         self._calm = 0

@@ -6,9 +6,20 @@ import tempfile
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
-from tweenbridge import ErrorInfo, Event, FrameArrived, JobEnded, JobHandle, JobProgress, JobState, Note, TweenbridgeError
+from tweenbridge import (
+    ErrorInfo,
+    Event,
+    FrameArrived,
+    JobEnded,
+    JobHandle,
+    JobProgress,
+    JobState,
+    Note,
+    TweenbridgeError,
+)
 from tweenbridge.keyframes import KeyframeSource
 
 from ..command import Commands, Outcome
@@ -269,9 +280,9 @@ class DropState(QObject):
             self.handle.cancel()
             self.stage = Stage.CHOOSING
             self.failed.emit(
-                tr("The in-betweens could not be written to {folder}: {reason}. Choose another folder in Settings.").format(
-                    folder=self.folder, reason=reason
-                )
+                tr(
+                    "The in-betweens could not be written to {folder}: {reason}. Choose another folder in Settings."
+                ).format(folder=self.folder, reason=reason)
             )
             self.changed.emit()
 
@@ -327,7 +338,7 @@ class DropState(QObject):
 
 def _read_stills(outcome: Outcome) -> tuple[int, float, tuple[FilmStill, ...]] | None:
     """What `tweenbridge stills --json` says: frames in all, frames a second, and the files."""
-    content = outcome.read_json() if outcome.ok else None
+    content: Any = outcome.read_json() if outcome.ok else None
     try:
         stills = tuple(FilmStill(int(still["frame"]), Path(still["file"])) for still in content["stills"])
         return int(content["frames"]), float(content["fps"]), stills

@@ -1,4 +1,4 @@
-"""How in-betweens are to be made: engine, profile, timing and the engine's own settings, as the server describes them."""
+"""How in-betweens are to be made: engine, profile, timing, and the engine's settings as the server describes them."""
 
 from __future__ import annotations
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from PySide6.QtCore import QObject, QTimer, Signal
 from tweenbridge import Status
 from tweenbridge.discovery import address_file
+from tweenbridge.protocol import messages as wire
 
 from ..command import Commands, Outcome
 from ..session import Answer, Link, Session
-from tweenbridge.protocol import messages as wire
 
 EVERY = 2000
 """Milliseconds between two looks while somebody watches."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
@@ -65,7 +66,7 @@ class SettingsState(QObject):
     def refresh(self) -> None:
         """Read what is set now."""
         self._commands.run(["config", "--json"], self._read)
-        self._commands.run(["install", "--autostart", "status", "--json"], self._read_autostart)
+        self._commands.run(["install", "--dry-run", "--json"], self._read_autostart)
 
     def set(self, name: str, value: str) -> None:
         """Set one of the server's settings; "" goes back to its default."""
@@ -99,7 +100,7 @@ class SettingsState(QObject):
         return take
 
     def _read(self, outcome: Outcome) -> None:
-        content = outcome.read_json() if outcome.ok else None
+        content: Any = outcome.read_json() if outcome.ok else None
         try:
             found = [Setting(**setting) for setting in content]
         except TypeError:
@@ -109,7 +110,7 @@ class SettingsState(QObject):
         self.changed.emit()
 
     def _read_autostart(self, outcome: Outcome) -> None:
-        content = outcome.read_json() if outcome.ok else None
+        content: Any = outcome.read_json() if outcome.ok else None
         state = content.get("autostart") if isinstance(content, dict) else None
         self.autostart = state if isinstance(state, bool) else None
         self.changed.emit()
