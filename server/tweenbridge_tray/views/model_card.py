@@ -155,5 +155,6 @@ class ModelCard(Card):
 
     def buttons(self) -> list[QPushButton]:
         """What can be pressed, in order."""
-        found = [self._buttons.itemAt(number).widget() for number in range(self._buttons.count())]
+        items = [self._buttons.itemAt(number) for number in range(self._buttons.count())]
+        found = [item.widget() for item in items if item is not None]
         return [made for made in found if isinstance(made, QPushButton)]
