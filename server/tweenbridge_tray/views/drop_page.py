@@ -33,7 +33,7 @@ from .keyframe_list import PictureList
 from .parts import Card, Elided, Page, button, heading, note, row, scrolled
 from .recipe_form import RecipeForm
 
-_FORM_WIDTH = 340
+_FORM_WIDTH = 350
 
 
 def paths_of(data: QMimeData) -> list[Path]:

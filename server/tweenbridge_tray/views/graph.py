@@ -34,7 +34,7 @@ class MemoryGraph(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         legend = painter.fontMetrics().height() + 8
-        area = QRectF(self.rect()).adjusted(0, 4, -64, -legend)
+        area = QRectF(self.rect()).adjusted(0, 10, -64, -legend)
         points = list(self._server.memory)
         most = max([_LEAST, *(1.15 * (point.server + point.workers) for point in points)])
         self._draw_scale(painter, area, most)

@@ -16,7 +16,7 @@ from PySide6.QtCore import (
     Qt,
 )
 from PySide6.QtGui import QFont, QImage, QPainter, QPalette, QPen
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from tweenbridge import JobInfo, JobState
 
 from .. import words
@@ -134,7 +134,8 @@ class JobRow(QStyledItemDelegate):
         """Paint a row."""
         info: JobInfo = index.data(JOB)
         area: QRect = option.rect
-        palette: QPalette = option.palette
+        # The style sheet has made the view's own palette transparent.
+        palette = QApplication.palette()
         state: QStyle.StateFlag = option.state
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

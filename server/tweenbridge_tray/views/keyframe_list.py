@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QMimeData, QObject, QRunnable, QSize, Qt, QThreadPool, QUrl, Signal
-from PySide6.QtGui import QDrag, QIcon, QImage, QImageReader, QPixmap
+from PySide6.QtCore import QMimeData, QObject, QRect, QRunnable, QSize, Qt, QThreadPool, QUrl, Signal
+from PySide6.QtGui import QDrag, QIcon, QImage, QImageReader, QPainter, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem
 
 SIDE = QSize(132, 84)
@@ -46,8 +46,8 @@ class PictureList(QListWidget):
         self.setViewMode(QListWidget.ViewMode.IconMode)
         self.setResizeMode(QListWidget.ResizeMode.Adjust)
         self.setMovement(QListWidget.Movement.Static)
-        self.setIconSize(side * 2)
-        self.setGridSize(QSize(side.width() + 16, side.height() + 34))
+        self.setIconSize(side)
+        self.setGridSize(QSize(side.width() + 18, side.height() + 36))
         self.setUniformItemSizes(True)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
@@ -95,6 +95,18 @@ class PictureList(QListWidget):
         pixmap.fill(self.palette().midlight().color())
         return QIcon(pixmap)
 
+    def _framed(self, image: QImage) -> QIcon:
+        """The picture in the middle of a place of its own size, sharp on screens of twice the density, too."""
+        pixmap = QPixmap(self._side * 2)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        place = QRect(0, 0, image.width(), image.height())
+        place.moveCenter(pixmap.rect().center())
+        painter.drawImage(place, image)
+        painter.end()
+        pixmap.setDevicePixelRatio(2)
+        return QIcon(pixmap)
+
     def _load(self, picture: str, path: str) -> None:
         task = _Load(picture, self._side * 2)
         self._loading[path] = task
@@ -109,7 +121,7 @@ class PictureList(QListWidget):
         for row in range(self.count()):
             item = self.item(row)
             if item.data(_PATH) == path:
-                item.setIcon(QIcon(QPixmap.fromImage(image)))
+                item.setIcon(self._framed(image))
 
 
 def drag_files(source: QListWidget, files: Sequence[Path]) -> None:

@@ -95,7 +95,7 @@ def row(*parts: QWidget | int | None) -> QHBoxLayout:
         elif isinstance(part, int):
             layout.addSpacing(part)
         else:
-            layout.addWidget(part)
+            layout.addWidget(part, 1 if isinstance(part, Elided) else 0)
     return layout
 
 
@@ -174,7 +174,7 @@ class Empty(QWidget):
         head.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         text = note(words)
         text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        text.setMaximumWidth(420)
+        text.setFixedWidth(440)
         layout = QVBoxLayout(self)
         layout.setSpacing(GAP)
         layout.addStretch(2)

@@ -41,7 +41,7 @@ class Player(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colour(self.palette(), "line"))
+        painter.setBrush(colour(self.palette(), "hover"))
         painter.drawRoundedRect(QRectF(self.rect()), 8, 8)
         shown = self._look.shown
         if shown is None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 from tweenbridge import Spacing
 
 from ..state.recipe import MOST_COUNT, MOST_HOLD, Recipe, chart_of
@@ -40,7 +50,7 @@ class RecipeForm(QWidget):
         self._count.setValue(recipe.timing.count or 7)
         self._count.valueChanged.connect(lambda count: recipe.set_timing(count=count))
         if counted:
-            form.addRow(tr("In-betweens in a gap"), self._count)
+            form.addRow(tr("In-betweens"), self._count)
         self._spacing = QComboBox()
         for spacing, name in _SPACINGS.items():
             self._spacing.addItem(tr(name), spacing)
@@ -51,13 +61,13 @@ class RecipeForm(QWidget):
         self._hold.setValue(recipe.timing.hold)
         self._hold.setToolTip(tr("1 is on ones, 2 is on twos"))
         self._hold.valueChanged.connect(lambda hold: recipe.set_timing(hold=hold))
-        form.addRow(tr("Hold each drawing, frames"), self._hold)
+        form.addRow(tr("Hold, frames"), self._hold)
         self._chart = QLineEdit()
         self._chart.setPlaceholderText(tr("such as 0.1, 0.5, 0.9"))
         self._chart.setToolTip(tr("The time of each drawing, from 0 to 1"))
         self._chart.textChanged.connect(self._set_chart)
         form.addRow(tr("Timing chart"), self._chart)
-        self._loop = QCheckBox(tr("Back to the first keyframe"))
+        self._loop = QCheckBox(tr("Back to the start"))
         self._loop.toggled.connect(lambda on: recipe.set_timing(loop=on))
         if counted:
             form.addRow(tr("Loop"), self._loop)
@@ -76,6 +86,10 @@ class RecipeForm(QWidget):
         for label in self.findChildren(QLabel):
             if label.buddy() is not None:
                 label.buddy().setAccessibleName(label.text())
+        for field in (self._engine, self._profile, self._spacing, self._count, self._hold, self._chart):
+            # As wide as there is room, and not as their longest entry.
+            field.setMinimumWidth(60)
+            field.setSizePolicy(QSizePolicy.Policy.Ignored, field.sizePolicy().verticalPolicy())
         recipe.changed.connect(self._show)
         self._show()
 
@@ -127,6 +141,8 @@ class RecipeForm(QWidget):
         form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         for setting in engine.settings:
             made = control(setting, self._recipe.value(setting), partial(self._recipe.set_setting, setting.name))
+            made.setMinimumWidth(60)
+            made.setSizePolicy(QSizePolicy.Policy.Ignored, made.sizePolicy().verticalPolicy())
             label = QLabel(setting.title)
             label.setToolTip(setting.help)
             form.addRow(label, made)

@@ -39,6 +39,13 @@ QPushButton[flat="true"]:checked { background: %(tint)s; }
 QProgressBar { border: 0; border-radius: 3px; background: %(line)s; max-height: 6px; min-height: 6px; }
 QProgressBar::chunk { border-radius: 3px; background: palette(highlight); }
 QToolTip { padding: 4px; }
+QListWidget::item { padding: 2px 4px; }
+QScrollBar:vertical { background: transparent; width: 10px; margin: 2px 0; }
+QScrollBar:horizontal { background: transparent; height: 10px; margin: 0 2px; }
+QScrollBar::handle { background: %(edge)s; border-radius: 3px; margin: 2px; min-width: 28px; min-height: 28px; }
+QScrollBar::handle:hover { background: %(faint)s; }
+QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
+QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 """
 
 
