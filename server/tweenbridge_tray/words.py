@@ -6,7 +6,7 @@ import re
 import time
 
 from PySide6.QtCore import QCoreApplication
-from tweenbridge import ErrorInfo, JobInfo, JobState
+from tweenbridge import ErrorCode, ErrorInfo, JobInfo, JobState
 
 _KB = 1000.0
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -95,8 +95,9 @@ def progress(info: JobInfo) -> str:
 
 
 def problem(error: ErrorInfo) -> str:
-    """An error as one paragraph: what is wrong, and what to do."""
-    return f"{error.message} {error.remedy}".strip()
+    """An error as one paragraph: what is wrong, and what to do about it in this window."""
+    here = {ErrorCode.NOT_RUNNING: tr("Start it on the Server page.")}
+    return f"{error.message} {here.get(error.code, error.remedy)}".strip()
 
 
 def report(info: JobInfo, server: str) -> str:

@@ -25,7 +25,7 @@ from tweenbridge.keyframes import KeyframeSource
 from ..command import Commands, Outcome
 from ..preferences import Preferences
 from ..session import Session
-from ..words import tr
+from ..words import problem, tr
 from .recipe import Recipe
 from .saving import Saver, folder_for
 
@@ -237,7 +237,7 @@ class DropState(QObject):
                 settings=recipe.settings, title=tr("{first} to {last}").format(first=first, last=last),
             )  # fmt: skip
         except TweenbridgeError as error:
-            self.failed.emit(f"{error} {error.remedy}".strip())
+            self.failed.emit(problem(error.info))
             return
         self.handle = handle
         self.folder = folder_for(self._preferences.results_folder, first, last)
@@ -297,7 +297,7 @@ class DropState(QObject):
         self.stage = Stage.CHOOSING
         self.changed.emit()
         if error is not None and error.code.value != "cancelled":
-            self.failed.emit(f"{error.message} {error.remedy}".strip())
+            self.failed.emit(problem(error))
 
     # ------------------------------------------------------------ a film of it
 

@@ -13,6 +13,7 @@ from tweenbridge.results import place_frame
 
 from ..preferences import Preferences
 from ..session import Answer, Session
+from ..words import problem
 from .saving import Saver, folder_for
 
 
@@ -97,7 +98,7 @@ class Export(QObject):
             self.finished.emit(saver.folder)
 
     def _give_up(self, error: ErrorInfo) -> None:
-        self._fail(f"{error.message} {error.remedy}".strip())
+        self._fail(problem(error))
 
     def _fail(self, sentence: str) -> None:
         self._end()

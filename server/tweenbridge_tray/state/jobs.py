@@ -141,10 +141,14 @@ class JobsState(QObject):
             self._take_list(event.jobs)
             self._ask_for_history(0)
         elif isinstance(event, JobChanged):
-            if event.info is not None:
-                self._take(event.info)
-            else:
+            if event.info is None:
                 self._drop(event.job)
+            else:
+                # So quick that no change before its end was heard of.
+                quick = event.job not in self.jobs and event.info.state.is_final
+                self._take(event.info)
+                if quick:
+                    self.ended.emit(event.info)
 
     def _ask_for_history(self, skip: int) -> None:
         self._session.ask(wire.ListJobs(limit=PAGE, skip=skip), lambda answer: self._take_history(answer, skip))

@@ -20,6 +20,7 @@ LARGE_SIDE = 720
 SMALL_SIDE = 360
 _MANY = 90
 """Pictures of a reel from which on the player shows them smaller, so that a whole loop stays in memory."""
+_SNAP = 0.02
 AHEAD = 6
 """Pictures fetched before they are shown."""
 
@@ -154,8 +155,11 @@ class Look(QObject):
             self.moved.emit()
 
     def set_wipe(self, wipe: float) -> None:
-        """Show so much of the in-between, from the left; the rest is the cross-fade of its keyframes."""
-        self.wipe = min(1.0, max(0.0, wipe))
+        """Show so much of the in-between, from the left; the rest is the cross-fade of its keyframes.
+
+        Close to an end it snaps to it: nobody wants to compare a hair's breadth.
+        """
+        self.wipe = 1.0 if wipe > 1 - _SNAP else 0.0 if wipe < _SNAP else wipe
         self.moved.emit()
 
     @property

@@ -13,6 +13,7 @@ from tweenbridge.protocol import messages as wire
 
 from ..command import Commands, Outcome
 from ..session import Answer, Link, Session
+from ..words import problem
 
 EVERY = 2000
 """Milliseconds between two looks while somebody watches."""
@@ -70,7 +71,7 @@ class ServerState(QObject):
     def problem(self) -> str:
         """Why there is no session, in a paragraph; "" when there is one."""
         error = self._session.error
-        return f"{error.message} {error.remedy}".strip() if error is not None else ""
+        return problem(error) if error is not None else ""
 
     @property
     def endpoint(self) -> str:

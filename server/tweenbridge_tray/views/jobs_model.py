@@ -99,7 +99,7 @@ class JobsOrder(QSortFilterProxyModel):
     def narrow(self, group: Group) -> None:
         """Show one group."""
         self._group = group
-        self.invalidateRowsFilter()
+        self.invalidate()
 
     def filterAcceptsRow(self, row: int, parent: Index) -> bool:
         """Whether a job is of the group that is shown."""

@@ -38,6 +38,7 @@ QPushButton[flat="true"]:focus { border: 1px solid palette(highlight); }
 QPushButton[flat="true"]:checked { background: %(tint)s; }
 QProgressBar { border: 0; border-radius: 3px; background: %(line)s; max-height: 6px; min-height: 6px; }
 QProgressBar::chunk { border-radius: 3px; background: palette(highlight); }
+QComboBox, QSpinBox, QDoubleSpinBox, QLineEdit { min-height: 24px; }
 QToolTip { padding: 4px; }
 QListWidget::item { padding: 2px 4px; }
 QScrollBar:vertical { background: transparent; width: 10px; margin: 2px 0; }
