@@ -42,7 +42,6 @@ __all__ = ["Change", "JobService", "Preview", "Retention", "StoredFrame"]
 log = logging.getLogger(__name__)
 
 _FINISHED_IN_SNAPSHOT = 50
-_BUSY_SECONDS = 2.0
 _SPOOL_FULL_SECONDS = 30.0
 
 
@@ -303,12 +302,7 @@ class JobService:
         return active.plan if active else self._plans.plan(record)
 
     def _check_room(self, record: JobRecord) -> None:
-        unfinished = [job.record for job in self._scheduler.jobs.values() if not job.record.state.is_final]
-        mine = sum(other.owner == record.owner for other in unfinished)
-        if len(unfinished) >= self._limits.queued_jobs or mine >= self._limits.jobs_per_client:
-            raise TweenbridgeError(
-                ErrorCode.BUSY, "The server has as many unfinished jobs as it takes.", retry_after=_BUSY_SECONDS
-            )
+        admission.check_count(record.owner, (job.record for job in self._scheduler.jobs.values()), self._limits)
         sizes = {keyframe_name(keyframe): keyframe.size for keyframe in record.request.keyframes}
         new = sum(sizes.values()) - sum(sizes[name] for name in self._store.keyframes(sizes))
         if self._store.spool_bytes() + new > self._limits.spool_bytes:
