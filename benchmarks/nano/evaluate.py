@@ -130,6 +130,22 @@ def judge_results(results: Sequence[Result]) -> list[Row]:
     return rows
 
 
+def sheet(studio: Studio, pairs: Sequence[int], size: int) -> Frame:
+    """A column for each pair and time, at half size; rows: what was made, and the truth below."""
+    rows: dict[str, list[Frame]] = {name: [] for name in (CROSS_FADE, "reference", "drawn alone", "standard", "truth")}
+    for number in pairs:
+        pair = ablation.pair_of(number, size, TIMES)
+        made = studio.make("standard", pair)
+        rows[CROSS_FADE] += studio.make(CROSS_FADE, pair).frames
+        rows["reference"] += studio.make("reference", pair).bare
+        rows["drawn alone"] += made.bare
+        rows["standard"] += made.frames
+        rows["truth"] += pair.truth
+    whole = np.concatenate([np.concatenate([ablation.label(name, size), *row], 1) for name, row in rows.items()])
+    smaller: Frame = cv2.resize(whole, (whole.shape[1] // 2, whole.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return smaller
+
+
 def as_markdown(tables: Mapping[str, Sequence[Row]]) -> str:
     """Tables of several models side by side, as people read them."""
     measures = list(dict.fromkeys(row.measure for rows in tables.values() for row in rows))
@@ -157,8 +173,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="of the processor")
     parser.add_argument("--out", type=Path, required=True, help="results of pairs are appended to this file")
     parser.add_argument("--json", type=Path, help="also write the table there")
-    parser.add_argument("--sheet", type=Path, help="draw the first pairs there, with the last model")
-    parser.add_argument("--sheet-pairs", type=int, default=4)
+    parser.add_argument("--sheet", type=Path, help="draw pairs there, with the last model")
+    parser.add_argument("--sheet-pairs", type=int, nargs="+", default=[0, 1, 2, 3], help="their numbers")
     asked = parser.parse_args()
     print(sprites.sources(), file=sys.stderr)
     shown = list(pictures(asked.pictures, asked.size))
@@ -173,7 +189,7 @@ def main() -> None:
     if asked.json:
         asked.json.write_text(json.dumps({name: [_plain(row) for row in rows] for name, rows in tables.items()}))
     if asked.sheet:
-        picture = ablation.sheet(studio, range(asked.sheet_pairs), asked.size, TIMES)
+        picture = sheet(studio, asked.sheet_pairs, asked.size)
         cv2.imwrite(str(asked.sheet), np.ascontiguousarray(picture[..., ::-1]))
 
 
