@@ -1,8 +1,26 @@
-"""Order: quick tests first, so that a mistake shows early."""
+"""Order: quick tests first, so that a mistake shows early. Qt's plugin where Qt can be loaded."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("PYTEST_QT_API", "pyside6")
+
+
+def _has_qt() -> bool:
+    """Whether Qt and its plugin for pytest are there, with the system's libraries that Qt needs."""
+    try:
+        import PySide6.QtWidgets
+        import pytestqt  # noqa: F401
+    except ImportError:
+        return False
+    return PySide6.QtWidgets is not None
+
+
+pytest_plugins = ["pytestqt.plugin"] if _has_qt() else []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

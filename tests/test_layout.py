@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_LINES = 400
-LONGER = {"shared/tweenbridge/protocol/messages.py": 500}
+LONGER = {"shared/tweenbridge/protocol/messages.py": 540}
 """What crosses the wire stays in one file: a table to look things up in, with no logic."""
 HEAVY = frozenset({"numpy", "cv2", "OpenImageIO", "av", "numba", "torch", "diffusers", "transformers"})
 

@@ -82,6 +82,17 @@ class Key:
         """The environment variable that overrides it."""
         return f"TWEENBRIDGE_{self.table}_{self.name}".upper()
 
+    def checked(self, value: Any, source: str) -> Value:
+        """A value as it is used; `source` is where it stands, for the error.
+
+        Raises:
+            TweenbridgeError: BAD_REQUEST naming the key and what is allowed.
+        """
+        try:
+            return self.read(value)
+        except ValueError:
+            raise _bad(source, self.path, value, self.allowed) from None
+
 
 def _whole(table: str, name: str, default: int, low: int, high: int, help: str) -> Key:
     def read(value: Any) -> int:
@@ -200,16 +211,30 @@ def load_config(home: Path, environment: Mapping[str, str] = os.environ) -> Conf
     """
     path = config_file(home)
     content = _read_file(path)
-    values: dict[str, Any] = {}
+    return _build(home, _values(path, content, environment), _unknown_keys(path, content))
+
+
+def values_of(home: Path, environment: Mapping[str, str] = os.environ) -> dict[str, Value]:
+    """Every setting of a data folder by its name, defaults included.
+
+    Raises:
+        TweenbridgeError: as `load_config`.
+    """
+    path = config_file(home)
+    return _values(path, _read_file(path), environment)
+
+
+def _values(path: Path, content: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Value]:
+    values: dict[str, Value] = {key.path: key.default for key in KEYS}
     for key in KEYS:
         table = content.get(key.table, {})
         if not isinstance(table, dict):
             raise _bad(str(path), key.table, table, "a table")
         if key.name in table:
-            values[key.path] = _checked(key, table[key.name], str(path))
+            values[key.path] = key.checked(table[key.name], str(path))
         if environment.get(key.variable):
-            values[key.path] = _checked(key, environment[key.variable], f"environment variable {key.variable}")
-    return _build(home, {key.path: key.default for key in KEYS} | values, _unknown_keys(path, content))
+            values[key.path] = key.checked(environment[key.variable], f"environment variable {key.variable}")
+    return values
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -228,13 +253,6 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise TweenbridgeError(
             ErrorCode.BAD_REQUEST, f"{path} cannot be read: {error}.", remedy="Correct the file, or remove it."
         ) from error
-
-
-def _checked(key: Key, value: Any, source: str) -> Value:
-    try:
-        return key.read(value)
-    except ValueError:
-        raise _bad(source, key.path, value, key.allowed) from None
 
 
 def _bad(source: str, key: str, value: Any, allowed: str) -> TweenbridgeError:

@@ -53,6 +53,8 @@ class Reply:
     def __init__(self, question: wire.ClientMessage) -> None:
         self.question = question
         self._answer: Optional[wire.Message] = None
+        self.data: Optional[memoryview] = None
+        """The answer's pixel part, where it has one."""
 
     @property
     def done(self) -> bool:
@@ -73,9 +75,10 @@ class Reply:
             raise TweenbridgeError.from_info(self._answer.error)
         return self._answer
 
-    def answered(self, message: wire.Message) -> None:
+    def answered(self, message: wire.Message, data: Optional[memoryview] = None) -> None:
         """Fill in the answer."""
         self._answer = message
+        self.data = data
 
 
 @dataclass(frozen=True)
@@ -280,7 +283,7 @@ class Dialogue:
         if watched and isinstance(message, Models) and self._model_changes.listed(message.seq):
             self._events.append(ModelsListed(message))
         if isinstance(request.asker, Reply):
-            request.asker.answered(message)
+            request.asker.answered(message, arrival.data)
         else:
             self._take_for_job(request.asker, request.message, arrival, now)
 

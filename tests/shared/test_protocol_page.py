@@ -14,7 +14,7 @@ import pytest
 from page import PAGE, fences, headers, of_kind, plain, section, table
 from tweenbridge.discovery import load_address
 from tweenbridge.pixels import Alpha, Colour, Encoding, PixelFormat, SampleType
-from tweenbridge.protocol import codec, handshake, limits, models
+from tweenbridge.protocol import codec, handshake, limits, models, oversight
 from tweenbridge.protocol import messages as wire
 from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
 from tweenbridge.timing import Spacing, Timing, schedule
@@ -22,6 +22,7 @@ from tweenbridge.timing import Spacing, Timing, schedule
 VALUES: list[Any] = [
     wire.ClientInfo, wire.JobRequest, wire.Keyframe, Timing, PixelFormat, wire.JobInfo, wire.Note, ErrorInfo,
     limits.Limits, wire.EngineInfo, wire.ProfileInfo, wire.SettingInfo, wire.WorkerInfo,
+    oversight.GapInfo,
     models.ModelInfo, models.Licence, models.FoundModel, models.DeviceInfo,
 ]  # fmt: skip
 WORDS: list[Any] = [
@@ -152,6 +153,8 @@ def test_the_limits_are_the_codes() -> None:
     assert rows["frames asked for and not yet received, per client"] == str(limits.FETCH_WINDOW)
     assert rows["longest side of a preview"] == f"{limits.PREVIEW_SIDE} pixels"
     assert rows["pixel part of a preview"] == f"{limits.PREVIEW_BYTES} bytes"
+    assert rows["side of a thumbnail"] == f"16 to {limits.THUMBNAIL_SIDE} pixels"
+    assert rows["pixel part of a thumbnail"] == f"{limits.THUMBNAIL_BYTES} bytes"
     assert rows["handshake"] == f"{limits.HELLO_TIMEOUT:g} s"
     assert rows["silence before a ping"] == f"{limits.PING_AFTER:g} s"
     assert rows["silence before the other side counts as gone"] == f"{limits.DEAD_AFTER:g} s"

@@ -5,7 +5,9 @@ Only the two processes of one installation speak this; it is no wire protocol.
 
 from __future__ import annotations
 
+import os
 import struct
+import sys
 import threading
 from dataclasses import dataclass
 from typing import IO, Any, ClassVar
@@ -87,6 +89,18 @@ _EVENTS = {
 }
 
 
+def claim_pipes() -> tuple[IO[bytes], IO[bytes]]:
+    """Take stdin and stdout for messages; whatever a library prints goes to stderr from now on."""
+    commands = os.fdopen(os.dup(0), "rb")
+    events = os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return commands, events
+
+
 class PipeWriter:
     """Writes messages; any thread may."""
 
@@ -103,13 +117,18 @@ class PipeWriter:
         self._write({"t": event.TYPE, "task": task, "event": to_plain(event)})
 
     def _write(self, message: dict[str, Any]) -> None:
-        body = msgpack.packb(message)
         with self._lock:
-            self._pipe.write(_LENGTH.pack(len(body)) + body)
-            self._pipe.flush()
+            write_message(self._pipe, message)
 
 
-def _read(pipe: IO[bytes]) -> dict[str, Any] | None:
+def write_message(pipe: IO[bytes], message: dict[str, Any]) -> None:
+    """Send one message's map. OSError when the other process is gone."""
+    body = msgpack.packb(message)
+    pipe.write(_LENGTH.pack(len(body)) + body)
+    pipe.flush()
+
+
+def read_message(pipe: IO[bytes]) -> dict[str, Any] | None:
     """The next message's map, or None at the end; a message that was cut off counts as the end."""
     head = pipe.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
@@ -121,11 +140,11 @@ def _read(pipe: IO[bytes]) -> dict[str, Any] | None:
 
 def read_command(pipe: IO[bytes]) -> Command | None:
     """The next command, or None when the server is gone."""
-    message = _read(pipe)
+    message = read_message(pipe)
     return None if message is None else from_plain(_COMMANDS[message["t"]], message)
 
 
 def read_event(pipe: IO[bytes]) -> Happened | None:
     """The next event, or None when the worker is gone."""
-    message = _read(pipe)
+    message = read_message(pipe)
     return None if message is None else Happened(message["task"], from_plain(_EVENTS[message["t"]], message["event"]))

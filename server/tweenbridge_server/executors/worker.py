@@ -23,7 +23,7 @@ from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from ..engines.base import Cancelled, Held
 from ..jobs.spool import Spool
 from .base import Advanced, Computed, Failed, Finished, GapTask, Loaded, Stopped, TaskEvent
-from .pipe import CancelTask, Expect, PipeWriter, Prepare, Run, read_command
+from .pipe import CancelTask, Expect, PipeWriter, Prepare, Run, claim_pipes, read_command
 from .render import Renderer, explain, use_threads
 
 log = logging.getLogger(__name__)
@@ -32,18 +32,6 @@ _EXPECTING_SECONDS = 10.0
 """How long keyframes that were read for a task are kept when nothing comes."""
 _PAUSE_SECONDS = 1.0
 """How long freed memory is kept after a task: to get it anew takes the next one tens of milliseconds."""
-
-
-def claim_pipes() -> tuple[IO[bytes], IO[bytes]]:
-    """Take stdin and stdout for messages; whatever a library prints goes to stderr from now on."""
-    commands = os.fdopen(os.dup(0), "rb")
-    events = os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    return commands, events
 
 
 def give_memory_back() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tweenbridge.pixels import Alpha, Colour, PixelFormat, SampleType, sniff
@@ -33,7 +34,31 @@ def read_for_display(path: Path) -> NDArray[np.uint8]:
         raise TweenbridgeError(
             ErrorCode.UNSUPPORTED_FORMAT, sentence(path.name, "is not an image that Tweenbridge can read")
         )
-    still = io.read(path, PixelFormat(encoding), path.name)
+    return _for_display(io.read(path, PixelFormat(encoding), path.name))
+
+
+def thumbnail(path: Path, form: PixelFormat, name: str, side: int) -> tuple[bytes, int, int]:
+    """A still image file in small: the bytes of a PNG (8 bits, RGB), its width and its height.
+
+    Args:
+        path: a file of that form.
+        name: what errors call it.
+        side: most pixels of the longer side; smaller pictures keep their size.
+
+    Raises:
+        TweenbridgeError: as `io.read`.
+    """
+    picture = _for_display(io.read(path, form, name))
+    height, width = picture.shape[:2]
+    if max(width, height) > side:
+        width, height = (max(1, round(length * side / max(picture.shape[:2]))) for length in (width, height))
+        picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    done, data = cv2.imencode(".png", picture[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    assert done
+    return data.tobytes(), width, height
+
+
+def _for_display(still: io.Still) -> NDArray[np.uint8]:
     assert still.format.colour
     has_alpha = still.pixels.shape[2] == 4
     samples = sampling.to_samples(

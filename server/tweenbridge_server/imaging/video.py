@@ -60,7 +60,15 @@ def parse_keyframe_argument(argument: str) -> VideoFrame | None:
     name, at, position = argument.rpartition("@")
     if not at or Path(argument).exists() or not Path(name).is_file():
         return None
-    path = Path(name)
+    return parse_position(Path(name), position)
+
+
+def parse_position(path: Path, position: str) -> VideoFrame:
+    """A frame of a video by what stands behind the @.
+
+    Raises:
+        TweenbridgeError: BAD_REQUEST when that is neither a number nor a time.
+    """
     if match := _FRAME.fullmatch(position):
         return VideoFrame(path, number=int(match[1]))
     if match := _SECONDS.fullmatch(position):
@@ -69,29 +77,75 @@ def parse_keyframe_argument(argument: str) -> VideoFrame | None:
         return VideoFrame(path, seconds=int(match[1] or 0) * 3600 + int(match[2]) * 60 + Fraction(match[3]))
     raise TweenbridgeError(
         ErrorCode.BAD_REQUEST,
-        f"{position!r} in {argument} is neither a frame number nor a time.",
+        f"{position!r} in {path}@{position} is neither a frame number nor a time.",
         remedy=f"Write {path.name}@36 for frame 36, or {path.name}@00:01.5 for a time.",
     )
 
 
-def grab(wanted: VideoFrame, out: Path) -> None:
+def grab(wanted: VideoFrame, out: Path, side: int = 0) -> None:
     """Write one frame of a video as a PNG: RGB or RGBA, 8 bits, or 16 where the video has more, turned as it is shown.
+
+    Args:
+        side: most pixels of the longer side; 0 keeps the video's size.
 
     Raises:
         TweenbridgeError: BAD_KEYFRAME for a file that is no video or is damaged, BAD_REQUEST past the video's end.
     """
-    name = wanted.path.name
-    try:
+    with _plain_errors(wanted.path):
         pixels = _pixels(_find(wanted))
-    except (av.FFmpegError, OSError) as error:
-        raise TweenbridgeError(
-            ErrorCode.BAD_KEYFRAME,
-            f"{name} cannot be read as a video: {error.strerror or 'it is damaged'}.",
-            remedy="Check that the file plays, or export the frame as a still.",
-        ) from error
+    longest = max(pixels.shape[:2])
+    if 0 < side < longest:
+        height, width = (max(1, round(length * side / longest)) for length in pixels.shape[:2])
+        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
     ok, data = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     assert ok
     out.write_bytes(data.tobytes())
+
+
+@dataclass(frozen=True)
+class Length:
+    """How many frames a video has, and how many it shows each second."""
+
+    frames: int
+    rate: Fraction
+
+
+def length(path: Path) -> Length:
+    """Count a video's frames; where it has no time stamps, they are all decoded for it.
+
+    Raises:
+        TweenbridgeError: BAD_KEYFRAME for a file that is no video or is damaged.
+    """
+    wanted = VideoFrame(path)
+    with _plain_errors(path), _opened(wanted) as (container, stream):
+        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        times = _presentation_times(container, stream, wanted)
+        if times is not None:
+            return Length(len(times), rate)
+    with _plain_errors(path), _opened(wanted) as (container, stream):
+        return Length(sum(1 for _ in _decoded(container, stream)), rate)
+
+
+def number_of(wanted: VideoFrame) -> int:
+    """The number of the frame that is wanted by number or by time.
+
+    Raises:
+        TweenbridgeError: as `grab`.
+    """
+    with _plain_errors(wanted.path), _opened(wanted) as (container, stream):
+        return _number(wanted, _presentation_times(container, stream, wanted), stream)
+
+
+@contextmanager
+def _plain_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (av.FFmpegError, OSError) as error:
+        raise TweenbridgeError(
+            ErrorCode.BAD_KEYFRAME,
+            f"{path.name} cannot be read as a video: {error.strerror or 'it is damaged'}.",
+            remedy="Check that the file plays, or export the frame as a still.",
+        ) from error
 
 
 def encode(frames: Iterable[Path], out: Path, fps: float | Fraction) -> None:

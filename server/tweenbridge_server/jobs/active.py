@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from tweenbridge.protocol.messages import JobInfo, Note
+from tweenbridge.protocol.oversight import GapInfo
 
 from .job import JobRecord
 from .plan import Plan, PlannedFrame, Relation, note
@@ -37,6 +38,7 @@ class ActiveJob:
         self._relations: dict[int, Relation] = {}
         self._said = {(said.code, said.message): said for said in record.notes}
         self._parts: dict[int, float] = {}
+        self._begun: dict[int, float] = {}
         self._stage = ""
         self._fraction = 0.0
         self._measured_from: tuple[float, float] | None = None
@@ -87,6 +89,7 @@ class ActiveJob:
     def begin(self, gap: int, now: float) -> None:
         """A worker begins a gap."""
         self._parts[gap] = 0.0
+        self._begun[gap] = now
         if self._measured_from is None:
             self._measured_from = (now, self._measure())
 
@@ -129,6 +132,21 @@ class ActiveJob:
             made = sum(frame.key in self._ready for frame in self.plan.gaps[gap].frames)
             done += max(0.0, part * size - made)
         return min(done / total, 1.0)
+
+    def gaps(self, now: float) -> tuple[GapInfo, ...]:
+        """How far each gap is, and how long those will take that a worker is at."""
+        found = []
+        for gap in self.plan.gaps:
+            total, done = len(gap.frames), sum(frame.key in self._ready for frame in gap.frames)
+            fraction = 1.0 if self.gap_complete(gap.index) else done / total
+            eta = None
+            part = self._parts.get(gap.index)
+            if part is not None:
+                fraction = max(fraction, part)
+                since = now - self._begun[gap.index]
+                eta = since * (1.0 - part) / part if part > 0 and since > 0 else None
+            found.append(GapInfo(total, done, fraction, eta))
+        return tuple(found)
 
     def info(self, now: float) -> JobInfo:
         """What lists show. The fraction never goes back."""

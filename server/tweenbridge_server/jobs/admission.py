@@ -6,6 +6,7 @@ Pure but for engines that look where their model's files are.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from tweenbridge.pixels import Encoding
@@ -22,6 +23,7 @@ _JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _LONGEST_TEXT = 1000
 _LARGEST_POSITION = 2**53
+_BUSY_SECONDS = 2.0
 
 
 def _refused(message: str) -> TweenbridgeError:
@@ -107,3 +109,17 @@ def check(message: Submit, owner: str, limits: Limits, home: Path, now: float) -
         notes=notes,
     )
     return record, plan
+
+
+def check_count(owner: str, jobs: Iterable[JobRecord], limits: Limits) -> None:
+    """Refuse one more job of `owner` where `jobs` are as many unfinished ones as the server takes.
+
+    Raises:
+        TweenbridgeError: BUSY.
+    """
+    unfinished = [job for job in jobs if not job.state.is_final]
+    mine = sum(job.owner == owner for job in unfinished)
+    if len(unfinished) >= limits.queued_jobs or mine >= limits.jobs_per_client:
+        raise TweenbridgeError(
+            ErrorCode.BUSY, "The server has as many unfinished jobs as it takes.", retry_after=_BUSY_SECONDS
+        )

@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any
 
 from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
-from tweenbridge.protocol.messages import JobState, Keyframe, Note
+from tweenbridge.protocol.messages import JobState, Keyframe, Note, Priority
 
 from ..executors.base import (
     Advanced,
@@ -72,6 +72,7 @@ class Scheduler:
         self._storing: set[str] = set()
         self._unsaved: dict[str, ActiveJob] = {}
         self._task_numbers = count(1)
+        self._paused = False
 
     # ------------------------------------------------------------ jobs come and go
 
@@ -130,6 +131,28 @@ class Scheduler:
         """End a job with an error; its finished frames stay."""
         log.warning("Job %s failed: %s", job.id, error.message)
         self._move(job, Event.FAILED, error=error)
+        self.dispatch()
+
+    def set_priority(self, job: ActiveJob, priority: Priority) -> None:
+        """Let the gaps of an unfinished job wait in another place of the queue."""
+        if job.record.priority is priority:
+            return
+        job.record = replace(job.record, priority=priority)
+        self._save(job)
+        if job.record.state is not JobState.RECEIVING:
+            for gap in job.plan.gaps:
+                if self._can_run(job, gap.index):
+                    self._push(job, gap.index)
+        self._changed(job.id, ())
+
+    @property
+    def paused(self) -> bool:
+        """Whether no further gap is begun."""
+        return self._paused
+
+    def pause(self, on: bool) -> None:
+        """Begin no further gap, or go on."""
+        self._paused = on
         self.dispatch()
 
     def forget(self, job: ActiveJob) -> None:
@@ -219,7 +242,7 @@ class Scheduler:
         while self._queue and self._has_room():
             entry = self._queue.pop()
             job = self.jobs.get(entry.job)
-            if job is None or job.record.order != entry.order or not self._can_run(job, entry.gap):
+            if job is None or not self._is_current(entry, job) or not self._can_run(job, entry.gap):
                 continue
             keys = frozenset(frame.key for frame in job.missing(entry.gap))
             if any(keys & running.keys for running in self._running.values()):
@@ -230,8 +253,12 @@ class Scheduler:
             self._queue.push(entry)
 
     def _has_room(self) -> bool:
-        """Whether a slot is free. Tasks that are only being stored take none."""
-        return len(self._running) - len(self._storing) < self._executor.slots
+        """Whether a gap may begin: a slot is free. Tasks that are only being stored take none."""
+        return not self._paused and len(self._running) - len(self._storing) < self._executor.slots
+
+    def _is_current(self, entry: QueuedGap, job: ActiveJob) -> bool:
+        """Whether the entry is for the job as it was last submitted and placed."""
+        return (job.record.order, job.record.priority) == (entry.order, entry.priority)
 
     def _can_run(self, job: ActiveJob, gap: int) -> bool:
         if job.record.state not in (JobState.QUEUED, JobState.RUNNING) or job.gap_complete(gap):

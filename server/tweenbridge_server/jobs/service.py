@@ -29,6 +29,7 @@ from .active import ActiveJob
 from .job import Event, JobRecord
 from .keyframes import check_bytes, check_kind, write_keyframe
 from .notify import Change, Notifier, Preview
+from .oversight import Oversight
 from .plan import Plan
 from .results import PlanCache, StoredFrame, absent, is_whole
 from .retention import Retention, collect
@@ -41,7 +42,6 @@ __all__ = ["Change", "JobService", "Preview", "Retention", "StoredFrame"]
 log = logging.getLogger(__name__)
 
 _FINISHED_IN_SNAPSHOT = 50
-_BUSY_SECONDS = 2.0
 _SPOOL_FULL_SECONDS = 30.0
 
 
@@ -83,6 +83,7 @@ class JobService:
         self._keeper = threading.Thread(target=self._keep_house, name="retention", daemon=True)
         self._store: Store
         self._scheduler: Scheduler
+        self.oversight: Oversight
 
     def start(self) -> None:
         """Open the store, take up unfinished jobs and begin to work.
@@ -98,6 +99,7 @@ class JobService:
             ) from error
         self._store = open_store(self._home / "jobs.sqlite3")
         self._scheduler = Scheduler(self._store, self._spool, self._executor, self._changed, self._on_preview)
+        self.oversight = Oversight(self, self._store, self._spool, self._scheduler, self._lock)
         self._notifier.start()
         with self._lock:
             recovery.reconcile(self._store, self._spool)
@@ -113,6 +115,7 @@ class JobService:
         if self._keeper.is_alive():
             self._keeper.join()
         self._notifier.close()
+        self.oversight.close()
         with self._lock:
             self._write_touched()
             self._store.close()
@@ -228,10 +231,10 @@ class JobService:
         with self._lock:
             return self._to_info(self._known(job))
 
-    def jobs(self, limit: int) -> tuple[JobInfo, ...]:
-        """The newest jobs, newest first."""
+    def jobs(self, limit: int, skip: int = 0) -> tuple[JobInfo, ...]:
+        """The newest jobs but for the `skip` newest, newest first."""
         with self._lock:
-            return tuple(self._to_info(record) for record in self._store.newest(max(0, limit)))
+            return tuple(self._to_info(record) for record in self._store.newest(max(0, limit), max(0, skip)))
 
     def snapshot(self) -> tuple[JobInfo, ...]:
         """All unfinished jobs, oldest first, then the newest finished ones."""
@@ -263,6 +266,16 @@ class JobService:
         """The engines that jobs can name. Where a model is taken by itself, a job need not name one."""
         return tuple(without_needless(info, self._home) for info in registry.infos())
 
+    def record(self, job: str) -> JobRecord:
+        """A job as the store keeps it. UNKNOWN_JOB when there is none."""
+        with self._lock:
+            return self._known(job)
+
+    def plan(self, job: str) -> Plan:
+        """The drawings that a job makes. UNKNOWN_JOB when there is none."""
+        with self._lock:
+            return self._plan(self._known(job))
+
     # ------------------------------------------------------------ inside
 
     def _record(self, job: str) -> JobRecord | None:
@@ -289,12 +302,7 @@ class JobService:
         return active.plan if active else self._plans.plan(record)
 
     def _check_room(self, record: JobRecord) -> None:
-        unfinished = [job.record for job in self._scheduler.jobs.values() if not job.record.state.is_final]
-        mine = sum(other.owner == record.owner for other in unfinished)
-        if len(unfinished) >= self._limits.queued_jobs or mine >= self._limits.jobs_per_client:
-            raise TweenbridgeError(
-                ErrorCode.BUSY, "The server has as many unfinished jobs as it takes.", retry_after=_BUSY_SECONDS
-            )
+        admission.check_count(record.owner, (job.record for job in self._scheduler.jobs.values()), self._limits)
         sizes = {keyframe_name(keyframe): keyframe.size for keyframe in record.request.keyframes}
         new = sum(sizes.values()) - sum(sizes[name] for name in self._store.keyframes(sizes))
         if self._store.spool_bytes() + new > self._limits.spool_bytes:

@@ -189,9 +189,9 @@ class Store:
         states = [state.value for state in JobState if not state.is_final]
         return self._jobs("WHERE state IN (?, ?, ?) ORDER BY number", states)
 
-    def newest(self, limit: int) -> list[JobRecord]:
-        """The newest jobs, newest first."""
-        return self._jobs("ORDER BY number DESC LIMIT ?", (limit,))
+    def newest(self, limit: int, skip: int = 0) -> list[JobRecord]:
+        """The newest jobs but for the `skip` newest, newest first."""
+        return self._jobs("ORDER BY number DESC LIMIT ? OFFSET ?", (limit, skip))
 
     def newest_finished(self, limit: int) -> list[JobRecord]:
         """The newest jobs in a final state, newest first."""

@@ -29,6 +29,7 @@ from tweenbridge.protocol.messages import (
     Watch,
 )
 from tweenbridge.protocol.models import ModelDelta, WatchModels
+from tweenbridge.protocol.oversight import GetThumbnail
 
 from .inbox import Inbox
 from .outgoing import Outcome, Sender
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 IO_THREADS = 4
 PUT_THREADS = 2
 """Keyframes are stored on threads of their own, so that a burst of them keeps no question waiting."""
+THUMBNAIL_THREADS = 1
+"""Pictures are made one after the other, and nobody else waits for them."""
 MAX_REQUESTS = 32
 """Requests of one session that may be worked on at a time; puts and fetches have bounds of their own."""
 MAX_WAITING_FETCHES = 8
@@ -86,6 +89,7 @@ class Desk:
         self._inbox = inbox
         self._pool = ThreadPoolExecutor(IO_THREADS, thread_name_prefix="gateway-io")
         self._put_pool = ThreadPoolExecutor(PUT_THREADS, thread_name_prefix="gateway-put")
+        self._thumbnail_pool = ThreadPoolExecutor(THUMBNAIL_THREADS, thread_name_prefix="gateway-thumbnail")
         self._tasks = 0
         self._put_bytes = 0
         self._blocked_since: float | None = None
@@ -224,6 +228,8 @@ class Desk:
             self._inbox.put(lambda: done(reply))
 
         pool = self._pool if pixels is None else self._put_pool
+        if isinstance(request, GetThumbnail):
+            pool = self._thumbnail_pool
         pool.submit(run, pixels)
 
     def _circumstances(self, session: Session) -> Circumstances:
@@ -244,7 +250,7 @@ class Desk:
 
     def close(self) -> None:
         """End the I/O threads; waits for what they do unless that takes too long already."""
-        for pool in (self._pool, self._put_pool):
+        for pool in (self._pool, self._put_pool, self._thumbnail_pool):
             pool.shutdown(wait=self.is_idle(), cancel_futures=True)
 
     # ------------------------------------------------------------ messages out
@@ -255,11 +261,11 @@ class Desk:
             self._sessions.drop(peer)
 
     def _reply(self, session: Session, number: int, reply: Reply) -> None:
-        if reply.payload is None or not isinstance(reply.message, FrameData):
+        if reply.payload is None:
             self.send(session.routing_id, reply.message, number)
             return
         outcome, tracker = self._sender.send_pixels(session.routing_id, reply.message, number, reply.payload)
-        if tracker is not None:
+        if tracker is not None and isinstance(reply.message, FrameData):
             session.leaving.append(tracker)
         elif outcome is Outcome.GONE:
             self._sessions.drop(session.routing_id)

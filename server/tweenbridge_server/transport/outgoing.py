@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import zmq
 from tweenbridge.protocol import codec
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
-from tweenbridge.protocol.messages import Delta, Job, JobInfo, Jobs, Message, Progress, Snapshot
+from tweenbridge.protocol.messages import Delta, Details, Job, JobInfo, Jobs, Message, Progress, Snapshot
 from tweenbridge.protocol.models import ModelInfo, Models, ModelsFound
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ def _shorter(message: Message) -> Message | None:
     if isinstance(message, (Job, Progress, Delta)) and message.info is not None:
         brief_info = _brief(message.info)
         return replace(message, info=brief_info) if brief_info != message.info else None
+    if isinstance(message, Details) and (message.ready or any(k.name for k in message.request.keyframes)):
+        keyframes = tuple(replace(keyframe, name="") for keyframe in message.request.keyframes)
+        return replace(message, ready=(), request=replace(message.request, keyframes=keyframes))
     return None
 
 

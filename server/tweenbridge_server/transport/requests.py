@@ -23,6 +23,7 @@ from tweenbridge.protocol.messages import (
     Release,
     Released,
     ServerMessage,
+    SetPriority,
     Snapshot,
     Status,
     Submit,
@@ -39,6 +40,7 @@ from tweenbridge.protocol.models import (
     UnloadModels,
     WatchModels,
 )
+from tweenbridge.protocol.oversight import GetDetails, GetThumbnail, PauseQueue, Retry, Thumbnail
 
 from ..diagnostics.memory import resident_bytes
 from .frame_files import Payload, open_payload
@@ -49,7 +51,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-JobQuestion = Submit | Put | Fetch | Cancel | Release | GetJob | ListJobs | Watch | GetEngines | GetStatus
+Overseen = SetPriority | PauseQueue | Retry | GetDetails | GetThumbnail
+JobQuestion = Submit | Put | Fetch | Cancel | Release | GetJob | ListJobs | Watch | GetEngines | GetStatus | Overseen
 Request = JobQuestion | ModelQuestion
 REQUESTS = (*get_args(JobQuestion), *get_args(ModelQuestion))
 """What only a client with an open session may send, and the services answer."""
@@ -152,11 +155,28 @@ def _answer(
     if isinstance(request, GetJob):
         return Reply(Job(service.info(request.job)))
     if isinstance(request, ListJobs):
-        return Reply(Jobs(service.jobs(max(0, min(request.limit, MOST_LISTED)))))
+        return Reply(Jobs(service.jobs(max(0, min(request.limit, MOST_LISTED)), max(0, request.skip))))
     if isinstance(request, Watch):
         return Reply(Snapshot(now.seq, service.snapshot() if request.on else ()))
     if isinstance(request, GetEngines):
         return Reply(Engines(service.engines()))
+    if isinstance(request, (SetPriority, PauseQueue, Retry, GetDetails, GetThumbnail)):
+        return _oversee(services, request, now)
+    return Reply(_status(services, now))
+
+
+def _oversee(services: Services, request: Overseen, now: Circumstances) -> Reply:
+    oversight = services.jobs.oversight
+    if isinstance(request, SetPriority):
+        return Reply(Job(oversight.set_priority(request.job, request.priority)))
+    if isinstance(request, Retry):
+        return Reply(Job(oversight.retry(request.job)))
+    if isinstance(request, GetDetails):
+        return Reply(oversight.details(request.job))
+    if isinstance(request, GetThumbnail):
+        made = oversight.thumbnail(request)
+        return Reply(Thumbnail(request.job, made.width, made.height, request.frame, request.keyframe), made.png)
+    oversight.pause(request.on)
     return Reply(_status(services, now))
 
 
@@ -174,4 +194,5 @@ def _status(services: Services, now: Circumstances) -> Status:
         data_dir=now.data_dir,
         workers=service.workers(),
         device=services.models.device,
+        paused=service.oversight.paused,
     )

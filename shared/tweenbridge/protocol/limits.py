@@ -25,6 +25,10 @@ PREVIEW_SIDE = 256
 """Longest side of a preview, in pixels."""
 PREVIEW_BYTES = 256 * 1024
 """Largest pixel part of a preview."""
+THUMBNAIL_SIDE = 1024
+"""Largest side of a thumbnail that may be asked for, in pixels; the smallest is 16."""
+THUMBNAIL_BYTES = 4 * 1024 * 1024
+"""Largest pixel part of a thumbnail."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from ..timing import Timing
 from .errors import ErrorInfo
 from .limits import Limits
 from .models import DeviceInfo, ModelAnswer, ModelQuestion
+from .oversight import GapInfo, GetDetails, GetThumbnail, PauseQueue, Retry, Thumbnail
 
 Scalar = Union[bool, int, float, str]
 """The value of one engine setting."""
@@ -266,10 +267,20 @@ class GetJob:
 
 @dataclass(frozen=True)
 class ListJobs:
-    """Asks for the newest jobs, newest first."""
+    """Asks for the newest jobs, newest first, but for the `skip` newest."""
 
     TYPE: ClassVar[str] = "list_jobs"
     limit: int = 50
+    skip: int = 0
+
+
+@dataclass(frozen=True)
+class SetPriority:
+    """Says which of the waiting jobs goes first, from the next gap on."""
+
+    TYPE: ClassVar[str] = "set_priority"
+    job: str
+    priority: Priority
 
 
 @dataclass(frozen=True)
@@ -374,10 +385,21 @@ class Released:
 
 @dataclass(frozen=True)
 class Job:
-    """One job as it is now. Answers `get_job` and `cancel`."""
+    """One job as it is now. Answers `get_job`, `cancel`, `set_priority` and `retry`."""
 
     TYPE: ClassVar[str] = "job"
     info: JobInfo
+
+
+@dataclass(frozen=True)
+class Details:
+    """Answers `get_details`: the request, how far its gaps are, and the frames that are ready."""
+
+    TYPE: ClassVar[str] = "details"
+    job: str
+    request: JobRequest
+    gaps: tuple[GapInfo, ...]
+    ready: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -451,6 +473,7 @@ class Status:
     spool_bytes: int
     data_dir: str
     workers: tuple[WorkerInfo, ...] = ()
+    paused: bool = False
     device: Optional[DeviceInfo] = None
 
 
@@ -473,11 +496,13 @@ class Error:
 ClientMessage = Union[
     Hello, Prove, Ping, Submit, Put, Fetch, Cancel, Release,
     GetJob, ListJobs, Watch, GetEngines, GetStatus, Stop,
+    SetPriority, PauseQueue, Retry, GetDetails, GetThumbnail,
     ModelQuestion,
 ]  # fmt: skip
 ServerMessage = Union[
     Challenge, Welcome, Pong, Accepted, Received, FrameData, Released, Job, Jobs,
     Snapshot, Delta, Progress, Preview, Engines, Status, Stopping, Error,
+    Details, Thumbnail,
     ModelAnswer,
 ]  # fmt: skip
 Message = Union[ClientMessage, ServerMessage]

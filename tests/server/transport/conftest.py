@@ -55,6 +55,11 @@ class MemoryService:
         self.put_gate = threading.Event()
         self.put_gate.set()
         self.raises: Exception | None = None
+        self.paused = False
+
+    @property
+    def oversight(self) -> MemoryService:
+        return self
 
     def add_frame(self, job: str, frame: int, path: Path, content: bytes) -> StoredFrame:
         path.write_bytes(content)
@@ -98,8 +103,8 @@ class MemoryService:
     def info(self, job: str) -> JobInfo:
         return self._known(job)
 
-    def jobs(self, limit: int) -> tuple[JobInfo, ...]:
-        return tuple(self.known.values())[:limit]
+    def jobs(self, limit: int, skip: int) -> tuple[JobInfo, ...]:
+        return tuple(self.known.values())[skip:][:limit]
 
     def snapshot(self) -> tuple[JobInfo, ...]:
         return tuple(self.known.values())

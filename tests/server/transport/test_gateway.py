@@ -236,6 +236,8 @@ def test_a_list_too_long_for_one_header_is_shortened(served: Served) -> None:
     jobs = peer.ask(ListJobs(limit=900))
     assert isinstance(jobs, Jobs) and 100 < len(jobs.jobs) < 900
     assert jobs.jobs[0].job == "job-0"
+    rest = peer.ask(ListJobs(limit=900, skip=len(jobs.jobs)))
+    assert isinstance(rest, Jobs) and rest.jobs[0].job == f"job-{len(jobs.jobs)}"
 
 
 # ------------------------------------------------------------ news
