@@ -2,10 +2,11 @@
 
     python benchmarks/nano/evaluate.py --model MODEL --pairs 16 --out RUNS.jsonl [--json FILE] [--sheet FILE]
 
-Its autoencoder: PSNR of pictures that went through it, of the whole and where sprites are. Its denoiser: PSNR of
-pictures whose latents were noised in 30 steps and cleaned again, to what the autoencoder makes of them alone. And what
-the engine makes with it of pairs of keyframes, measured by ablation.py: where it finds things, and in-betweens where
-something moves. Means with 95 % confidence intervals. Without --model it is the model that comes with Tweenbridge.
+Its autoencoder: PSNR of pictures that went through it, of the whole and where sprites are. Its denoiser: how well it
+tells noise, and PSNR of pictures whose latents were noised in 30 steps and cleaned again, to what the autoencoder makes
+of them alone. And what the engine makes with it of pairs of keyframes, measured by ablation.py: where it finds things,
+and in-betweens where something moves. Means with 95 % confidence intervals. Without --model it is the model that comes
+with Tweenbridge; --pairs 0 judges the networks alone.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from nano import networks, scenes, sprites
 from nano.scenes import Kind
 from nano.sprites import Split
 from paired import Interval, Result
-from tweenbridge_server.engines.dreammover.denoising import denoise
+from tweenbridge_server.engines.dreammover.denoising import denoise, mixed
 from tweenbridge_server.engines.dreammover.devices import choose
 from tweenbridge_server.engines.dreammover.identity import find
 from tweenbridge_server.engines.dreammover.inversion import invert, plain
@@ -44,8 +45,9 @@ from tweenbridge_server.engines.dreammover.settings import REFERENCE, Solver
 
 RECIPES: Final = (CROSS_FADE, "reference", "standard")
 TIMES: Final = (0.25, 0.5, 0.75)
+_LEVELS: Final = 8
 _PICTURES: Final = 1_000_000
-"""Number of the first picture that the autoencoder is judged by; pairs are counted from 0."""
+"""Number of the first picture that the networks is judged by; pairs are counted from 0."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,14 @@ def judge_networks(model: Model, shown: Sequence[Shown]) -> list[Row]:
     context, _ = embed(model, "")
     schedule = make_schedule(model.alphas, REFERENCE.steps, REFERENCE.strength or 0.6)
     look = plain(model, context)
-    whole, there, round_trip = [], [], []
-    for each in shown:
+    whole, there, round_trip, noise = [], [], [], []
+    for number, each in enumerate(shown):
         picture = torch.from_numpy(each.frame).permute(2, 0, 1)[None].float() / 127.5 - 1
         latents = encode(model, picture.to(model.device.device))
         alone = _frame(decode(model, latents))
         whole.append(psnr(alone, each.frame))
         there.append(psnr_where(alone, each.frame, each.sprites))
+        noise.append(_noise_error(model, latents, context, number))
         found = invert(latents, schedule, look)
         back = denoise(
             found.latents[-1],
@@ -99,8 +102,21 @@ def judge_networks(model: Model, shown: Sequence[Shown]) -> list[Row]:
     return [
         Row("autoencoder, whole picture, dB", paired.interval(whole), "30"),
         Row("autoencoder, on sprites, dB", paired.interval(there), "26"),
+        Row("denoiser, mean squared error of the noise it tells", paired.interval(noise)),
         Row("30 steps there and back, to the autoencoder's picture, dB", paired.interval(round_trip), "38"),
     ]
+
+
+def _noise_error(model: Model, clean: torch.Tensor, context: torch.Tensor, seed: int) -> float:
+    """How far the noise that the network tells is off, over all levels of noise; the same noise for every model."""
+    chance = torch.Generator().manual_seed(seed)
+    labels = torch.linspace(20, 980, _LEVELS).long()
+    errors = []
+    for label in labels.tolist():
+        noise = torch.randn(clean.shape, generator=chance).to(clean.device)
+        noisy = mixed(clean, noise, float(model.alphas[label]))
+        errors.append(float((plain(model, context)(noisy, 0, label) - noise).square().mean()))
+    return float(np.mean(errors))
 
 
 def _frame(picture: torch.Tensor) -> Frame:
@@ -155,7 +171,7 @@ def as_markdown(tables: Mapping[str, Sequence[Row]]) -> str:
         cells = []
         for rows in tables.values():
             own = next((row.value for row in rows if row.measure == measure), None)
-            digits = 3 if "PCK" in measure else 1
+            digits = 1 if measure.endswith("dB") else 3
             text = "-" if own is None else f"{own.mean:.{digits}f} ({own.low:.{digits}f} to {own.high:.{digits}f})"
             cells.append(text)
         lines.append(f"| {measure} | {' | '.join(cells)} | {wanted[measure] or '-'} |")
