@@ -311,6 +311,8 @@ def test_what_comes_is_recognised_before_it_is_accepted(shop: Shop) -> None:
     assert info.state is ModelState.FAILED and info.error is not None
     assert info.error.code is ErrorCode.MODEL_FAILED and "not a safetensors file" in info.error.message
     assert list((shop.home / "models").glob("*.safetensors")) == []
+    shop.hub.plain["paint.safetensors"] = weights(CHECKPOINT)
+    assert shop.get("paint").state is ModelState.READY, "what was no use is not taken for the model again"
 
 
 def test_downloads_wait_for_each_other(shop: Shop) -> None:
@@ -355,7 +357,7 @@ def test_a_disk_that_fills_up_on_the_way(tmp_path: Path, hub: FakeHub, monkeypat
         monkeypatch.setattr(helper, "_check_room", lambda folder, needed: os.makedirs(folder, exist_ok=True))
         hub.plain["paint.safetensors"] = weights(CHECKPOINT, LARGE)
         place = Place(addresses={"paint.safetensors": f"{hub.url}/plain/paint.safetensors"})
-        news = helper.perform(FetchOrder(str(disk / "parts"), (place,), {}, 1.0), lambda told: None)
+        news = helper.perform(FetchOrder(str(disk / "parts"), (place,), {}, {}, 1.0), lambda told: None)
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
     assert isinstance(news, Failed) and news.error.code is ErrorCode.DISK_FULL

@@ -197,6 +197,18 @@ def test_verify_finds_a_flipped_bit_and_repair_fetches_that_file_only(shop: Shop
     assert file.read_bytes() == model()[UNET]
 
 
+def test_a_file_without_a_known_hash_is_repaired_by_what_it_was(shop: Shop) -> None:
+    shop.catalogue(PLAIN)
+    shop.hub.plain["paint.safetensors"] = content = weights(CHECKPOINT)
+    place = Path(shop.get("paint").location)
+    place.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    shop.do(ModelAction.REPAIR, "paint")
+    assert shop.settled("paint").state is ModelState.READY and place.read_bytes() == content
+    shop.hub.served.clear()
+    shop.do(ModelAction.REPAIR, "paint")
+    assert shop.settled("paint").state is ModelState.READY and shop.hub.served == {}
+
+
 def test_a_missing_file_shows_at_a_glance_and_is_repaired(shop: Shop) -> None:
     info = shop.get()
     (Path(info.location) / "unet/config.json").unlink()
