@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tweenbridge_server.engines.dreammover.builtin import NANO
 
 from .conftest import Studio, draw, frames, interrupt, picture, until
 
