@@ -130,10 +130,11 @@ def sheet(studio: Studio, pairs: Sequence[int], size: int, times: tuple[float, .
         rows["B"] += [pair.b] * len(times)
         for name in SHEET_RECIPES:
             rows[name] += studio.make(name, pair).frames
-    return np.concatenate([np.concatenate([_label(name, size), *row], axis=1) for name, row in rows.items()])
+    return np.concatenate([np.concatenate([label(name, size), *row], axis=1) for name, row in rows.items()])
 
 
-def _label(text: str, height: int) -> Frame:
+def label(text: str, height: int) -> Frame:
+    """The word before a row of a contact sheet."""
     picture = np.full((height, _LABEL_WIDTH, 3), 255, np.uint8)
     labelled: Frame = cv2.putText(
         picture, text, (4, height // 2), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA

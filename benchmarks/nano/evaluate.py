@@ -2,10 +2,11 @@
 
     python benchmarks/nano/evaluate.py --model MODEL --pairs 16 --out RUNS.jsonl [--json FILE] [--sheet FILE]
 
-Its autoencoder: PSNR of pictures that went through it, of the whole and where sprites are. Its denoiser: PSNR of
-pictures whose latents were noised in 30 steps and cleaned again, to what the autoencoder makes of them alone. And what
-the engine makes with it of pairs of keyframes, measured by ablation.py: where it finds things, and in-betweens where
-something moves. Means with 95 % confidence intervals. Without --model it is the model that comes with Tweenbridge.
+Its autoencoder: PSNR of pictures that went through it, of the whole and where sprites are. Its denoiser: how well it
+tells noise, and PSNR of pictures whose latents were noised in 30 steps and cleaned again, to what the autoencoder makes
+of them alone. And what the engine makes with it of pairs of keyframes, measured by ablation.py: where it finds things,
+and in-betweens where something moves. Means with 95 % confidence intervals. Without --model it is the model that comes
+with Tweenbridge; --pairs 0 judges the networks alone.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from nano import networks, scenes, sprites
 from nano.scenes import Kind
 from nano.sprites import Split
 from paired import Interval, Result
-from tweenbridge_server.engines.dreammover.denoising import denoise
+from tweenbridge_server.engines.dreammover.denoising import denoise, mixed
 from tweenbridge_server.engines.dreammover.devices import choose
 from tweenbridge_server.engines.dreammover.identity import find
 from tweenbridge_server.engines.dreammover.inversion import invert, plain
@@ -44,8 +45,9 @@ from tweenbridge_server.engines.dreammover.settings import REFERENCE, Solver
 
 RECIPES: Final = (CROSS_FADE, "reference", "standard")
 TIMES: Final = (0.25, 0.5, 0.75)
+_LEVELS: Final = 8
 _PICTURES: Final = 1_000_000
-"""Number of the first picture that the autoencoder is judged by; pairs are counted from 0."""
+"""Number of the first picture that the networks is judged by; pairs are counted from 0."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,14 @@ def judge_networks(model: Model, shown: Sequence[Shown]) -> list[Row]:
     context, _ = embed(model, "")
     schedule = make_schedule(model.alphas, REFERENCE.steps, REFERENCE.strength or 0.6)
     look = plain(model, context)
-    whole, there, round_trip = [], [], []
-    for each in shown:
+    whole, there, round_trip, noise = [], [], [], []
+    for number, each in enumerate(shown):
         picture = torch.from_numpy(each.frame).permute(2, 0, 1)[None].float() / 127.5 - 1
         latents = encode(model, picture.to(model.device.device))
         alone = _frame(decode(model, latents))
         whole.append(psnr(alone, each.frame))
         there.append(psnr_where(alone, each.frame, each.sprites))
+        noise.append(_noise_error(model, latents, context, number))
         found = invert(latents, schedule, look)
         back = denoise(
             found.latents[-1],
@@ -99,8 +102,21 @@ def judge_networks(model: Model, shown: Sequence[Shown]) -> list[Row]:
     return [
         Row("autoencoder, whole picture, dB", paired.interval(whole), "30"),
         Row("autoencoder, on sprites, dB", paired.interval(there), "26"),
+        Row("denoiser, mean squared error of the noise it tells", paired.interval(noise)),
         Row("30 steps there and back, to the autoencoder's picture, dB", paired.interval(round_trip), "38"),
     ]
+
+
+def _noise_error(model: Model, clean: torch.Tensor, context: torch.Tensor, seed: int) -> float:
+    """How far the noise that the network tells is off, over all levels of noise; the same noise for every model."""
+    chance = torch.Generator().manual_seed(seed)
+    labels = torch.linspace(20, 980, _LEVELS).long()
+    errors = []
+    for label in labels.tolist():
+        noise = torch.randn(clean.shape, generator=chance).to(clean.device)
+        noisy = mixed(clean, noise, float(model.alphas[label]))
+        errors.append(float((plain(model, context)(noisy, 0, label) - noise).square().mean()))
+    return float(np.mean(errors))
 
 
 def _frame(picture: torch.Tensor) -> Frame:
@@ -130,6 +146,22 @@ def judge_results(results: Sequence[Result]) -> list[Row]:
     return rows
 
 
+def sheet(studio: Studio, pairs: Sequence[int], size: int) -> Frame:
+    """A column for each pair and time, at half size; rows: what was made, and the truth below."""
+    rows: dict[str, list[Frame]] = {name: [] for name in (CROSS_FADE, "reference", "drawn alone", "standard", "truth")}
+    for number in pairs:
+        pair = ablation.pair_of(number, size, TIMES)
+        made = studio.make("standard", pair)
+        rows[CROSS_FADE] += studio.make(CROSS_FADE, pair).frames
+        rows["reference"] += studio.make("reference", pair).bare
+        rows["drawn alone"] += made.bare
+        rows["standard"] += made.frames
+        rows["truth"] += pair.truth
+    whole = np.concatenate([np.concatenate([ablation.label(name, size), *row], 1) for name, row in rows.items()])
+    smaller: Frame = cv2.resize(whole, (whole.shape[1] // 2, whole.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return smaller
+
+
 def as_markdown(tables: Mapping[str, Sequence[Row]]) -> str:
     """Tables of several models side by side, as people read them."""
     measures = list(dict.fromkeys(row.measure for rows in tables.values() for row in rows))
@@ -139,7 +171,7 @@ def as_markdown(tables: Mapping[str, Sequence[Row]]) -> str:
         cells = []
         for rows in tables.values():
             own = next((row.value for row in rows if row.measure == measure), None)
-            digits = 3 if "PCK" in measure else 1
+            digits = 1 if measure.endswith("dB") else 3
             text = "-" if own is None else f"{own.mean:.{digits}f} ({own.low:.{digits}f} to {own.high:.{digits}f})"
             cells.append(text)
         lines.append(f"| {measure} | {' | '.join(cells)} | {wanted[measure] or '-'} |")
@@ -157,8 +189,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="of the processor")
     parser.add_argument("--out", type=Path, required=True, help="results of pairs are appended to this file")
     parser.add_argument("--json", type=Path, help="also write the table there")
-    parser.add_argument("--sheet", type=Path, help="draw the first pairs there, with the last model")
-    parser.add_argument("--sheet-pairs", type=int, default=4)
+    parser.add_argument("--sheet", type=Path, help="draw pairs there, with the last model")
+    parser.add_argument("--sheet-pairs", type=int, nargs="+", default=[0, 1, 2, 3], help="their numbers")
     asked = parser.parse_args()
     print(sprites.sources(), file=sys.stderr)
     shown = list(pictures(asked.pictures, asked.size))
@@ -173,7 +205,7 @@ def main() -> None:
     if asked.json:
         asked.json.write_text(json.dumps({name: [_plain(row) for row in rows] for name, rows in tables.items()}))
     if asked.sheet:
-        picture = ablation.sheet(studio, range(asked.sheet_pairs), asked.size, TIMES)
+        picture = sheet(studio, asked.sheet_pairs, asked.size)
         cv2.imwrite(str(asked.sheet), np.ascontiguousarray(picture[..., ::-1]))
 
 

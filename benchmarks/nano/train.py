@@ -62,7 +62,7 @@ class Run:
         self.workers: int = asked.workers
         self.seed: int = asked.seed
         self.batch: int | None = asked.batch
-        self.rate: float = asked.rate
+        self.rate: float = asked.rate or (3e-4 if self.start else 1e-3)
         self.decoder_only: bool = asked.decoder_only
         name = asked.widths or ("small" if self.device.name == "cpu" else "large")
         self.widths = networks.SMALL if name == "small" else networks.LARGE
@@ -117,7 +117,8 @@ class Run:
         small, large = self.latents(vae)
         prompt: Tensor = networks.empty_prompt(self.base)
         batch = batch_for(self.device, self.batch, 8, 8, 256)
-        plan = Plan(60 * self.minutes[2], self.rate, 0.5, 0.99, self.seed)
+        # What was trained before is near a good place: the rate falls from the start.
+        plan = Plan(60 * self.minutes[2], self.rate, 0.0 if self.start else 0.5, 0.99, self.seed)
 
         def write(average: Any) -> None:
             networks.write(self.out / "model", vae, average, self.base)
@@ -154,7 +155,7 @@ def main() -> None:
     parser.add_argument("--widths", choices=("small", "large"), help="large on a graphics card, else small")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--batch", type=int, help="pictures at a time; by the memory if not given")
-    parser.add_argument("--rate", type=float, default=1e-3, help="the learning rate")
+    parser.add_argument("--rate", type=float, help="the learning rate; 0.001, or 0.0003 to go on with a model")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, help="of the processor")
     parser.add_argument("--workers", type=int, help="processes that paint pictures; 0 on a processor")

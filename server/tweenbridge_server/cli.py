@@ -179,7 +179,7 @@ def engines(as_json: Json = False) -> None:
     """List the engines, with their profiles and settings."""
     from .commands.engines import show
 
-    show(as_json)
+    show(data_dir(), as_json)
 
 
 @app.command()

@@ -75,9 +75,13 @@ class UrlSource:
 
 @dataclass(frozen=True)
 class OwnSource:
-    """It comes with Tweenbridge: a folder of the server's package. Only Tweenbridge's own entries have it."""
+    """It comes with Tweenbridge: a folder of the server's package, used as it lies.
+
+    Only Tweenbridge's own entries have it. No files are named, for none is ever fetched.
+    """
 
     folder: str
+    files: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return "comes with Tweenbridge"

@@ -19,8 +19,8 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _GIT: Final = re.compile(r"[0-9a-f]{40}")
 
 
-def fetch_order(entry: Entry, folder: Path, stall: float) -> FetchOrder:
-    """The order to get an entry's files into a folder."""
+def fetch_order(entry: Entry, folder: Path, here: dict[str, KnownFile], stall: float) -> FetchOrder:
+    """The order to get an entry's files into a folder, where files that are still what they were `here` may stay."""
     places = tuple(
         Place(hub=source.repository, revision=source.revision, files=source.files)
         if isinstance(source, HubSource)
@@ -28,7 +28,7 @@ def fetch_order(entry: Entry, folder: Path, stall: float) -> FetchOrder:
         for source in entry.sources
         if not isinstance(source, OwnSource)
     )
-    return FetchOrder(str(folder), places, dict(entry.files), stall)
+    return FetchOrder(str(folder), places, dict(entry.files), here, stall)
 
 
 def check_order(holding: Holding, entry: Entry | None) -> CheckOrder:
@@ -69,6 +69,11 @@ def root_of(place: Path, folder: Path) -> Path:
     return folder / place.relative_to(folder).parts[0] if folder in place.parents else place
 
 
+def names_in_parts(holding: Holding, entry: Entry) -> dict[str, KnownFile]:
+    """What a model's files were, by their names as a download."""
+    return {path or entry.sources[0].files[0]: known for path, known in holding.files.items()}
+
+
 def take_back(holding: Holding, entry: Entry, parts: Path, folder: Path) -> None:
     """Make a model that is here a download again, which keeps what is right and fetches the rest."""
     place = root_of(Path(holding.place), folder)
@@ -81,7 +86,6 @@ def take_back(holding: Holding, entry: Entry, parts: Path, folder: Path) -> None
         return
     parts.mkdir()
     source = entry.sources[0]
-    assert not isinstance(source, OwnSource), "what comes with Tweenbridge is never fetched"
     os.replace(place, parts / source.files[0])
 
 

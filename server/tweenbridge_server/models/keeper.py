@@ -125,8 +125,10 @@ class Keeper:
         if entry.size - here > 0 and entry.size - here + MARGIN > free:
             raise disk_full(entry.size - here, free)
         self._errors.pop(entry.id, None)
-        self.register.change(lambda facts: with_begun(facts, entry.id, Begun(True, total)))
-        transfer = Transfer(entry.id, files.fetch_order(entry, folder, self._stall))
+        before = self.register.facts.begun.get(entry.id, Begun(True))
+        begun = replace(before, wanted=True, total=total)
+        self.register.change(lambda facts: with_begun(facts, entry.id, begun))
+        transfer = Transfer(entry.id, files.fetch_order(entry, folder, begun.here, self._stall))
         transfer.counted = Counted(min(here, total), total)
         self._transfers.add(transfer)
 
@@ -149,7 +151,8 @@ class Keeper:
         if id in self.register.facts.begun and transfer is not None:
             self._transfers.drop(id)
             total = max(transfer.counted.total, self.register.facts.begun[id].total)
-            self.register.change(lambda facts: with_begun(facts, id, Begun(False, total)))
+            begun = replace(self.register.facts.begun[id], wanted=False, total=total)
+            self.register.change(lambda facts: with_begun(facts, id, begun))
         elif transfer is not None:
             self._transfers.drop(id)
 
@@ -186,7 +189,7 @@ class Keeper:
         """Make a model a download again: what is right of it is kept."""
         self._unload()
         files.take_back(there.holding, entry, parts_folder(self._home, entry.id), models_folder(self._home))
-        begun = Begun(False, entry.size)
+        begun = Begun(False, entry.size, files.names_in_parts(there.holding, entry))
         self.register.change(lambda facts: with_begun(with_holding(facts, entry.id, None), entry.id, begun))
 
     def _remove(self, id: str) -> None:
@@ -238,9 +241,10 @@ class Keeper:
 
     # ------------------------------------------------------------ news of the helper
 
-    def _on_news(self, id: str, news: News) -> None:
+    def _on_news(self, transfer: Transfer, news: News) -> None:
+        id = transfer.id
         with self.lock:
-            if not isinstance(news, Counted) and not self._transfers.finish(id):
+            if not isinstance(news, Counted) and not self._transfers.finish(transfer):
                 return
             try:
                 if isinstance(news, Fetched):
@@ -271,13 +275,18 @@ class Keeper:
         if entry is None:
             raise TweenbridgeError(ErrorCode.DOWNLOAD_FAILED, f"{id!r} is no longer in models.toml.")
         parts = parts_folder(self._home, id)
-        found = recognise(parts)
-        if found.role is not entry.role:
-            raise TweenbridgeError(
-                ErrorCode.MODEL_FAILED,
-                f"What was downloaded as {entry.title} is a {found.role.value}, not a {entry.role.value}.",
-                remedy="Correct its entry in models.toml.",
-            )
+        try:
+            found = recognise(parts)
+            if found.role is not entry.role:
+                raise TweenbridgeError(
+                    ErrorCode.MODEL_FAILED,
+                    f"What was downloaded as {entry.title} is a {found.role.value}, not a {entry.role.value}.",
+                    remedy="Correct its entry in models.toml.",
+                )
+        except TweenbridgeError:
+            # It is what its source has, and no use: the next try begins anew.
+            files.delete(parts)
+            raise
         settled = files.settle(parts, id, models_folder(self._home), news.files)
         place = recognise(settled).place
         kept = news.files

@@ -120,10 +120,10 @@ def place_of(name: str, home: Path) -> Path | None:
 
 
 def default(engine: str, home: Path) -> tuple[Present | None, tuple[Present, ...]]:
-    """The model to take where a job of that engine names none, and all that could be taken."""
+    """The model to take where a job of that engine names none, and those to choose among."""
     known, facts = catalogue.load(home), register.read(home)
     there = present(home, known, facts)
-    return choose(engine, there, facts), _usable(engine, there)
+    return choose(engine, there, facts), _not_built_in(_usable(engine, there))
 
 
 def without_needless(info: EngineInfo, home: Path) -> EngineInfo:
@@ -143,8 +143,13 @@ def choose(engine: str, there: tuple[Present, ...], facts: Facts) -> Present | N
     for one in usable:
         if one.id == preferred:
             return one
-    candidates = [one for one in usable if not one.built_in] or usable
-    return candidates[0] if len(candidates) == 1 else None
+    own = _not_built_in(usable)
+    return own[0] if len(own) == 1 else None
+
+
+def _not_built_in(usable: tuple[Present, ...]) -> tuple[Present, ...]:
+    """Without what comes with Tweenbridge, where there is anything else."""
+    return tuple(one for one in usable if not one.built_in) or usable
 
 
 def _usable(engine: str, there: tuple[Present, ...]) -> tuple[Present, ...]:

@@ -33,6 +33,7 @@ from tweenbridge.protocol.messages import (
 )
 from tweenbridge.protocol.models import ModelInfo, ModelRole, Models, ModelState
 from tweenbridge_server.jobs.service import Change, StoredFrame
+from tweenbridge_server.models.service import ModelChange
 from tweenbridge_server.transport.gateway import Gateway
 from tweenbridge_server.transport.keys import Keys, fresh_keys
 from tweenbridge_server.transport.requests import Services
@@ -122,13 +123,16 @@ class MemoryService:
         return (EngineInfo("flow", "Optical flow", "1", (ProfileInfo("draft", "Draft"),)),)
 
 
+TOON = ModelInfo("toon", "Toon", "dreammover", ModelRole.MODEL, ModelState.READY)
+
+
 class MemoryModels:
     """Has one model."""
 
     device = None
 
     def models(self, seq: int) -> Models:
-        return Models(seq, (ModelInfo("toon", "Toon", "dreammover", ModelRole.MODEL, ModelState.READY),))
+        return Models(seq, (TOON,))
 
 
 class Peer:
@@ -223,6 +227,9 @@ class Served:
 
     def change(self, job: str, ready: tuple[int, ...] = (), **fields: Any) -> None:
         self.gateway.changed(Change(job, info(job, **fields), ready))
+
+    def change_model(self, model: str, info: ModelInfo | None = TOON) -> None:
+        self.gateway.model_changed(ModelChange(model, info))
 
     def close(self) -> None:
         for peer in self._peers:
