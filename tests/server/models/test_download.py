@@ -142,13 +142,26 @@ def test_a_hub_that_refuses_ranges_sends_the_file_anew(shop: Shop) -> None:
     assert shop.hub.served[UNET] > size
 
 
-def test_more_bytes_here_than_there_begin_anew(shop: Shop) -> None:
+def test_bytes_of_another_version_are_not_gone_on_with(shop: Shop) -> None:
     part = parts_folder(shop.home, "toon") / (UNET + ".part")
     part.parent.mkdir(parents=True)
     part.write_bytes(random.Random(1).randbytes(500_000))
     part.with_name(part.name + ".tag").write_text("something else")
     assert shop.get().state is ModelState.READY
     assert files_in(shop.info().location) == model()
+
+
+def test_a_range_beyond_the_end_begins_anew(shop: Shop) -> None:
+    shop.catalogue(PLAIN)
+    shop.hub.plain["paint.safetensors"] = content = weights(CHECKPOINT)
+    shop.hub.etag = '"same"'
+    part = parts_folder(shop.home, "paint") / "paint.safetensors.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(content + b"and more")
+    part.with_name(part.name + ".tag").write_text(shop.hub.etag)
+    info = shop.get("paint")
+    assert info.state is ModelState.READY and Path(info.location).read_bytes() == content
+    assert [wanted for _, _, wanted in shop.hub.asked] == [f"bytes={len(content) + 8}-", ""]
 
 
 def test_damaged_bytes_are_fetched_once_more_and_then_refused(shop: Shop) -> None:
