@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -15,6 +16,10 @@ from .catalogue import Entry, HubSource, KnownFile
 from .orders import CheckOrder, FetchOrder, Place
 from .register import Holding
 
+log = logging.getLogger(__name__)
+
+_REMOVED: Final = ".removed-"
+"""What the names begin with of things that are being deleted."""
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _GIT: Final = re.compile(r"[0-9a-f]{40}")
 
@@ -111,22 +116,44 @@ def settle(parts: Path, id: str, folder: Path, fetched: Iterable[str]) -> Path:
 
 
 def delete(place: Path) -> None:
-    """Delete a model's files.
+    """Delete a model's files: all of them, or none where the system does not let us.
 
     Raises:
-        TweenbridgeError: MODEL_FAILED where the system does not let us.
+        TweenbridgeError: MODEL_FAILED where it does not.
     """
+    if not place.exists():
+        return
+    away = place.with_name(f"{_REMOVED}{place.name}")
     try:
-        if place.is_dir() and not place.is_symlink():
-            shutil.rmtree(place)
-        else:
-            place.unlink(missing_ok=True)
+        _erase(away)
+        # What some program holds open cannot be renamed on Windows, and stays whole.
+        os.replace(place, away)
     except OSError as error:
         raise TweenbridgeError(
             ErrorCode.MODEL_FAILED,
             f"{place.name!r} cannot be deleted: {error.strerror or error}.",
             remedy="Wait until no job works with it, then try again.",
         ) from error
+    try:
+        _erase(away)
+    except OSError as error:
+        log.warning("%s could not be deleted yet: %s", away, error)
+
+
+def sweep(folder: Path) -> None:
+    """Delete what could not be deleted before."""
+    for away in folder.glob(f"{_REMOVED}*"):
+        try:
+            _erase(away)
+        except OSError as error:
+            log.warning("%s could not be deleted: %s", away, error)
+
+
+def _erase(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def bytes_in(folder: Path) -> int:

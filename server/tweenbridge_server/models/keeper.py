@@ -62,6 +62,8 @@ class Keeper:
 
     def resume(self) -> None:
         """Go on with downloads that the last end of the server interrupted."""
+        for folder in (models_folder(self._home), parts_folder(self._home, "any").parent):
+            files.sweep(folder)
         for id, begun in self.register.facts.begun.items():
             entry = self.catalogue().find(id)
             if begun.wanted and entry is not None:
