@@ -81,9 +81,10 @@ def names_in_parts(holding: Holding, entry: Entry) -> dict[str, KnownFile]:
 def take_back(holding: Holding, entry: Entry, parts: Path, folder: Path) -> None:
     """Make a model that is here a download again, which keeps what is right and fetches the rest."""
     place = root_of(Path(holding.place), folder)
-    delete(parts)
     if not place.exists():
+        # It may never have left there: see Keeper._fetched.
         return
+    delete(parts)
     parts.parent.mkdir(parents=True, exist_ok=True)
     if place.is_dir():
         os.replace(place, parts)
@@ -93,26 +94,28 @@ def take_back(holding: Holding, entry: Entry, parts: Path, folder: Path) -> None
     os.replace(place, parts / source.files[0])
 
 
-def settle(parts: Path, id: str, folder: Path, fetched: Iterable[str]) -> Path:
-    """Let a finished download appear in the folder for models, as a whole. Returns its place there."""
+def free_place(id: str, folder: Path, single: bool) -> Path:
+    """Where a finished download may go in the folder for models; what is the user's own under that name stays."""
+    ending = ".safetensors" if single else ""
+    place, number = folder / f"{id}{ending}", 1
+    while place.exists():
+        number += 1
+        place = folder / f"{id}-{number}{ending}"
+    return place
+
+
+def settle(parts: Path, place: Path, fetched: Iterable[str]) -> None:
+    """Let a finished download appear at its place, as a whole."""
     wanted = set(fetched)
     for stray in [path for path in parts.rglob("*") if path.is_file()]:
         # Of an earlier version of the entry.
         if stray.relative_to(parts).as_posix() not in wanted:
             stray.unlink()
-    single = len(wanted) == 1
-    name = f"{id}.safetensors" if single else id
-    number = 1
-    while (folder / name).exists():
-        # Something of the user's that goes by this name stays.
-        number += 1
-        name = f"{id}-{number}.safetensors" if single else f"{id}-{number}"
-    if single:
-        os.replace(parts / next(iter(wanted)), folder / name)
+    if len(wanted) == 1:
+        os.replace(parts / next(iter(wanted)), place)
         delete(parts)
     else:
-        os.replace(parts, folder / name)
-    return folder / name
+        os.replace(parts, place)
 
 
 def delete(place: Path) -> None:

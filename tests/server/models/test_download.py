@@ -116,6 +116,18 @@ def kill_helper() -> None:
     helper.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
+def test_killed_at_the_last_moment_nothing_is_fetched_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        # What is left when the server is killed before the files are moved.
+        patch.setattr("tweenbridge_server.models.files.settle", lambda parts, place, fetched: None)
+        assert shop.get().state is ModelState.DAMAGED
+    shop.restart()
+    served = shop.hub.all_served()
+    info = shop.get()
+    assert info.state is ModelState.READY and Path(info.location).name == "toon"
+    assert shop.hub.all_served() == served and files_in(info.location) == model()
+
+
 def test_a_lost_connection_is_taken_up_where_it_broke(shop: Shop) -> None:
     size = make_large(shop.hub)
     shop.hub.cut = 900_000
