@@ -38,6 +38,7 @@ PACKAGES = {
     "av": "films",
     "filelock": "one server at a time",
     "psutil": "watching memory",
+    "tomlkit": "changing settings",
 }
 _DEVICES = "tweenbridge_server.engines.dreammover.devices"
 _DEVICES_SECONDS = 60.0
