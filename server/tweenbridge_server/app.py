@@ -25,9 +25,11 @@ from .diagnostics.memory import return_large_blocks_at_once
 from .transport.endpoint import is_loopback
 from .transport.gateway import Gateway
 from .transport.keys import Keys, fresh_keys, kept_keys
+from .transport.requests import Services
 
 if TYPE_CHECKING:
-    from .jobs.service import Change, JobService, Preview
+    from .jobs.service import Change, Preview
+    from .models.service import ModelChange
 
 log = logging.getLogger(__name__)
 
@@ -113,18 +115,23 @@ def _run(config: Config, keys: Keys, on_ready: Callable[[str], None] | None) -> 
         if gateway is not None:
             gateway.changed(change)
 
+    def model_changed(change: ModelChange) -> None:
+        if gateway is not None:
+            gateway.model_changed(change)
+
     def show(preview: Preview) -> None:
         if gateway is not None:
             gateway.show(preview)
 
     return_large_blocks_at_once()
-    service = _job_service(config, changed, show)
+    services = _services(config, changed, model_changed, show)
     name = f"tweenbridge {__version__}"
-    gateway = Gateway(service, name, config.home, config.limits, keys, config.host, config.port)
+    gateway = Gateway(services, name, config.home, config.limits, keys, config.host, config.port)
     gateway.start()
     try:
-        service.start()
+        services.jobs.start()
         try:
+            services.models.start()
             with _stopped_by_signals(gateway):
                 _announce(config, gateway, keys)
                 if on_ready is not None:
@@ -136,21 +143,30 @@ def _run(config: Config, keys: Keys, on_ready: Callable[[str], None] | None) -> 
             remove_address(config.home, os.getpid())
             gateway.stop()
             gateway.join()
-            service.close()
+            services.models.close()
+            services.jobs.close()
             event(log, logging.INFO, "server ended")
     finally:
         gateway.stop()
         gateway.join()
 
 
-def _job_service(config: Config, changed: Callable[[Change], None], show: Callable[[Preview], None]) -> JobService:
+def _services(
+    config: Config, changed: Callable[[Change], None], model_changed: Callable[[ModelChange], None],
+    show: Callable[[Preview], None],
+) -> Services:  # fmt: skip
     from .executors.base import WorkerSettings
     from .executors.local import LocalExecutor
     from .jobs.service import JobService
+    from .models.device import Device
+    from .models.service import ModelService
 
     settings = WorkerSettings(config.devices, config.worker_idle_seconds, threads=config.cpu_threads)
     executor = LocalExecutor(config.home, settings)
-    return JobService(config.home, config.limits, config.retention, executor, changed, show)
+    device = Device(config.devices[0])
+    models = ModelService(config.home, config.models, device, model_changed, executor.workers, executor.unload)
+    jobs = JobService(config.home, config.limits, config.retention, executor, changed, show, models.note_use)
+    return Services(jobs, models)
 
 
 def _announce(config: Config, gateway: Gateway, keys: Keys) -> None:

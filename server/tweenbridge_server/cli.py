@@ -11,6 +11,7 @@ import typer
 from tweenbridge.discovery import data_dir
 from tweenbridge.version import __version__
 
+from .cli_models import models
 from .commands.console import plain_errors
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app = typer.Typer(
 
 building = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build what the editors install.")
 app.add_typer(building, name="build")
+app.add_typer(models, name="models")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
 

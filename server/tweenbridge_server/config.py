@@ -14,11 +14,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import Limits
 
 from .jobs.retention import Retention
+from .models.settings import FetchSettings
 
 Value = str | int | float | tuple[str, ...]
 
@@ -39,6 +41,7 @@ class Config:
         devices: what workers compute on, one worker for each; "auto" leaves the choice to the engine.
         worker_idle_seconds: a worker process that has had nothing to do for so long is ended.
         cpu_threads: threads a worker may compute with; 0 is one for each core but one.
+        models: how models are downloaded.
         log_level: least level that is logged.
         warnings: what was odd about the settings, one sentence each.
     """
@@ -51,6 +54,7 @@ class Config:
     devices: tuple[str, ...] = ("auto",)
     worker_idle_seconds: float = 120.0
     cpu_threads: int = 0
+    models: FetchSettings = field(default_factory=FetchSettings)
     log_level: str = "info"
     warnings: tuple[str, ...] = ()
 
@@ -136,8 +140,18 @@ def _devices(value: Any) -> tuple[str, ...]:
     return devices
 
 
+def _web_address(value: Any) -> str:
+    if not isinstance(value, str) or value != value.strip():
+        raise ValueError
+    parts = urlsplit(value)
+    if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+        raise ValueError
+    return value.rstrip("/")
+
+
 _LIMITS = Limits()
 _RETENTION = Retention()
+_FETCH = FetchSettings()
 
 # Upper bounds of the counts keep every message within one header (protocol/limits.py).
 KEYS: tuple[Key, ...] = (
@@ -161,6 +175,12 @@ KEYS: tuple[Key, ...] = (
         "What engines with a model compute on; one worker process for each."),
     _number("workers", "idle_seconds", 120.0, 1, 86400, "Seconds without work after which a worker process ends."),
     _whole("workers", "cpu_threads", 0, 0, 1024, "Threads a worker computes with; 0 is one for each core but one."),
+    Key("models", "proxy", _FETCH.proxy, "an address like http://proxy:3128, or empty", _web_address,
+        "Proxy for downloading models; empty takes the environment's (`HTTPS_PROXY`)."),
+    Key("models", "mirror", _FETCH.mirror, "an address like https://hub.example.org, or empty", _web_address,
+        "Mirror of the Hugging Face hub; empty takes the environment's (`HF_ENDPOINT`), else the hub itself."),
+    _number("models", "stall_seconds", _FETCH.stall_seconds, 1, 600,
+            "Seconds without a byte after which a download's connection counts as lost and is made anew."),
     Key("log", "level", "info", "one of " + ", ".join(LOG_LEVELS), _level, "Least level that is logged."),
 )  # fmt: skip
 
@@ -256,6 +276,7 @@ def _build(home: Path, values: Mapping[str, Any], warnings: tuple[str, ...]) -> 
         devices=values["workers.devices"],
         worker_idle_seconds=values["workers.idle_seconds"],
         cpu_threads=values["workers.cpu_threads"],
+        models=FetchSettings(**table("models")),
         log_level=values["log.level"],
         warnings=warnings,
     )

@@ -23,6 +23,7 @@ from tweenbridge.protocol import codec, handshake
 from tweenbridge.protocol import messages as wire
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import Limits
+from tweenbridge.protocol.models import ListModels, ModelInfo, ModelRole, Models, ModelState, WatchModels
 from tweenbridge.timing import schedule
 
 
@@ -207,6 +208,9 @@ class FakeServer:
             return [Answer(wire.Jobs(tuple(job.info() for job in self.store.jobs.values())[: message.limit]))]
         if isinstance(message, wire.Watch):
             return [Answer(wire.Snapshot(7, tuple(job.info() for job in self.store.jobs.values())))]
+        if isinstance(message, (ListModels, WatchModels)):
+            toon = ModelInfo("toon", "Toon", "dreammover", ModelRole.MODEL, ModelState.READY)
+            return [Answer(Models(7, (toon,)))]
         if isinstance(message, wire.Stop):
             return [Answer(wire.Stopping())]
         return self._of_job(message, data)

@@ -13,6 +13,7 @@ from typing import Any
 import msgpack
 import pytest
 import zmq
+from fakes.model_bytes import CHECKPOINT, weights
 from fakes.pictures import keyframe
 from fakes.real_server import RealServer
 from page import Fence, of_kind, plain
@@ -21,11 +22,15 @@ from tweenbridge.protocol import codec, handshake, messages
 
 PATIENCE = 30_000
 FILES = {"a.png": keyframe(0), "b.png": keyframe(2)}
-HINTS = ("progress", "delta", "preview")
+PLACES: dict[str, Path] = {}
+HINTS = ("progress", "delta", "preview", "model_delta")
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerAddress]:
+    PLACES["<folder>"] = tmp_path_factory.mktemp("models")
+    PLACES["<model>"] = PLACES["<folder>"] / "toon.safetensors"
+    PLACES["<model>"].write_bytes(weights(CHECKPOINT))
     server = RealServer(tmp_path_factory.mktemp("home"))
     yield server.start()
     server.close()
@@ -57,6 +62,8 @@ class Talk:
         return self._word(value) if isinstance(value, str) and value.startswith("<") else value
 
     def _word(self, word: str) -> Any:
+        if word in PLACES:
+            return str(PLACES[word])
         file, _, what = word.strip("<>").partition(" ")
         if file in FILES:
             return len(FILES[file]) if what == "size" else hashlib.sha256(FILES[file]).hexdigest()
@@ -144,7 +151,7 @@ def test_transcript(fence: Fence, address: ServerAddress) -> None:
 def test_the_page_shows_conversations() -> None:
     said = "".join(fence.text for fence in of_kind("transcript"))
     shown = set(re.findall(r'"t": "(\w+)"', said))
-    assert shown >= set(codec.MESSAGE_TYPES) - {"progress", "delta", "preview", "stop", "stopping"}
+    assert shown >= set(codec.MESSAGE_TYPES) - {*HINTS, "stop", "stopping"}
     assert shown - set(codec.MESSAGE_TYPES) == {"sing"}
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from tweenbridge.client import Client
 from tweenbridge.discovery import read_address
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
-from tweenbridge.protocol.messages import Status
+from tweenbridge.protocol.messages import Status, WorkerInfo
+from tweenbridge.protocol.models import DeviceInfo
 
 from .console import duration, plural, print_json, say, size
 
@@ -78,13 +79,25 @@ def _endpoint(home: Path) -> str:
 def describe(status: Status, where: str) -> str:
     """The server's state in lines for a person."""
     jobs = ", ".join(f"{count} {state}" for state, count in status.jobs.items() if count) or "none"
-    workers = [f"{worker.device}: {worker.state}, {size(worker.memory)}" for worker in status.workers]
+    workers = [_worker(worker) for worker in status.workers]
     lines = {
         "Server": f"{status.server}, process {status.pid}{where}, running for {duration(status.uptime)}",
         "Jobs": jobs,
         "Workers": "; ".join(workers) or "none (they start when there is work)",
+        **({"Device": _device(status.device)} if status.device is not None else {}),
         "Clients": f"{plural(status.sessions, 'session')}, this one included",
         "Memory": size(status.memory),
         "Data": f"{status.data_dir} ({size(status.spool_bytes)} of keyframes and frames)",
     }
     return "\n".join(f"{name:<9}{text}" for name, text in lines.items())
+
+
+def _worker(worker: WorkerInfo) -> str:
+    holds = ""
+    if worker.model:
+        holds = f", holds {Path(worker.model).name} ({size(worker.model_memory)} of the device's memory)"
+    return f"{worker.device}: {worker.state}, {size(worker.memory)}{holds}"
+
+
+def _device(device: DeviceInfo) -> str:
+    return f"{device.title} ({device.device}), {size(device.free)} of {size(device.memory)} free"

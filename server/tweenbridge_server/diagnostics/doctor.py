@@ -36,6 +36,7 @@ PACKAGES = {
     "OpenImageIO": "image files",
     "isal": "writing PNG files",
     "av": "films",
+    "huggingface_hub": "downloading models",
     "filelock": "one server at a time",
     "psutil": "watching memory",
     "tomlkit": "changing settings",
@@ -71,6 +72,7 @@ def examine(home: Path) -> Iterator[Check]:
     yield _data_folder(home)
     yield _disk(home)
     yield _settings(home)
+    yield _models(home)
     yield _loopback()
     yield _start_command(home)
     yield _server(home)
@@ -157,6 +159,20 @@ def _settings(home: Path) -> Check:
         return Check("Settings", Verdict.NOTE, " ".join(config.warnings), "Correct or remove what is named.")
     path = config_file(home)
     return Check("Settings", Verdict.OK, str(path) if path.exists() else "the defaults")
+
+
+def _models(home: Path) -> Check:
+    from ..models import catalogue, present, register
+
+    known = catalogue.load(home)
+    if known.problems:
+        return Check("Models", Verdict.NOTE, " ".join(known.problems), "Correct or remove what is named.")
+    there = present.present(home, known, register.read(home))
+    damaged = [one for one in there if one.gone]
+    if damaged:
+        found = "; ".join(f"{one.id}: {one.gone}" for one in damaged)
+        return Check("Models", Verdict.NOTE, found, "Run `tweenbridge models verify` or `tweenbridge models repair`.")
+    return Check("Models", Verdict.OK, ", ".join(one.id for one in there) or "none yet; flow works without")
 
 
 def _loopback() -> Check:

@@ -126,6 +126,23 @@ class Settles(Protocol):
         """Called once, before anything else."""
 
 
+@dataclass(frozen=True)
+class Held:
+    """A model in memory: the file or folder it came from, and the bytes it took on the device."""
+
+    model: str
+    memory: int
+
+
+@runtime_checkable
+class Holds(Protocol):
+    """An engine that keeps a model in memory."""
+
+    @property
+    def held(self) -> Held | None:
+        """What it holds now."""
+
+
 class Engine(Protocol):
     """An engine; it may also be one that `WarmsUp` and one that `Settles`.
 

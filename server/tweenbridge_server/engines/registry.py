@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
-from tweenbridge.protocol.messages import EngineInfo, Scalar, SettingInfo
+from tweenbridge.protocol.messages import EngineInfo, Note, Scalar, SettingInfo
 
 from .dreammover.info import INFO as DREAMMOVER
 from .optical_flow.info import INFO as FLOW
@@ -55,11 +55,13 @@ class Resolved:
         identity: another one when what frames depend on beside the settings is another: a model's files. "" where there
             is nothing of the kind.
         whole_shot: frames depend on all keyframes of the job, not only on those of their gap.
+        notes: what the user should know of it.
     """
 
     settings: dict[str, Scalar]
     identity: str = ""
     whole_shot: bool = False
+    notes: tuple[Note, ...] = ()
 
 
 _ENGINES = "tweenbridge_server.engines"

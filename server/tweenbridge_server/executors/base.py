@@ -108,6 +108,15 @@ class Previewed:
 
 
 @dataclass(frozen=True)
+class Loaded:
+    """The worker holds this model in memory, of no task in particular: its place, and the bytes it took there."""
+
+    TYPE: ClassVar[str] = "loaded"
+    model: str
+    memory: int
+
+
+@dataclass(frozen=True)
 class Computed:
     """All frames of the task are computed, and the last of them are being stored: its slot is free."""
 
@@ -145,7 +154,7 @@ class Died:
     reason: str
 
 
-TaskEvent = Related | Made | Advanced | Noted | Previewed | Computed | Finished | Failed | Stopped | Died
+TaskEvent = Related | Made | Advanced | Noted | Previewed | Loaded | Computed | Finished | Failed | Stopped | Died
 """What happens to a task."""
 
 FINAL = (Finished, Failed, Stopped, Died)
@@ -179,6 +188,9 @@ class Executor(Protocol):
 
     def workers(self) -> tuple[WorkerInfo, ...]:
         """The processes there are now."""
+
+    def unload(self) -> tuple[int, int]:
+        """End the workers that have nothing to do: how many, and the resident bytes that they held."""
 
     def close(self) -> None:
         """End all workers at once. No events come after this."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from tweenbridge.protocol.messages import Scalar, WorkerInfo
 
 from ..jobs.spool import Spool
-from .base import FINAL, Computed, Died, GapTask, KeyframeFile, OnEvent, Stopped, WorkerSettings
+from .base import FINAL, Computed, Died, GapTask, KeyframeFile, Loaded, OnEvent, Stopped, WorkerSettings
 from .pipe import CancelTask, Expect, Happened, Prepare, Run
 from .process import WorkerProcess
 
@@ -32,6 +32,7 @@ class _Slot:
 
     Attributes:
         storing: tasks that the worker has computed and is storing.
+        loaded: the model that the worker holds.
         unheard: the task was given to a worker that was there and idle, which has not said a word of it yet.
     """
 
@@ -39,6 +40,7 @@ class _Slot:
     worker: WorkerProcess | None = None
     task: GapTask | None = None
     storing: tuple[GapTask, ...] = ()
+    loaded: Loaded | None = None
     unheard: bool = False
     cancelled: bool = False
     cancel_by: float | None = None
@@ -98,8 +100,18 @@ class LocalExecutor:
             task = slot.task or (storing[-1] if storing else None)
             if worker is not None:
                 state, job = ("busy", task.job) if task else ("idle", "")
-                found.append(WorkerInfo(slot.device, worker.pid, state, worker.memory(), job))
+                held = slot.loaded or Loaded("", 0)
+                found.append(WorkerInfo(slot.device, worker.pid, state, worker.memory(), job, held.model, held.memory))
         return tuple(found)
+
+    def unload(self) -> tuple[int, int]:
+        """End idle workers: how many, and the resident bytes that they held."""
+        answer: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
+        self._inbox.put(lambda: answer.put(self._unload()))
+        try:
+            return answer.get(timeout=_ENDING_SECONDS)
+        except queue.Empty:
+            return 0, 0
 
     def close(self) -> None:
         """End all workers at once."""
@@ -134,9 +146,20 @@ class LocalExecutor:
                 slot.worker.kill()
                 slot.cancel_by = None
             elif slot.is_idle and now >= slot.idle_since + self._settings.idle_seconds:
-                log.info("Worker %d was idle and is released.", slot.worker.pid)
-                slot.releasing = True
-                slot.worker.release()
+                self._release(slot, slot.worker)
+
+    def _release(self, slot: _Slot, worker: WorkerProcess) -> int:
+        """Let an idle worker end; the bytes that it holds."""
+        held = worker.memory()
+        log.info("Worker %d was idle and is released; it held %d MB.", worker.pid, held // 1_000_000)
+        slot.releasing = True
+        slot.loaded = None
+        worker.release()
+        return held
+
+    def _unload(self) -> tuple[int, int]:
+        held = [self._release(slot, slot.worker) for slot in self._slots if slot.is_idle and slot.worker is not None]
+        return len(held), sum(held)
 
     def _free(self) -> _Slot | None:
         """A device without a task, rather one whose worker runs already."""
@@ -194,6 +217,9 @@ class LocalExecutor:
         slot = self._slot_of(worker)
         if slot is None:
             return
+        if isinstance(happened.event, Loaded):
+            slot.loaded = happened.event
+            return
         task, final = slot.task, isinstance(happened.event, FINAL)
         if task is not None and task.id == happened.task:
             slot.unheard = False
@@ -216,7 +242,7 @@ class LocalExecutor:
         task, storing = slot.task, slot.storing
         # A worker that was dead before the task reached it did not die of the task.
         innocent = task is not None and (slot.cancelled or slot.unheard)
-        slot.worker, slot.releasing, slot.storing = None, False, ()
+        slot.worker, slot.releasing, slot.storing, slot.loaded = None, False, (), None
         self._clear(slot)
         epitaph = worker.epitaph()
         lost = [*storing, task] if task else [*storing]

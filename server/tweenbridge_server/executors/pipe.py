@@ -24,6 +24,7 @@ from .base import (
     Finished,
     GapTask,
     KeyframeFile,
+    Loaded,
     Made,
     Noted,
     Previewed,
@@ -83,7 +84,8 @@ Command = Prepare | Expect | Run | CancelTask
 
 _COMMANDS = {kind.TYPE: kind for kind in (Prepare, Expect, Run, CancelTask)}
 _EVENTS = {
-    kind.TYPE: kind for kind in (Related, Made, Advanced, Noted, Previewed, Computed, Finished, Failed, Stopped, Died)
+    kind.TYPE: kind
+    for kind in (Related, Made, Advanced, Noted, Previewed, Loaded, Computed, Finished, Failed, Stopped, Died)
 }
 
 

@@ -14,7 +14,7 @@ from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
 from tweenbridge.protocol.messages import Scalar
 
 from ..engines import registry
-from ..engines.base import Cancelled, Engine, Gap, Image, Settles, WarmsUp, Workplace
+from ..engines.base import Cancelled, Engine, Gap, Held, Holds, Image, Settles, WarmsUp, Workplace
 from ..imaging import alpha, io, scenes
 from ..jobs.plan import Relation, Source, source
 from ..jobs.spool import Spool, hash_file
@@ -75,6 +75,12 @@ class Renderer:
         made = self.engine(engine)
         if isinstance(made, WarmsUp):
             made.warm_up(profile, settings)
+
+    @property
+    def held(self) -> Held | None:
+        """The model that an engine holds in memory; where several do, the last engine's."""
+        held = [engine.held for engine in self._engines.values() if isinstance(engine, Holds)]
+        return next((one for one in reversed(held) if one is not None), None)
 
     def engine(self, name: str) -> Engine:
         """The engine of that name, made when it is first asked for."""

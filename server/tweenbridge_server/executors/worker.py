@@ -20,9 +20,9 @@ from typing import IO
 
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
-from ..engines.base import Cancelled
+from ..engines.base import Cancelled, Held
 from ..jobs.spool import Spool
-from .base import Computed, Failed, Finished, GapTask, Stopped, TaskEvent
+from .base import Advanced, Computed, Failed, Finished, GapTask, Loaded, Stopped, TaskEvent
 from .pipe import CancelTask, Expect, PipeWriter, Prepare, Run, claim_pipes, read_command
 from .render import Renderer, explain, use_threads
 
@@ -51,6 +51,7 @@ class Worker:
         self._waiting: queue.SimpleQueue[Prepare | Run] = queue.SimpleQueue()
         self._cancelled: set[str] = set()
         self._renderer = Renderer(self._report, device, home)
+        self._held: Held | None = None
 
     def run(self) -> None:
         """Work until the server closes the pipe, which ends the process."""
@@ -92,12 +93,23 @@ class Worker:
             self._writer.happened(task, event)
         except OSError:
             os._exit(0)
+        if isinstance(event, Advanced):
+            # In the middle of a task, too: loading is what its first steps do.
+            self._tell_held()
 
     def _prepare(self, command: Prepare) -> None:
         try:
             self._renderer.prepare(command.engine, command.profile, command.settings)
         except Exception:  # noqa: BLE001 - the task that needs the engine will meet and report the same error
             log.warning("The engine %s could not be prepared.\n%s", command.engine, traceback.format_exc())
+        self._tell_held()
+
+    def _tell_held(self) -> None:
+        """Tell which model is in memory now, where that is another one than before."""
+        held = self._renderer.held
+        if held != self._held:
+            self._held = held
+            self._report("", Loaded(held.model, held.memory) if held is not None else Loaded("", 0))
 
     def _do(self, task: GapTask) -> None:
         try:
@@ -107,6 +119,7 @@ class Worker:
         else:
             self._report(task.id, Computed())
             batch.when_stored(lambda error: self._end(task, error))
+        self._tell_held()
 
     def _end(self, task: GapTask, error: BaseException | None) -> None:
         self._report(task.id, Finished() if error is None else _ended_by(error))

@@ -11,7 +11,7 @@ from pathlib import Path
 from tweenbridge.pixels import Encoding
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import Limits
-from tweenbridge.protocol.messages import JobRequest, Keyframe, Submit
+from tweenbridge.protocol.messages import JobRequest, Keyframe, Note, Submit
 
 from ..engines import registry
 from .job import JobRecord
@@ -57,8 +57,8 @@ def _check_keyframe(keyframe: Keyframe, index: int, limits: Limits) -> None:
         )
 
 
-def making_of(request: JobRequest, home: Path) -> Making:
-    """How the request's frames would be made now, on this machine.
+def making_of(request: JobRequest, home: Path) -> tuple[Making, tuple[Note, ...]]:
+    """How the request's frames would be made now, on this machine, and what the user should know of that.
 
     Raises:
         TweenbridgeError: BAD_REQUEST, MODEL_MISSING, MODEL_FAILED, saying what is wrong.
@@ -66,7 +66,8 @@ def making_of(request: JobRequest, home: Path) -> Making:
     profile, settings = registry.check(request.engine, request.profile, request.settings)
     resolved = registry.resolve(request.engine, profile, settings, home)
     version = registry.info(request.engine).version
-    return Making(version, profile, resolved.settings, resolved.identity, resolved.whole_shot)
+    making = Making(version, profile, resolved.settings, resolved.identity, resolved.whole_shot)
+    return making, resolved.notes
 
 
 def check(message: Submit, owner: str, limits: Limits, home: Path, now: float) -> tuple[JobRecord, Plan]:
@@ -88,7 +89,7 @@ def check(message: Submit, owner: str, limits: Limits, home: Path, now: float) -
     for index, keyframe in enumerate(request.keyframes):
         _check_keyframe(keyframe, index, limits)
     check_size(request, limits.frames_per_job)
-    making = making_of(request, home)
+    making, notes = making_of(request, home)
     plan = make_plan(request, making)
     if len(plan.keys) > limits.frames_per_job:
         raise too_many_frames(limits.frames_per_job)
@@ -103,5 +104,6 @@ def check(message: Submit, owner: str, limits: Limits, home: Path, now: float) -
         title=message.title,
         origin=message.origin,
         created=now,
+        notes=notes,
     )
     return record, plan

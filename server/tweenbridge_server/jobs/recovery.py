@@ -54,7 +54,7 @@ def resume(store: Store, scheduler: Scheduler, home: Path) -> None:
     def making(request: JobRequest) -> Making:
         asked = canonical([request.engine, request.profile, request.settings])
         if asked not in known:
-            known[asked] = making_of(request, home)
+            known[asked], _ = making_of(request, home)
         return known[asked]
 
     for record in store.unfinished():

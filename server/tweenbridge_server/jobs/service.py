@@ -23,6 +23,7 @@ from tweenbridge.protocol.messages import (
 
 from ..engines import registry
 from ..executors.base import Executor, TaskEvent
+from ..models.present import without_needless
 from . import admission, recovery
 from .active import ActiveJob
 from .job import Event, JobRecord
@@ -45,8 +46,18 @@ _BUSY_SECONDS = 2.0
 _SPOOL_FULL_SECONDS = 30.0
 
 
+def _nobody(places: set[str]) -> None:
+    """Nobody keeps account of models."""
+
+
 class JobService:
-    """The jobs of one data folder."""
+    """The jobs of one data folder.
+
+    Args:
+        on_change: told of every job's change.
+        on_preview: given unfinished frames.
+        on_use: told of the settings' values, places of models among them, of a job that works with a model.
+    """
 
     def __init__(
         self,
@@ -56,6 +67,7 @@ class JobService:
         executor: Executor,
         on_change: Callable[[Change], None],
         on_preview: Callable[[Preview], None],
+        on_use: Callable[[set[str]], None] = _nobody,
     ) -> None:
         self._home = home
         self._limits = limits
@@ -65,6 +77,7 @@ class JobService:
         self._lock = threading.RLock()
         self._notifier = Notifier(self._look_up, on_change)
         self._on_preview = on_preview
+        self._on_use = on_use
         self._plans = PlanCache()
         self._touched: dict[str, float] = {}
         self._closing = threading.Event()
@@ -134,6 +147,8 @@ class JobService:
             self._scheduler.dispatch()
         if not job.record.state.is_final:
             self._executor.prepare(record.request.engine, record.making.profile, record.making.settings)
+        if record.making.identity:
+            self._on_use({str(value) for value in record.making.settings.values()})
         return _accepted(job)
 
     def put(self, job: str, keyframe: int, data: memoryview) -> Received:
@@ -244,9 +259,13 @@ class JobService:
         """The worker processes."""
         return self._executor.workers()
 
+    def unload(self) -> tuple[int, int]:
+        """End workers that have nothing to do: how many, and the bytes that they held."""
+        return self._executor.unload()
+
     def engines(self) -> tuple[EngineInfo, ...]:
-        """The engines that jobs can name."""
-        return registry.infos()
+        """The engines that jobs can name. Where a model is taken by itself, a job need not name one."""
+        return tuple(without_needless(info, self._home) for info in registry.infos())
 
     def record(self, job: str) -> JobRecord:
         """A job as the store keeps it. UNKNOWN_JOB when there is none."""
@@ -306,7 +325,7 @@ class JobService:
         if known is not None:
             again = known.after(Event.SUBMITTED_AGAIN, now=now)
             # What engines said of gaps that are made already, they will not say again.
-            notes = known.notes if known.making == record.making else ()
+            notes = known.notes if known.making == record.making else record.notes
             record = replace(record, order=again.order, created=again.created, notes=notes)
         names = [keyframe_name(keyframe) for keyframe in record.request.keyframes]
         stored = self._store.keyframes(names)

@@ -25,20 +25,21 @@ from tweenbridge.protocol.messages import (
     Preview,
     Progress,
     Put,
-    Snapshot,
     Submit,
     Watch,
 )
+from tweenbridge.protocol.models import ModelDelta, WatchModels
 from tweenbridge.protocol.oversight import GetThumbnail
 
 from .inbox import Inbox
 from .outgoing import Outcome, Sender
-from .requests import Circumstances, Reply, Request, answer, job_of
-from .sessions import Session, Sessions
+from .requests import Circumstances, Reply, Request, Services, answer, job_of
+from .sessions import Session, Sessions, Stream
 
 if TYPE_CHECKING:
-    from ..jobs.service import Change, JobService
+    from ..jobs.service import Change
     from ..jobs.service import Preview as Shown
+    from ..models.service import ModelChange
 
 IO_THREADS = 4
 PUT_THREADS = 2
@@ -75,13 +76,13 @@ class Desk:
 
     def __init__(
         self,
-        service: JobService,
+        services: Services,
         identity: Identity,
         sessions: Sessions,
         sender: Sender,
         inbox: Inbox[Callable[[], None]],
     ) -> None:
-        self._service = service
+        self._services = services
         self._identity = identity
         self._sessions = sessions
         self._sender = sender
@@ -106,7 +107,9 @@ class Desk:
         elif isinstance(request, Put) and pixels is not None:
             self._take_put(session, number, request, pixels)
         elif isinstance(request, Watch):
-            self._take_watch(session, number, request)
+            self._take_watch(session, number, request, session.jobs)
+        elif isinstance(request, WatchModels):
+            self._take_watch(session, number, request, session.models)
         else:
             self._take_other(session, number, request)
 
@@ -124,18 +127,17 @@ class Desk:
 
         self._work(session, request, None, finish)
 
-    def _take_watch(self, session: Session, number: int, request: Watch) -> None:
+    def _take_watch(
+        self, session: Session, number: int, request: Watch | WatchModels, stream: Stream[Delta] | Stream[ModelDelta]
+    ) -> None:
         self._count_request(session)
-        session.watching = False
-        session.held = [] if request.on else None
+        stream.begin(request.on)
 
         def finish(session: Session, reply: Reply) -> None:
             session.requests -= 1
             self._reply(session, number, reply)
-            held, session.held = session.held or [], None
-            session.watching = request.on and isinstance(reply.message, Snapshot)
-            for delta in held:
-                self.send(session.routing_id, delta)
+            for change in stream.listed(request.on and not isinstance(reply.message, Error)):
+                self.send(session.routing_id, change)
 
         self._work(session, request, None, finish)
 
@@ -219,7 +221,7 @@ class Desk:
                 finish(present, reply)
 
         def run(pixels: memoryview | None) -> None:
-            reply = answer(self._service, request, owner, pixels, now)
+            reply = answer(self._services, request, owner, pixels, now)
             if pixels is not None:
                 # Now, and not whenever the pool lets go of its arguments: it may be a whole frame.
                 pixels.release()
@@ -238,7 +240,8 @@ class Desk:
             data_dir=str(self._identity.home),
             uptime=time.monotonic() - self._identity.started,
             sessions=len(self._sessions.open_sessions()),
-            seq=session.seq,
+            seq=session.jobs.seq,
+            model_seq=session.models.seq,
         )
 
     def is_idle(self) -> bool:
@@ -285,11 +288,13 @@ class Desk:
                     del session.attached[change.job]
                 else:
                     self.send(session.routing_id, Progress(change.info, change.ready))
-            if session.watching or session.held is not None:
-                # Counted even when the peer's queue is full: the hole tells it to ask again.
-                session.seq += 1
-                delta = Delta(session.seq, change.job, change.info)
-                if session.held is None:
-                    self.send(session.routing_id, delta)
-                else:
-                    session.held.append(delta)
+            delta = session.jobs.next(lambda seq: Delta(seq, change.job, change.info))
+            if delta is not None:
+                self.send(session.routing_id, delta)
+
+    def publish_model(self, change: ModelChange) -> None:
+        """Tell everyone who watches models of a change."""
+        for session in self._sessions.open_sessions():
+            delta = session.models.next(lambda seq: ModelDelta(seq, change.model, change.info))
+            if delta is not None:
+                self.send(session.routing_id, delta)

@@ -1,7 +1,7 @@
 """The gateway: one thread and one ROUTER socket that every client talks to. PROTOCOL.md is the specification.
 
 The thread only validates, looks up and passes on; whatever may touch the disk runs on a few I/O threads (desk.py).
-Their results come back through the inbox, as do the job service's changes. Nothing that a peer sends can end the loop.
+Their results come back through the inbox, as do the services' changes. Nothing that a peer sends can end the loop.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ from .inbox import Inbox
 from .keys import Keys
 from .outgoing import Sender
 from .refusals import Refusals
-from .requests import REQUESTS, failure
+from .requests import REQUESTS, Services, failure
 from .sessions import Sessions
 
 if TYPE_CHECKING:
-    from ..jobs.service import Change, JobService, Preview
+    from ..jobs.service import Change, Preview
+    from ..models.service import ModelChange
 
 log = logging.getLogger(__name__)
 
@@ -49,17 +50,17 @@ _FAREWELL = 0.5
 class Gateway:
     """Serves clients until it is told to stop.
 
-    Usage: construct (binds), `start()`, `stop()` from anywhere, `join()`. `changed` may be called from any thread at
-    any time after construction.
+    Usage: construct (binds), `start()`, `stop()` from anywhere, `join()`. `changed`, `model_changed` and `show` may be
+    called from any thread at any time after construction.
     """
 
     def __init__(
-        self, service: JobService, name: str, home: Path, limits: Limits, keys: Keys, host: str, port: int
+        self, services: Services, name: str, home: Path, limits: Limits, keys: Keys, host: str, port: int
     ) -> None:
         """Bind the socket.
 
         Args:
-            service: what answers requests.
+            services: what answers requests.
             name: what the server calls itself, with its version.
             home: the data folder, as `status` shows it.
             limits: what is accepted.
@@ -77,7 +78,7 @@ class Gateway:
         self.endpoint = reachable_endpoint(self._router)
         self._inbox: Inbox[Callable[[], None]] = Inbox()
         self._sessions = Sessions(keys.token)
-        self._desk = Desk(service, self._identity, self._sessions, Sender(self._router), self._inbox)
+        self._desk = Desk(services, self._identity, self._sessions, Sender(self._router), self._inbox)
         self._refusals = Refusals()
         self._thread = threading.Thread(target=self._run, name="gateway")
         self._last_tick = time.monotonic()
@@ -92,6 +93,10 @@ class Gateway:
     def changed(self, change: Change) -> None:
         """Tell clients of a job's change. Any thread; never blocks."""
         self._inbox.put(lambda: self._desk.publish(change))
+
+    def model_changed(self, change: ModelChange) -> None:
+        """Tell clients of a model's change. Any thread; never blocks."""
+        self._inbox.put(lambda: self._desk.publish_model(change))
 
     def show(self, preview: Preview) -> None:
         """Show clients an unfinished frame. Any thread; never blocks."""

@@ -12,6 +12,7 @@ import zmq
 from tweenbridge.protocol import codec
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import Delta, Details, Job, JobInfo, Jobs, Message, Progress, Snapshot
+from tweenbridge.protocol.models import ModelInfo, Models, ModelsFound
 
 if TYPE_CHECKING:
     from .frame_files import Payload
@@ -34,8 +35,19 @@ def _brief(info: JobInfo) -> JobInfo:
     return replace(info, notes=(), title=info.title[:80], origin=info.origin[:80])
 
 
+def _brief_model(info: ModelInfo) -> ModelInfo:
+    return replace(info, description="", sources=(), title=info.title[:80])
+
+
 def _shorter(message: Message) -> Message | None:
     """The same message with less in it, or None when nothing is left to leave out."""
+    if isinstance(message, Models) and message.models:
+        models = tuple(_brief_model(info) for info in message.models)
+        if models != message.models:
+            return replace(message, models=models)
+        return replace(message, models=models[: len(models) * 3 // 4])
+    if isinstance(message, ModelsFound) and message.found:
+        return replace(message, found=message.found[: len(message.found) * 3 // 4], whole=False)
     if isinstance(message, (Jobs, Snapshot)) and message.jobs:
         brief = tuple(_brief(info) for info in message.jobs)
         if brief != message.jobs:

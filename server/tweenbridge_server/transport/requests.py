@@ -29,6 +29,17 @@ from tweenbridge.protocol.messages import (
     Submit,
     Watch,
 )
+from tweenbridge.protocol.models import (
+    ChangeModel,
+    ImportModel,
+    ListModels,
+    Model,
+    ModelAnswer,
+    ModelQuestion,
+    ScanModels,
+    UnloadModels,
+    WatchModels,
+)
 from tweenbridge.protocol.oversight import GetDetails, GetThumbnail, PauseQueue, Retry, Thumbnail
 
 from ..diagnostics.memory import resident_bytes
@@ -36,13 +47,15 @@ from .frame_files import Payload, open_payload
 
 if TYPE_CHECKING:
     from ..jobs.service import JobService
+    from ..models.service import ModelService
 
 log = logging.getLogger(__name__)
 
+JobQuestion = Submit | Put | Fetch | Cancel | Release | GetJob | ListJobs | Watch | GetEngines | GetStatus
 Overseen = SetPriority | PauseQueue | Retry | GetDetails | GetThumbnail
-Request = Submit | Put | Fetch | Cancel | Release | GetJob | ListJobs | Watch | GetEngines | GetStatus | Overseen
-REQUESTS = get_args(Request)
-"""What only a client with an open session may send, and the job service answers."""
+Request = JobQuestion | Overseen | ModelQuestion
+REQUESTS = (*get_args(JobQuestion), *get_args(Overseen), *get_args(ModelQuestion))
+"""What only a client with an open session may send, and the services answer."""
 
 MOST_LISTED = 1000
 
@@ -55,7 +68,8 @@ class Circumstances:
         server, epoch, pid, data_dir: who this server is.
         uptime: seconds since it started.
         sessions: open sessions.
-        seq: number of the last change sent to the session that asks.
+        seq: number of the last change of a job sent to the session that asks.
+        model_seq: the same of models.
     """
 
     server: str
@@ -65,6 +79,15 @@ class Circumstances:
     uptime: float
     sessions: int
     seq: int
+    model_seq: int
+
+
+@dataclass(frozen=True)
+class Services:
+    """What answers requests."""
+
+    jobs: JobService
+    models: ModelService
 
 
 @dataclass(frozen=True)
@@ -85,10 +108,12 @@ def failure(error: TweenbridgeError, request: object = None) -> Error:
     return Error(error.info, job_of(request))
 
 
-def answer(service: JobService, request: Request, owner: str, pixels: memoryview | None, now: Circumstances) -> Reply:
+def answer(services: Services, request: Request, owner: str, pixels: memoryview | None, now: Circumstances) -> Reply:
     """Do what a request asks. Errors, also those nobody thought of, become replies."""
     try:
-        return _answer(service, request, owner, pixels, now)
+        if isinstance(request, (ListModels, WatchModels, ChangeModel, ImportModel, ScanModels, UnloadModels)):
+            return Reply(_answer_of_models(services.models, request, now))
+        return _answer(services, request, owner, pixels, now)
     except TweenbridgeError as error:
         return Reply(failure(error, request))
     except Exception:  # whatever a request hits, the server and its other clients go on
@@ -97,7 +122,22 @@ def answer(service: JobService, request: Request, owner: str, pixels: memoryview
         return Reply(failure(unforeseen, request))
 
 
-def _answer(service: JobService, request: Request, owner: str, pixels: memoryview | None, now: Circumstances) -> Reply:
+def _answer_of_models(models: ModelService, request: ModelQuestion, now: Circumstances) -> ModelAnswer:
+    if isinstance(request, ChangeModel):
+        return Model(models.change(request))
+    if isinstance(request, ImportModel):
+        return Model(models.import_model(request))
+    if isinstance(request, ScanModels):
+        return models.scan(request.path)
+    if isinstance(request, UnloadModels):
+        return models.unload()
+    return models.models(now.model_seq)
+
+
+def _answer(
+    services: Services, request: JobQuestion | Overseen, owner: str, pixels: memoryview | None, now: Circumstances
+) -> Reply:
+    service = services.jobs
     if isinstance(request, Submit):
         return Reply(service.submit(request, owner))
     if isinstance(request, Put):
@@ -121,12 +161,12 @@ def _answer(service: JobService, request: Request, owner: str, pixels: memoryvie
     if isinstance(request, GetEngines):
         return Reply(Engines(service.engines()))
     if isinstance(request, (SetPriority, PauseQueue, Retry, GetDetails, GetThumbnail)):
-        return _oversee(service, request, now)
-    return Reply(_status(service, now))
+        return _oversee(services, request, now)
+    return Reply(_status(services, now))
 
 
-def _oversee(service: JobService, request: Overseen, now: Circumstances) -> Reply:
-    oversight = service.oversight
+def _oversee(services: Services, request: Overseen, now: Circumstances) -> Reply:
+    oversight = services.jobs.oversight
     if isinstance(request, SetPriority):
         return Reply(Job(oversight.set_priority(request.job, request.priority)))
     if isinstance(request, Retry):
@@ -137,10 +177,11 @@ def _oversee(service: JobService, request: Overseen, now: Circumstances) -> Repl
         made = oversight.thumbnail(request)
         return Reply(Thumbnail(request.job, made.width, made.height, request.frame, request.keyframe), made.png)
     oversight.pause(request.on)
-    return Reply(_status(service, now))
+    return Reply(_status(services, now))
 
 
-def _status(service: JobService, now: Circumstances) -> Status:
+def _status(services: Services, now: Circumstances) -> Status:
+    service = services.jobs
     return Status(
         server=now.server,
         epoch=now.epoch,
@@ -153,4 +194,5 @@ def _status(service: JobService, now: Circumstances) -> Status:
         data_dir=now.data_dir,
         workers=service.workers(),
         paused=service.oversight.paused,
+        device=services.models.device,
     )

@@ -11,12 +11,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from tweenbridge.protocol import handshake
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import DEAD_AFTER, HELLO_TIMEOUT, NONCE_BYTES, PROTOCOL_VERSIONS
 from tweenbridge.protocol.messages import Challenge, ClientInfo, Delta, Fetch, Hello, Prove
+from tweenbridge.protocol.models import ModelDelta
 
 MAX_SESSIONS = 256
 MAX_HALF_OPEN = 64
@@ -40,6 +41,49 @@ class Tracker(Protocol):
         """The part has left."""
 
 
+C = TypeVar("C")
+
+
+@dataclass
+class Stream(Generic[C]):
+    """Numbered changes for a peer that asked to see them all.
+
+    Attributes:
+        on: it gets them.
+        seq: number of the last one.
+        held: changes kept back while the list they belong after is being made.
+    """
+
+    on: bool = False
+    seq: int = 0
+    held: list[C] | None = None
+
+    def begin(self, on: bool) -> None:
+        """A list is asked for, to be followed by changes or not."""
+        self.on = False
+        self.held = [] if on else None
+
+    def listed(self, on: bool) -> list[C]:
+        """The list has been sent; the changes that came meanwhile."""
+        held, self.held = self.held or [], None
+        self.on = on
+        return held
+
+    def next(self, make: Callable[[int], C]) -> C | None:
+        """Number a change; it comes back if it is to be sent now.
+
+        It is counted even when the peer's queue is full: the hole tells it to ask again.
+        """
+        if not self.on and self.held is None:
+            return None
+        self.seq += 1
+        change = make(self.seq)
+        if self.held is not None:
+            self.held.append(change)
+            return None
+        return change
+
+
 @dataclass
 class Session:
     """One peer.
@@ -52,8 +96,8 @@ class Session:
         heard: when it last gave a sign of life.
         attached: ids of the jobs whose progress it wants, in the order of attachment; true where it wants
             previews, too.
-        watching: it gets every job's changes; `seq` numbers them.
-        held: changes kept back while the snapshot they belong after is being made.
+        jobs: the stream of all jobs' changes.
+        models: the stream of all models' changes.
         requests: requests that are being worked on.
         put_bytes: bytes of keyframes that are being stored.
         opening: frames that are being opened.
@@ -72,9 +116,8 @@ class Session:
     heard: float
     stage: Stage = Stage.CHALLENGED
     attached: dict[str, bool] = field(default_factory=dict)
-    watching: bool = False
-    seq: int = 0
-    held: list[Delta] | None = None
+    jobs: Stream[Delta] = field(default_factory=lambda: Stream[Delta]())
+    models: Stream[ModelDelta] = field(default_factory=lambda: Stream[ModelDelta]())
     requests: int = 0
     put_bytes: int = 0
     opening: int = 0

@@ -201,7 +201,8 @@ class UnloadModels:
 class Models:
     """Answers `list_models` and `watch_models`: the models, where they are kept, and what runs them.
 
-    `seq` is the number of the last change that is in the list, for who watches; `free` is bytes free in `folder`.
+    `seq` is the number of the last change that is in the list, for who watches; `free` is bytes free in `folder`;
+    `notes` are things the user should know, such as a mistake in their own list of models.
     """
 
     TYPE: ClassVar[str] = "models"
@@ -210,6 +211,7 @@ class Models:
     folder: str = ""
     free: int = 0
     device: Optional[DeviceInfo] = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from tweenbridge.protocol.messages import EngineInfo, Scalar
-from tweenbridge_server.engines.base import Frame, Gap, Progress, Workplace
+from tweenbridge_server.engines.base import Frame, Gap, Held, Progress, Workplace
 
 from .info import INFO
 
@@ -27,6 +27,7 @@ def _noted(word: str) -> bool:
 
 class BlendEngine:
     info: EngineInfo = INFO
+    held: Held | None = None
 
     def settle(self, workplace: Workplace) -> None:
         _note(f"settle {os.getpid()} {workplace.device} {workplace.cache}")
@@ -37,6 +38,7 @@ class BlendEngine:
     def interpolate(
         self, gap: Gap, times: Sequence[float], profile: str, settings: Mapping[str, Scalar], progress: Progress
     ) -> Iterator[Frame]:
+        self.held = Held(str(settings["model"]), 12345) if settings["model"] else None
         if gap.shot:
             _note("shot " + " ".join(f"{shown[0, 0, 0]:.3f}" for shown in gap.shot))
         _say(str(settings["says"]), gap, progress)

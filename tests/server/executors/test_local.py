@@ -130,6 +130,33 @@ def test_an_idle_worker_is_released_and_another_started_when_needed(tmp_path: Pa
         assert bench.service.workers()[0].pid != first[0].pid
 
 
+def test_an_idle_worker_gives_its_memory_back_when_asked(bench: Bench) -> None:
+    assert bench.service.unload() == (0, 0)
+    bench.send("j", PICTURES, request(PICTURES, settings={"seconds": 1.0}))
+    bench.wait_for(lambda: bool(bench.computed()))
+    assert bench.service.unload() == (0, 0), "one that works is left alone"
+    assert bench.wait("j").state is JobState.DONE
+    bench.wait_for(lambda: bench.service.workers()[0].state == "idle")
+    (worker,) = bench.service.workers()
+    count, held = bench.service.unload()
+    assert count == 1 and held > 10_000_000
+    bench.wait_for(lambda: bench.service.workers() == ())
+    assert not psutil.pid_exists(worker.pid)
+    assert misbehave(bench, "k", "none", at=0.1).state is JobState.DONE
+
+
+def test_the_model_that_a_worker_holds_is_told_while_it_works(bench: Bench, tmp_path: Path) -> None:
+    model = tmp_path / "toon.model"
+    model.write_bytes(b"weights")
+    bench.send("j", PICTURES, request(PICTURES, settings={"model": str(model), "seconds": 0.5}))
+    bench.wait_for(lambda: any(worker.model for worker in bench.service.workers()))
+    (worker,) = bench.service.workers()
+    assert (worker.state, worker.model, worker.model_memory) == ("busy", str(model), 12345)
+    bench.wait("j")
+    misbehave(bench, "k", "none", at=0.1)
+    bench.wait_for(lambda: not any(worker.model for worker in bench.service.workers()))
+
+
 def test_two_devices_work_at_once_and_never_on_the_same_frames(tmp_path: Path) -> None:
     slow = {"seconds": 0.15}
     with Bench(tmp_path / "home", devices=("cpu", "cpu")) as bench:

@@ -31,9 +31,12 @@ from tweenbridge.protocol.messages import (
     Welcome,
     WorkerInfo,
 )
+from tweenbridge.protocol.models import ModelInfo, ModelRole, Models, ModelState
 from tweenbridge_server.jobs.service import Change, StoredFrame
+from tweenbridge_server.models.service import ModelChange
 from tweenbridge_server.transport.gateway import Gateway
 from tweenbridge_server.transport.keys import Keys, fresh_keys
+from tweenbridge_server.transport.requests import Services
 
 LIMITS = Limits(frame_bytes=4 * 1024 * 1024)
 
@@ -120,6 +123,18 @@ class MemoryService:
         return (EngineInfo("flow", "Optical flow", "1", (ProfileInfo("draft", "Draft"),)),)
 
 
+TOON = ModelInfo("toon", "Toon", "dreammover", ModelRole.MODEL, ModelState.READY)
+
+
+class MemoryModels:
+    """Has one model."""
+
+    device = None
+
+    def models(self, seq: int) -> Models:
+        return Models(seq, (TOON,))
+
+
 class Peer:
     """A raw DEALER that speaks the protocol as badly as a test likes."""
 
@@ -195,7 +210,8 @@ class Served:
     def __init__(self, home: Path, keys: Keys, service: MemoryService, limits: Limits) -> None:
         self.keys = keys
         self.service = service
-        self.gateway = Gateway(service, "tweenbridge test", home, limits, keys, "127.0.0.1", 0)  # type: ignore[arg-type]
+        services = Services(service, MemoryModels())  # type: ignore[arg-type]
+        self.gateway = Gateway(services, "tweenbridge test", home, limits, keys, "127.0.0.1", 0)
         self.gateway.start()
         self._peers: list[Peer] = []
 
@@ -211,6 +227,9 @@ class Served:
 
     def change(self, job: str, ready: tuple[int, ...] = (), **fields: Any) -> None:
         self.gateway.changed(Change(job, info(job, **fields), ready))
+
+    def change_model(self, model: str, info: ModelInfo | None = TOON) -> None:
+        self.gateway.model_changed(ModelChange(model, info))
 
     def close(self) -> None:
         for peer in self._peers:

@@ -48,6 +48,7 @@ from tweenbridge.protocol.messages import (
     Watch,
     Welcome,
 )
+from tweenbridge.protocol.models import ListModels, ModelDelta, Models, WatchModels
 
 if TYPE_CHECKING:
     from .conftest import Served
@@ -293,6 +294,24 @@ def test_changes_while_the_snapshot_is_made_come_after_it(served: Served, monkey
     news = [peer.news() for _ in range(5)]
     assert isinstance(news[0], Snapshot)
     assert [delta.seq for delta in news[1:]] == [news[0].seq + step for step in range(1, 5)]
+
+
+def test_models_are_listed_watched_and_numbered_for_themselves(served: Served) -> None:
+    peer, other = served.client(), served.client()
+    peer.ask(Watch())
+    listed = peer.ask(WatchModels())
+    assert isinstance(listed, Models) and [info.model for info in listed.models] == ["toon"]
+    served.change("job-1")
+    served.change_model("toon")
+    served.change_model("gone", None)
+    job, first, second = (peer.news() for _ in range(3))
+    assert isinstance(job, Delta) and job.seq == 1
+    assert (first, second) == (ModelDelta(1, "toon", listed.models[0]), ModelDelta(2, "gone", None))
+    assert peer.ask(WatchModels(on=False)).seq == 2
+    served.change_model("toon")
+    assert peer.is_silent()
+    assert other.is_silent()
+    assert isinstance(other.ask(ListModels()), Models)
 
 
 def test_a_watcher_that_does_not_read_finds_a_hole_and_can_ask_again(served: Served) -> None:

@@ -14,7 +14,7 @@ from tweenbridge.protocol.messages import EngineInfo, Scalar
 
 from ...imaging import fit
 from .. import registry
-from ..base import Frame, Gap, Image, Motion, Progress, Workplace
+from ..base import Frame, Gap, Held, Image, Motion, Progress, Workplace
 from ..optical_flow.engine import FlowEngine
 from . import lora, pipeline
 from .attention import Bank
@@ -95,6 +95,11 @@ class DreamMoverEngine:
         self._residence = Residence(self._place.device, self._place.cache)
         self._flow = FlowEngine()
         self._chunks: dict[tuple[int, int], Chunk] = {}
+
+    @property
+    def held(self) -> Held | None:
+        """See `engines.base.Holds`."""
+        return self._residence.held
 
     @property
     def info(self) -> EngineInfo:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from math import prod
 from pathlib import Path
 
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
@@ -17,7 +18,17 @@ from tweenbridge.protocol.messages import Scalar
 
 from .folders import LORA_WEIGHTS, files_of_model, files_of_vae, header_as, is_whole
 from .hub import is_hub_id, snapshots
-from .recognise import LDM_TEXT_1, LDM_TEXT_2, LDM_VAE, Contents, Header, description_of, unreadable
+from .recognise import (
+    LDM_TEXT_1,
+    LDM_TEXT_2,
+    LDM_UNET,
+    LDM_VAE,
+    Contents,
+    Header,
+    description_of,
+    read_header,
+    unreadable,
+)
 
 
 class ModelKind(Enum):
@@ -63,7 +74,8 @@ def find(settings: Mapping[str, Scalar], home: Path | None = None) -> ModelSourc
         raise TweenbridgeError(
             ErrorCode.MODEL_MISSING,
             "The dreammover engine needs a Stable Diffusion model, and none was given.",
-            remedy="Set `model` to a diffusers folder, a .safetensors checkpoint or a hub id, or use the flow engine.",
+            remedy="Get one with `tweenbridge models get stable-diffusion-1.5`, or set `model` to a diffusers folder "
+            "or a .safetensors checkpoint that you have, or use the flow engine.",
         )
     model = _locate(name, "model", home)
     kind = ModelKind.FOLDER if model.is_dir() else ModelKind.SINGLE_FILE
@@ -112,12 +124,31 @@ def files(source: ModelSource) -> list[tuple[str, Path, tuple[Path, ...]]]:
     return found
 
 
+def numbers_in(source: ModelSource) -> int:
+    """How many numbers the weights have, LoRA aside, which is added to them. Reads headers; raises as `find`."""
+    total = 0
+    for role, _, paths in files(source):
+        for path in paths:
+            if role != "lora" and path.suffix == ".safetensors":
+                shapes = read_header(path).shapes
+                # A checkpoint may also hold what its training left behind.
+                used = {name: shape for name, shape in shapes.items() if name.startswith(_LDM)} or shapes
+                total += sum(map(prod, used.values()))
+    return total
+
+
+_LDM = (LDM_UNET, LDM_VAE, LDM_TEXT_1, LDM_TEXT_2)
+
+
 def _text(settings: Mapping[str, Scalar], name: str) -> str:
     # Copied paths often come in quotes.
     return str(settings.get(name, "")).strip().strip("\"'")
 
 
 def _locate(name: str, role: str, home: Path | None) -> Path:
+    # Here, because that module asks this one what a folder is.
+    from ...models.present import place_of
+
     try:
         here = Path(name).expanduser()
     except RuntimeError:
@@ -127,6 +158,8 @@ def _locate(name: str, role: str, home: Path | None) -> Path:
     for path in (here, own):
         if path is not None and _exists(path):
             return path.absolute()
+    if home is not None and (registered := place_of(name, home)) is not None:
+        return registered
     if is_hub_id(name):
         candidates = list(snapshots(name, home))
         whole = next((folder for folder in candidates if role != "model" or is_whole(folder)), None)
@@ -138,12 +171,13 @@ def _locate(name: str, role: str, home: Path | None) -> Path:
         raise TweenbridgeError(
             ErrorCode.MODEL_MISSING,
             f"The {_ROLES[role]} {name!r} has not been downloaded to this machine.",
-            remedy=f"Download it first (`hf download {name.split('@')[0]}`), or give the path of a model you have.",
+            remedy=f"Download it first (`hf download {name.split('@')[0]}`), take one that `tweenbridge models list` "
+            "shows, or give the path of a model you have.",
         )
     raise TweenbridgeError(
         ErrorCode.MODEL_MISSING,
         f"There is no {_ROLES[role]} at {name[:300]!r}.",
-        remedy="Check the path, or give a hub id of the form organisation/name.",
+        remedy="Check the path, or give a name that `tweenbridge models list` shows.",
     )
 
 

@@ -12,6 +12,7 @@ import torch
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
 from .devices import Device
+from .identity import ModelSource, numbers_in
 from .model import Model
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,41 @@ class Chunk:
     """How many items are computed at once; it shrinks when memory runs out and stays small."""
 
     size: int
+
+
+def weight_bytes(model: Model) -> int:
+    """Bytes that a model's weights take where they are."""
+    networks = (model.unet, model.vae, model.text_encoder)
+    return sum(weight.nbytes for network in networks for weight in network.parameters())
+
+
+def check_room(source: ModelSource, device: Device) -> None:
+    """Refuse a model that cannot fit, before minutes go into loading it.
+
+    Raises:
+        TweenbridgeError: OUT_OF_MEMORY, saying what it needs, what there is, and what can be done.
+    """
+    needed = numbers_in(source) * device.dtype.itemsize
+    free = device.free()
+    if needed <= free:
+        return
+    what = f"The model {source.model.name} needs {needed / 1e9:.1f} GB of memory for its weights alone"
+    elsewhere = (
+        "use a smaller model or the flow engine"
+        if device.device.type == "cpu"
+        else "set workers.devices to another device, such as cpu, or use the flow engine"
+    )
+    if needed > device.total:
+        raise TweenbridgeError(
+            ErrorCode.OUT_OF_MEMORY,
+            f"{what}, and {device.name} has {device.total / 1e9:.1f} GB.",
+            remedy=f"{elsewhere[0].upper()}{elsewhere[1:]}.",
+        )
+    raise TweenbridgeError(
+        ErrorCode.OUT_OF_MEMORY,
+        f"{what}, and of {device.name}'s {device.total / 1e9:.1f} GB only {free / 1e9:.1f} GB are free.",
+        remedy=f"Close other programs, then generate again; or {elsewhere}.",
+    )
 
 
 def frames_at_once(device: Device, model: Model, size: tuple[int, int], bank_bytes: int = 0) -> int:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import torch
 
+from ..base import Held
 from .attention import AttentionControl, Bank
 from .devices import choose
 from .identity import ModelSource, identity
-from .memory import release_unused
+from .memory import check_room, release_unused, weight_bytes
 from .model import Model, load
 from .settings import Traits
 from .traits import traits_of
@@ -25,6 +26,7 @@ class Resident:
     """A model in memory with what belongs to it.
 
     Attributes:
+        taken: bytes of the device that loading it took.
         aside: parts that were moved to the processor's memory to make room.
     """
 
@@ -32,6 +34,7 @@ class Resident:
     model: Model
     control: AttentionControl
     traits: Traits
+    taken: int = 0
     aside: list[str] = field(default_factory=list)
 
     def give_way(self, bank: Bank) -> bool:
@@ -71,6 +74,12 @@ class Residence:
         self._cache = cache
         self._resident: Resident | None = None
 
+    @property
+    def held(self) -> Held | None:
+        """The model that is here."""
+        here = self._resident
+        return None if here is None else Held(str(here.source.model), here.taken)
+
     def has(self, source: ModelSource) -> bool:
         """Whether that model is here, unchanged on the disk since it came."""
         here = self._resident
@@ -89,12 +98,16 @@ class Residence:
             self._resident = None
             release_unused()
             device = choose(self._device)
+            check_room(source, device)
+            before = device.free()
             _be_repeatable()
             model = load(source, device, lambda fraction: progress(fraction * 0.7))
             traits = traits_of(model, self._cache, lambda fraction: progress(0.7 + 0.3 * fraction))
             # The self-check looks at the network as it is; only then is its attention taken over.
-            self._resident = Resident(source, model, AttentionControl(model.unet), traits)
+            self._resident = Resident(source, model, AttentionControl(model.unet), traits, weight_bytes(model))
             log.info("Model %s is loaded on %s (%s), %s.", source.model.name, device.name, device.dtype, traits)
+            free = [round(count / 1e6) for count in (before, device.free(), self._resident.taken)]
+            log.info("Memory of %s: %d MB were free before, %d MB after; its weights take %d MB.", device.name, *free)
         self._resident.gather()
         return self._resident
 

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
-from tweenbridge.protocol.messages import Scalar
+from tweenbridge.protocol.messages import Note, Scalar
 
+from ...models import present
 from ..registry import Resolved
 from . import identity
+from .info import INFO
 from .settings import RECIPES
 
 _LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors")
@@ -25,10 +27,33 @@ def resolve(profile: str, settings: Mapping[str, Scalar], home: Path) -> Resolve
             MODEL_MISSING when it is not there.
     """
     _check_libraries()
+    notes: tuple[Note, ...] = ()
+    if not str(settings["model"]).strip():
+        settings, notes = _with_default(settings, home)
     source = identity.find(settings, home)
     places = {"model": source.model, "vae": source.vae, "lora": source.lora}
     definite = {name: os.path.abspath(place) if place is not None else "" for name, place in places.items()}
-    return Resolved({**settings, **definite}, identity.identity(source), RECIPES[profile].fit_lora)
+    return Resolved({**settings, **definite}, identity.identity(source), RECIPES[profile].fit_lora, notes)
+
+
+def _with_default(settings: Mapping[str, Scalar], home: Path) -> tuple[Mapping[str, Scalar], tuple[Note, ...]]:
+    """The settings with the model that is taken where none is named, and what is said of it.
+
+    Raises:
+        TweenbridgeError: MODEL_MISSING where there are several and nobody said which.
+    """
+    chosen, others = present.default(INFO.name, home)
+    if chosen is not None:
+        note = Note("model", f"No model was named; {chosen.title} is taken.")
+        return {**settings, "model": chosen.holding.place}, (note,)
+    if others:
+        names = ", ".join(one.id for one in others)
+        raise TweenbridgeError(
+            ErrorCode.MODEL_MISSING,
+            f"No model was named, and there are several: {names}.",
+            remedy=f"Name one, or choose one for good with `tweenbridge models default {others[0].id}`.",
+        )
+    return settings, ()
 
 
 def _check_libraries() -> None:

@@ -69,7 +69,7 @@ def test_models_in_the_home_folder_go_by_their_names(tmp_path: Path) -> None:
 def test_no_model_given(name: str) -> None:
     error = refusal(code=ErrorCode.MODEL_MISSING, model=name)
     assert "none was given" in str(error)
-    assert "hub id" in error.remedy
+    assert "tweenbridge models get" in error.remedy
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge_server.engines.dreammover.devices import Device
-from tweenbridge_server.engines.dreammover.memory import Chunk, frames_at_once, run_chunked
+from tweenbridge_server.engines.dreammover.identity import ModelKind, ModelSource
+from tweenbridge_server.engines.dreammover.memory import Chunk, check_room, frames_at_once, run_chunked
 
 GIB = 2**30
 DEVICE = Device(torch.device("cuda"), torch.float16, torch.float32, "A GPU", 24 * GIB, lambda: 20 * GIB)
@@ -144,3 +147,29 @@ def test_more_than_keeps_the_device_busy_is_not_taken() -> None:
 
 def test_a_device_that_holds_whole_attention_maps_gets_fewer() -> None:
     assert frames(8.0, device=torch.device("mps")) < frames(8.0) // 2
+
+
+def checkpoint(path: Path, numbers: int) -> ModelSource:
+    """What says that it has so many numbers in its U-Net, and as many again that only training needed."""
+    unet, vae = "model.diffusion_model.input_blocks.0.0.weight", "first_stage_model.decoder.conv_in.weight"
+    text = "cond_stage_model.transformer.text_model.weight"
+    shapes = {unet: [1, 4, numbers // 4, 1], vae: [1], text: [1], "model_ema.all": [numbers]}
+    table = {name: {"dtype": "F16", "shape": shape, "data_offsets": [0, 0]} for name, shape in shapes.items()}
+    head = json.dumps(table).encode()
+    path.write_bytes(len(head).to_bytes(8, "little") + head)
+    return ModelSource(path, None, None, 1.0, ModelKind.SINGLE_FILE)
+
+
+def test_a_model_that_cannot_fit_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
+    fits = checkpoint(tmp_path / "fits.safetensors", 9 * GIB)
+    check_room(fits, DEVICE)
+    with pytest.raises(TweenbridgeError, match=r"needs 38\.7 GB .* only 21\.5 GB are free") as caught:
+        check_room(fits, replace(DEVICE, dtype=torch.float32, total=48 * GIB))
+    assert caught.value.code is ErrorCode.OUT_OF_MEMORY and "Close other programs" in caught.value.remedy
+    with pytest.raises(TweenbridgeError, match=r"and A GPU has 25\.8 GB") as caught:
+        check_room(checkpoint(tmp_path / "huge.safetensors", 20 * GIB), DEVICE)
+    assert "workers.devices" in caught.value.remedy
+    processor = replace(DEVICE, device=torch.device("cpu"), dtype=torch.float32)
+    with pytest.raises(TweenbridgeError) as caught:
+        check_room(fits, processor)
+    assert caught.value.remedy == "Use a smaller model or the flow engine."
