@@ -53,12 +53,12 @@ def test_labels_are_short_and_say_something(online: Tray) -> None:
     assert [text for text in said if "%n" in text or "{" in text] == [], "something was not filled in"
 
 
-def test_every_control_can_be_reached_and_has_a_name(online: Tray, qtbot: QtBot) -> None:
-    online.window.show()
+def test_every_control_can_be_reached_and_has_a_name(tray: Tray, qtbot: QtBot) -> None:
+    tray.window.show()
     kinds = (QAbstractButton, QComboBox, QSpinBox, QLineEdit, QCheckBox)
-    for name in online.window._pages:
-        online.window.show_page(name)
-        for widget in online.window._pages[name].findChildren(QWidget):
+    for name in tray.window._pages:
+        tray.window.show_page(name)
+        for widget in tray.window._pages[name].findChildren(QWidget):
             if not isinstance(widget, kinds) or not widget.isVisible() or widget.objectName().startswith("qt_"):
                 continue
             if widget.parent() is not None and isinstance(widget.parent(), (QComboBox, QSpinBox)):
@@ -67,23 +67,23 @@ def test_every_control_can_be_reached_and_has_a_name(online: Tray, qtbot: QtBot)
             assert reached or type(widget).__name__ == "QTabBar", f"{name}: {widget}"
 
 
-def test_pages_have_keys_of_their_own(online: Tray, qtbot: QtBot) -> None:
-    online.window.show()
-    online.window.activateWindow()
-    qtbot.waitUntil(online.window.isActiveWindow)
-    for number, name in enumerate(online.window._pages, start=1):
-        qtbot.keyClick(online.window, getattr(Qt.Key, f"Key_{number}"), Qt.KeyboardModifier.ControlModifier)
-        assert online.window.page == name
+def test_pages_have_keys_of_their_own(tray: Tray, qtbot: QtBot) -> None:
+    tray.window.show()
+    tray.window.activateWindow()
+    qtbot.waitUntil(tray.window.isActiveWindow)
+    for number, name in enumerate(tray.window._pages, start=1):
+        qtbot.keyClick(tray.window, getattr(Qt.Key, f"Key_{number}"), Qt.KeyboardModifier.ControlModifier)
+        assert tray.window.page == name
 
 
-def test_the_tab_key_goes_around_the_drop_page(online: Tray, qtbot: QtBot) -> None:
-    online.window.show()
-    online.window.show_page("drop")
-    online.window.activateWindow()
-    qtbot.waitUntil(online.window.isActiveWindow)
+def test_the_tab_key_goes_around_the_drop_page(tray: Tray, qtbot: QtBot) -> None:
+    tray.window.show()
+    tray.window.show_page("drop")
+    tray.window.activateWindow()
+    qtbot.waitUntil(tray.window.isActiveWindow)
     seen: list[str] = []
     for _ in range(40):
-        qtbot.keyClick(QApplication.focusWidget() or online.window, Qt.Key.Key_Tab)
+        qtbot.keyClick(QApplication.focusWidget() or tray.window, Qt.Key.Key_Tab)
         focused = QApplication.focusWidget()
         seen.append(focused.text() if isinstance(focused, QAbstractButton) else type(focused).__name__)
     assert {"Choose files", "QComboBox", "QSpinBox", "QLineEdit"} <= set(seen)
@@ -132,6 +132,6 @@ def test_page_icons_follow_the_palette(qapp: QApplication) -> None:
     assert light != dark
 
 
-def test_the_window_fits_a_small_screen(online: Tray) -> None:
-    for page in online.window._pages.values():
+def test_the_window_fits_a_small_screen(tray: Tray) -> None:
+    for page in tray.window._pages.values():
         assert page.minimumSizeHint().width() <= 1024 - 184 and page.minimumSizeHint().height() <= 640, page.title

@@ -254,7 +254,11 @@ class DropPage(Page):
         drop = self._drop
         self._headline.setText(tr("%n frames are ready", len(drop.files)))
         self._place.set_whole(str(drop.folder))
+        fresh = self._frames.files() != drop.files
         self._frames.show_files([(file, file.name, file) for file in drop.files])
+        if fresh:
+            # Whoever drags one of them now drags the whole sequence.
+            self._frames.selectAll()
         self._notes.setText(" ".join(each.message for each in drop.notes))
         self._notes.setVisible(bool(drop.notes))
         self._film.setEnabled(drop.movie is None)

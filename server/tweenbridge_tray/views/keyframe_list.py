@@ -105,7 +105,10 @@ class PictureList(QListWidget):
         painter.drawImage(place, image)
         painter.end()
         pixmap.setDevicePixelRatio(2)
-        return QIcon(pixmap)
+        icon = QIcon(pixmap)
+        # Chosen pictures keep their colours: they are what is looked at.
+        icon.addPixmap(pixmap, QIcon.Mode.Selected)
+        return icon
 
     def _load(self, picture: str, path: str) -> None:
         task = _Load(picture, self._side * 2)

@@ -49,7 +49,8 @@ QCheckBox:disabled { color: %(faint)s; }
 QSpinBox:focus, QDoubleSpinBox:focus, QLineEdit:focus { border-color: palette(highlight); }
 QSpinBox:disabled, QDoubleSpinBox:disabled, QLineEdit:disabled { color: %(faint)s; border-color: %(line)s; }
 QToolTip { padding: 4px; }
-QListWidget::item { padding: 2px 4px; }
+QListWidget::item { padding: 2px 4px; border-radius: 6px; }
+QListWidget::item:selected { background: %(tint)s; color: palette(text); }
 QScrollBar:vertical { background: transparent; width: 10px; margin: 2px 0; }
 QScrollBar:horizontal { background: transparent; height: 10px; margin: 0 2px; }
 QScrollBar::handle { background: %(edge)s; border-radius: 3px; margin: 2px; min-width: 28px; min-height: 28px; }
