@@ -104,3 +104,13 @@ def test_settings_are_changed_and_the_rest_of_the_file_stays(home: Path) -> None
 def test_nothing_is_changed_where_something_is_wrong(home: Path, words: tuple[str, ...], said: str) -> None:
     assert said in run("config", *words, status=1)
     assert not (home / "config.toml").exists()
+
+
+def test_thumbnails_leave_out_what_is_damaged(home: Path, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    good.write_bytes(keyframe(1, 128, 96))
+    bad.write_bytes(good.read_bytes()[:90])
+    said = RUNNER.invoke(cli.app, ["thumbnails", str(good), str(bad), "--side", "32", "--out", "small", "--json"])
+    assert said.exit_code == 0 and "bad.png is damaged" in said.stderr
+    (found,) = json.loads(said.stdout)
+    assert found["file"] == str(good) and size_of(Path(found["thumbnail"]).read_bytes()) == (32, 24)

@@ -11,12 +11,13 @@ from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
+from tweenbridge import Encoding, PixelFormat, SampleType
 from tweenbridge_tray.app import Tray
 from tweenbridge_tray.session import Link
 from tweenbridge_tray.state.drop import Stage
 from tweenbridge_tray.views import keyframe_list
 from tweenbridge_tray.views.drop_page import DropPage
-from tweenbridge_tray.views.keyframe_list import PictureList
+from tweenbridge_tray.views.keyframe_list import SIDE, PictureList
 
 Until = Callable[[Callable[[], object]], None]
 
@@ -173,3 +174,27 @@ def test_generating_starts_an_absent_server(tray: Tray, stills: list[Path], qtbo
     tray.drop.add(stills)
     assert not tray.drop.can_generate, "the engines are not known yet"
     assert not tray.drop_page._generate.isEnabled()
+
+
+def test_stills_that_qt_cannot_read_are_shown_all_the_same(
+    online: Tray, stills: list[Path], tmp_path: Path, until: Until
+) -> None:
+    from tweenbridge_server.imaging import io
+
+    exrs = []
+    for still in stills[:2]:
+        read = io.read(still, PixelFormat(Encoding.PNG), "a")
+        exrs.append(tmp_path / f"{still.stem}.exr")
+        io.write(exrs[-1], read.pixels, read, PixelFormat(Encoding.EXR, dtype=SampleType.FLOAT16))
+    drop = online.drop
+    drop.add(exrs)
+    assert [drop.picture_of(path) for path in exrs] == [None, None]
+    until(lambda: set(drop.pictures) == set(exrs))
+    online.recipe.set_timing(count=1)
+    drop.generate()
+    assert made(online, until) == ["inbetween_0001.exr"]
+    until(lambda: drop.picture_of(drop.files[0]) is not None)
+    shown = online.drop_page._frames
+    until(lambda: not shown._loading)
+    picture = shown.item(0).icon().pixmap(SIDE).toImage()
+    assert picture.pixelColor(picture.rect().center()).blue() > 0
