@@ -111,3 +111,14 @@ def test_words_and_charts() -> None:
     assert chart_of("") == ()
     with pytest.raises(ValueError):
         chart_of("0.1, 2")
+
+
+def test_without_a_screen_a_sentence_says_what_is_needed(home: Path) -> None:
+    command = [sys.executable, "-m", "tweenbridge_server", "confirm"]
+    environment = {**os.environ, "QT_QPA_PLATFORM": "no such platform", "TWEENBRIDGE_HOME": str(home)}
+    result = subprocess.run(
+        command, input=json.dumps(PLAN), capture_output=True, text=True, env=environment, timeout=60, check=False
+    )  # fmt: skip
+    assert result.returncode == 1 and result.stdout == ""
+    assert "windows could not be opened" in result.stderr and "libegl1" in result.stderr
+    assert "Traceback" not in result.stderr

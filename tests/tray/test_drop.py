@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
+from fakes.pictures import keyframe
+from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
@@ -71,6 +73,38 @@ def test_from_dropped_stills_to_dragged_frames(
     until(lambda: any(info.origin == "tray" for info in online.jobs.jobs.values()))
     pressed(page, "Start over", qtbot)
     assert online.drop.stage is Stage.CHOOSING and not online.drop.keyframes
+
+
+def test_nothing_keeps_the_window_waiting(online: Tray, tmp_path: Path, until: Until, qtbot: QtBot) -> None:
+    """Large stills are dropped, sent, made, fetched, written and shown while a clock ticks in the event loop."""
+    large = [tmp_path / f"large_{number}.png" for number in range(3)]
+    for number, file in enumerate(large):
+        file.write_bytes(keyframe(number, 1280, 960))
+    gaps: list[float] = []
+    last = [time.perf_counter()]
+
+    def tick() -> None:
+        now = time.perf_counter()
+        gaps.append(now - last[0])
+        last[0] = now
+
+    clock = QTimer()
+    clock.timeout.connect(tick)
+    online.window.show()
+    online.window.show_page("drop")
+    last[0] = time.perf_counter()
+    clock.start(5)
+    online.drop.add(large)
+    online.recipe.choose_profile("draft")
+    online.recipe.set_timing(count=6)
+    online.drop.generate()
+    assert len(made(online, until)) == 12
+    online.window.show_page("jobs")
+    until(lambda: online.look.reel and all(online.look.small(shown) is not None for shown in online.look.reel))
+    clock.stop()
+    print(f"the window waited {max(gaps) * 1000:.0f} ms at the longest, {sorted(gaps)[-5] * 1000:.0f} ms five times")
+    assert max(gaps) < 1.0
+    assert sorted(gaps)[-5] < 0.2
 
 
 def test_keyframes_in_the_sequence_and_a_film_of_it(
