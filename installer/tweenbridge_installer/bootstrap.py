@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import blender_hosts, checks
-from .environment import DEV, DREAMMOVER, SERVER, Environment, ensure
+from .environment import DEV, DREAMMOVER, SERVER, TRAY, Environment, ensure
 from .errors import InstallError
 
 HELP = """\
@@ -22,6 +22,7 @@ Makes Tweenbridge's Python environment (.venv) where it is not there yet, then r
             Python for, or, with --all-blenders, inside all that it is made for; other arguments go to pytest
   build blender
             build the zip that Blender installs, in dist/
+  tray      open the tray app: jobs, models, and a place to drop stills on
   setup     add what the diffusion engine needs: PyTorch for this machine's GPU, and its libraries
   ...       any tweenbridge command: interpolate, engines, serve, stop, status, jobs, cancel, logs, doctor
 """
@@ -64,6 +65,8 @@ def main(root: Path, arguments: Sequence[str]) -> int:
     extras = {SERVER}
     if command == "test":
         extras.add(DEV)
+    if command in ("tray", "confirm", "test"):
+        extras.add(TRAY)
     if command in ("setup", "test") or wants_dreammover(rest, root):
         extras.add(DREAMMOVER)
     try:

@@ -28,11 +28,13 @@ from .lock import locked
 SERVER = "server"
 DEV = "dev"
 DREAMMOVER = "dreammover"
+TRAY = "tray"
 
 _STEPS = {
     SERVER: "Installing the flow engine (about 200 MB, once)...",
     DEV: "Installing the test tools...",
     DREAMMOVER: "Installing the diffusion engine's libraries...",
+    TRAY: "Installing the tray app's windows (about 80 MB, once)...",
 }
 _IMPORTS = {
     SERVER: (
@@ -48,9 +50,12 @@ _IMPORTS = {
         "rich",
         "filelock",
         "psutil",
+        "tomlkit",
     ),
     DEV: ("pytest", "hypothesis", "mypy"),
     DREAMMOVER: ("torch", "diffusers", "transformers", "peft", "safetensors"),
+    # Not its windows: without a system library such as libegl1 they cannot be imported, and all else works.
+    TRAY: ("PySide6",),
 }
 _VENV = ("-m", "venv")
 _OLDEST_PIP = "pip>=24.1"
@@ -198,7 +203,7 @@ def ensure(
     """Make sure that the environment exists and holds the extras. Says what it does, step by step.
 
     Args:
-        extras: of pyproject.toml, among SERVER, DEV and DREAMMOVER.
+        extras: of pyproject.toml, among SERVER, DEV, DREAMMOVER and TRAY.
         again: install even where nothing is wrong, because the machine may have changed (a new driver).
 
     Returns:

@@ -236,6 +236,20 @@ def stills(
 
 @app.command()
 @plain_errors
+def thumbnails(
+    pictures: Annotated[list[Path], typer.Argument(help="Stills: PNG, TIFF, OpenEXR, JPEG.")],
+    side: Annotated[int, typer.Option(min=16, max=4096, help="Pixels of the longer side.")] = 256,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("thumbnails"),
+    as_json: Json = False,
+) -> None:
+    """Write small PNG files of stills, as people look at them."""
+    from .commands.films import thumbnails as run
+
+    run(pictures, side, out, as_json)
+
+
+@app.command()
+@plain_errors
 def film(
     pictures: Annotated[list[Path], typer.Argument(help="Stills in the order in which they are shown.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The film (MP4).")],

@@ -39,6 +39,7 @@ PACKAGES = {
     "huggingface_hub": "downloading models",
     "filelock": "one server at a time",
     "psutil": "watching memory",
+    "tomlkit": "changing settings",
 }
 _DEVICES = "tweenbridge_server.engines.dreammover.devices"
 _DEVICES_SECONDS = 60.0

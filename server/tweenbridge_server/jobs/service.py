@@ -136,7 +136,7 @@ class JobService:
                 raise TweenbridgeError(ErrorCode.CONFLICT, f"Job {record.id} exists already and asks for other frames.")
             active = self._scheduler.jobs.get(record.id)
             if active is not None and not active.record.state.is_final:
-                return _accepted(active)
+                return active.accepted()
             if known is not None and known.state is JobState.DONE:
                 present = self._store.frames(plan.keys)
                 if len(present) == len(set(plan.keys)):
@@ -148,7 +148,7 @@ class JobService:
             self._executor.prepare(record.request.engine, record.making.profile, record.making.settings)
         if record.making.identity:
             self._on_use({str(value) for value in record.making.settings.values()})
-        return _accepted(job)
+        return job.accepted()
 
     def put(self, job: str, keyframe: int, data: memoryview) -> Received:
         """Store one keyframe's bytes. Slow: hashes and writes.
@@ -389,7 +389,3 @@ class JobService:
         forgotten = collect(self._store, self._spool, protected, self._retention, most_bytes, time.time())
         for job in forgotten:
             self._notifier.changed(job, urgent=True)
-
-
-def _accepted(job: ActiveJob) -> Accepted:
-    return Accepted(job.id, job.record.state, job.need(), job.ready(), job.record.total)

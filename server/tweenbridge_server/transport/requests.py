@@ -51,10 +51,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+JobQuestion = Submit | Put | Fetch | Cancel | Release | GetJob | ListJobs | Watch | GetEngines | GetStatus
 Overseen = SetPriority | PauseQueue | Retry | GetDetails | GetThumbnail
-JobQuestion = Submit | Put | Fetch | Cancel | Release | GetJob | ListJobs | Watch | GetEngines | GetStatus | Overseen
-Request = JobQuestion | ModelQuestion
-REQUESTS = (*get_args(JobQuestion), *get_args(ModelQuestion))
+Request = JobQuestion | Overseen | ModelQuestion
+REQUESTS = (*get_args(JobQuestion), *get_args(Overseen), *get_args(ModelQuestion))
 """What only a client with an open session may send, and the services answer."""
 
 MOST_LISTED = 1000
@@ -135,7 +135,7 @@ def _answer_of_models(models: ModelService, request: ModelQuestion, now: Circums
 
 
 def _answer(
-    services: Services, request: JobQuestion, owner: str, pixels: memoryview | None, now: Circumstances
+    services: Services, request: JobQuestion | Overseen, owner: str, pixels: memoryview | None, now: Circumstances
 ) -> Reply:
     service = services.jobs
     if isinstance(request, Submit):
@@ -193,6 +193,6 @@ def _status(services: Services, now: Circumstances) -> Status:
         spool_bytes=service.spool_bytes(),
         data_dir=now.data_dir,
         workers=service.workers(),
-        device=services.models.device,
         paused=service.oversight.paused,
+        device=services.models.device,
     )
