@@ -150,7 +150,7 @@ def client_wheel(root: Path, version: str) -> tuple[str, bytes]:
     info = f"tweenbridge_client-{version}.dist-info"
     content[f"{info}/METADATA"] = (
         f"Metadata-Version: 2.1\nName: tweenbridge-client\nVersion: {version}\nLicense: Apache-2.0\n"
-        "Summary: The client library of Tweenbridge.\nRequires-Python: >=3.9\n"
+        "Summary: The client library of Tweenbridge.\nRequires-Python: >=3.8\n"
         "Requires-Dist: pyzmq>=26\nRequires-Dist: msgpack>=1.0.8\n"
     ).encode()
     content[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: tweenbridge\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
