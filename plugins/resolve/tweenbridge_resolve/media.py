@@ -10,7 +10,7 @@ from .errors import PluginError, Trouble
 from .host import Host
 from .recipe import Recipe, from_text, to_text
 from .timecode import Rate
-from .timeline import frame_count
+from .timeline import frame_count, item_at, tracks
 
 if TYPE_CHECKING:
     from .api import Folder, MediaPoolItem
@@ -112,3 +112,14 @@ def read_recipe(media: MediaPoolItem) -> Optional[Recipe]:
             texts.append(marker.get("customData"))
     found = (from_text(text) for text in texts if isinstance(text, str) and text)
     return next((recipe for recipe in found if recipe is not None), None)
+
+
+def take_at(host: Host, frame: int) -> Optional[Recipe]:
+    """The recipe of the topmost in-betweens over a frame; None where there are none."""
+    for track in reversed(tracks(host)):
+        item = item_at(host, frame, track.index)
+        media = None if item is None else item.GetMediaPoolItem()
+        recipe = None if media is None else read_recipe(media)
+        if recipe is not None:
+            return recipe
+    return None
