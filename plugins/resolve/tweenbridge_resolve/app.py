@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 from tweenbridge import TweenbridgeError, data_dir
 from tweenbridge.client import Client
@@ -12,18 +12,25 @@ from tweenbridge.timing import Timing
 
 from . import choice as choices
 from . import confirm, finding
+from .dialog import Dialog
 from .errors import PluginError
 from .flow import Run, Stage
 from .host import Host
 from .placement import make_plan
-from .words import NOTHING_MADE, progress, summary
+from .words import NOTHING_MADE, progress, summary, trouble
 
 NAME = "DaVinci Resolve"
 _TICK = 0.05
 
 
 def run(
-    resolve: Any, fusion: Any = None, bmd: Any = None, edit: bool = False, say: Callable[[str], None] = print
+    resolve: Any,
+    fusion: Any = None,
+    bmd: Any = None,
+    *,
+    edit: bool = False,
+    say: Callable[[str], None] = print,
+    alert: Optional[Callable[[str], None]] = None,
 ) -> int:
     """Make in-betweens on the current timeline, asking the user first.
 
@@ -31,6 +38,7 @@ def run(
         resolve, fusion, bmd: what Resolve gives a menu script; `fusion` and `bmd` make windows, where there are any.
         edit: begin with the in-betweens under the playhead, and their settings.
         say: where sentences go beside windows.
+        alert: where errors go that no window of ours shows; None says them.
 
     Returns:
         0 where it was done or declined, 1 where something is wrong; that was said.
@@ -39,16 +47,13 @@ def run(
         host = Host(resolve)
         ui = _windows(fusion, bmd)
         if ui is not None:
-            from .dialog import Dialog
-
             return Dialog(host, ui, bmd, data_dir(), edit, say).run()
         return _through_the_tray(host, data_dir(), edit, say)
-    except (PluginError, TweenbridgeError) as error:
-        say(f"Tweenbridge: {error}")
-        if error.remedy:
-            say(f"             {error.remedy}")
     except Exception as error:  # noqa: BLE001 - the last resort: it is reported, and kept in a file
-        say(f"Tweenbridge: Something went wrong that should not have: {error!r}. {_kept(data_dir())}")
+        text = trouble(error)
+        if not isinstance(error, (PluginError, TweenbridgeError)):
+            text = f"{text}\n{_kept(data_dir())}".strip()
+        (alert or say)(text)
     return 1
 
 

@@ -13,6 +13,9 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from tweenbridge import TweenbridgeError
 from tweenbridge.client import Client
+from tweenbridge.events import Connected, Disconnected, ServerStarting
+from tweenbridge.launcher import server_command
+from tweenbridge.protocol.errors import ErrorCode, ErrorInfo
 from tweenbridge.protocol.messages import EngineInfo, Engines, GetEngines
 
 from . import choice as choices
@@ -62,6 +65,7 @@ class Dialog:
         self._form = Form((), ())
         self._run: Optional[Run] = None
         self._looked = time.monotonic()
+        self._problem: Optional[ErrorInfo] = None
         self._closed = False
         self._status = 0
 
@@ -90,6 +94,7 @@ class Dialog:
         try:
             while not reply.done and not self._closed and time.monotonic() < end:
                 self._turn(client)
+                self._raise_if_hopeless()
                 self._closed = self._closed or bool(self._pressed)
         finally:
             self._pressed.clear()
@@ -100,11 +105,25 @@ class Dialog:
         answer = reply.result() if reply.done else None
         return answer.engines if isinstance(answer, Engines) else client.engines(timeout=0.5)
 
+    def _raise_if_hopeless(self) -> None:
+        """Raises TweenbridgeError where waiting for the server would be in vain."""
+        if self._problem is None:
+            return
+        if self._problem.code in (ErrorCode.START_FAILED, ErrorCode.UNAUTHORIZED, ErrorCode.VERSION):
+            raise TweenbridgeError.from_info(self._problem)
+        if self._problem.code is ErrorCode.NOT_RUNNING:
+            # Raises, and says what to do, where nothing tells how to start it.
+            server_command(self._home)
+
     def _turn(self, client: Client) -> None:
         """One turn of the loop: the window, then the server."""
         self._dispatcher.StepLoop(False)
         if self._run is None:
-            client.poll(_TICK)
+            for event in client.poll(_TICK):
+                if isinstance(event, (Connected, ServerStarting)):
+                    self._problem = None
+                elif isinstance(event, Disconnected):
+                    self._problem = event.error
         else:
             self._run.step(_TICK)
         if time.monotonic() > self._looked + _ALIVE:
@@ -212,11 +231,14 @@ class Dialog:
                 item.Checked = control.value
             else:
                 item.Text = control.value
-        # What filling them set off is no wish of the user's.
-        self._dispatcher.StepLoop(False)
-        self._taken()
+        self._drop_changes()
         self._show_found()
         self._items["Pages"].CurrentIndex = self._items["Engine"].CurrentIndex
+
+    def _drop_changes(self) -> None:
+        """Forget changes that filling the controls has set off: they are no wish of the user's."""
+        self._dispatcher.StepLoop(False)
+        self._pressed = [name for name in self._pressed if _EVENTS[name] == "Clicked"]
 
     def _values(self) -> Dict[str, Value]:
         held = {"choice": "CurrentIndex", "number": "Value", "check": "Checked", "text": "Text"}
@@ -261,7 +283,7 @@ class Dialog:
 
     def _refresh(self) -> None:
         values = self._values()
-        choice = read_form(values, self._engines)
+        choice = read_form(values, self._engines, str(usual_folder()))
         self._look()
         self._show_choice(choice, 0)
 
@@ -270,23 +292,31 @@ class Dialog:
         self._form = make_form(titles, self._engines, choice, choice.folder or str(usual_folder()))
         self._fill()
         self._items["Source"].CurrentIndex = source
-        self._dispatcher.StepLoop(False)
-        self._taken()
+        self._drop_changes()
         self._show_found()
 
     def _generate(self, client: Client) -> None:
         chosen = self._chosen()
         if chosen is None:
             return
-        choice = read_form(self._values(), self._engines)
+        choice = read_form(self._values(), self._engines, str(usual_folder()))
         choices.save(choice, self._home)
         run = Run(self._host, client, chosen.keyframes, choice)
         self._items["Status"].Text = "Taking the keyframes' pictures…"
-        self._dispatcher.StepLoop(False)
-        run.begin()
+        self._show_busy(True)
+        try:
+            # While Resolve gives the pictures it lets no window work, so this has to be seen before.
+            self._dispatcher.StepLoop(False)
+            run.begin()
+        except BaseException:
+            self._show_busy(False)
+            raise
         self._run, self._status = run, 0
-        self._items["Generate"].Enabled = False
-        self._items["Cancel"].Text = "Cancel"
+
+    def _show_busy(self, busy: bool) -> None:
+        self._items["Generate"].Enabled = not busy
+        self._items["Refresh"].Enabled = not busy
+        self._items["Cancel"].Text = "Cancel" if busy else "Close"
 
     def _guarded(self, what: Callable[[], None]) -> None:
         try:
@@ -306,8 +336,7 @@ class Dialog:
             return
         ended, self._run = self._run, None
         self._status = 1 if ended.error is not None else 0
-        self._items["Generate"].Enabled = True
-        self._items["Cancel"].Text = "Close"
+        self._show_busy(False)
         self._tell(summary(ended))
 
     def _tell(self, text: str) -> None:

@@ -26,7 +26,7 @@ from .choice import Choice
 from .errors import PluginError
 from .folders import new_folder, usual_folder
 from .host import Host
-from .media import PATTERN, discard, import_sequence, keep_recipe
+from .media import BIN, PATTERN, discard, import_sequence, keep_recipe
 from .placement import Keyframe, Plan, choose_track, make_plan
 from .recipe import KeptKeyframe, Recipe
 from .stills import Stills, unwritable
@@ -77,7 +77,9 @@ class Run:
         error: once it has FAILED: sentence and remedy.
     """
 
-    def __init__(self, host: Host, client: Client, keyframes: Sequence[Keyframe], choice: Choice) -> None:
+    def __init__(
+        self, host: Host, client: Client, keyframes: Sequence[Keyframe], choice: Choice, bin_name: str = BIN
+    ) -> None:
         """Raises PluginError or TweenbridgeError when there is nothing to make between these keyframes."""
         timeline.check_on_timeline(host, keyframes)
         self.plan: Plan = make_plan(keyframes, choice.timing)
@@ -88,6 +90,7 @@ class Run:
         self._host = host
         self._client = client
         self._choice = choice
+        self._bin = bin_name
         self._folder = Path()
         self._handle: Optional[JobHandle] = None
         self._placer = Placer(host)
@@ -214,7 +217,7 @@ class Run:
             shutil.copyfile(self._folder / (PATTERN % 1), self._folder / (PATTERN % 2))
             count = 2
         with host.view_kept():
-            media = import_sequence(host, self._folder, count)
+            media = import_sequence(host, self._folder, count, self._bin)
             try:
                 target = choose_track(timeline.tracks(host), plan.clips)
                 track = self._placer.place(media, plan.clips, target)

@@ -115,8 +115,8 @@ def _control(name: str, setting: SettingInfo, value: Scalar) -> Control:
 # ---------------------------------------------------------------- reading it
 
 
-def read_form(values: Mapping[str, Value], engines: Sequence[EngineInfo]) -> Choice:
-    """The choice that the controls hold. Settings left at their defaults are not part of it.
+def read_form(values: Mapping[str, Value], engines: Sequence[EngineInfo], usual_folder: str) -> Choice:
+    """The choice that the controls hold. Settings left at their defaults, and the usual folder, are not part of it.
 
     Raises:
         TweenbridgeError: BAD_REQUEST, naming what cannot be understood.
@@ -137,7 +137,8 @@ def read_form(values: Mapping[str, Value], engines: Sequence[EngineInfo]) -> Cho
         hold=int(values["Hold"]),
         loop=bool(values["Loop"]),
     )
-    return Choice(engine.name, profile, timing, settings, str(values["Folder"]).strip())
+    folder = str(values["Folder"]).strip()
+    return Choice(engine.name, profile, timing, settings, "" if folder == usual_folder else folder)
 
 
 def _setting(setting: SettingInfo, value: Value) -> Scalar:

@@ -11,7 +11,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Tuple, TypeVar
 
 from . import timecode
 from .api import has
@@ -43,8 +43,8 @@ def settled(ask: Callable[[], T], wanted: Callable[[T], bool], patience: float =
         time.sleep(0.02)
 
 
-def connect() -> Resolve:
-    """Resolve, from a program outside it.
+def connect() -> Tuple[Resolve, Any]:
+    """Resolve, from a program outside it, and the scripting module, which can also make windows.
 
     Raises:
         PluginError: NO_RESOLVE, it does not run, or does not let programs in.
@@ -67,7 +67,7 @@ def connect() -> Resolve:
     if found is None:
         raise PluginError(Trouble.NO_RESOLVE, "DaVinci Resolve does not run, or does not let programs in.", remedy)
     resolve: Resolve = found
-    return resolve
+    return resolve, DaVinciResolveScript
 
 
 class Host:
@@ -154,7 +154,7 @@ class Host:
                 return value
         return None
 
-    def size(self) -> Optional[tuple[int, int]]:
+    def size(self) -> Optional[Tuple[int, int]]:
         """The timeline's width and height in pixels; None where Resolve does not say."""
         try:
             return int(self.setting("timelineResolutionWidth")), int(self.setting("timelineResolutionHeight"))

@@ -138,7 +138,7 @@ class Project(ApiObject):
             job["status"] = "Failed"
             return
         for frame in range(settings["MarkIn"], settings["MarkOut"] + 1):
-            name = "%s%08d.tif" % (settings["CustomName"], frame)
+            name = f"{settings['CustomName']}{frame:08}.tif"
             pictures.write_tiff(os.path.join(settings["TargetDir"], name), self._current._picture(frame))
         job["status"] = "Complete"
 

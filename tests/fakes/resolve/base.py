@@ -25,7 +25,7 @@ class ApiObject:
     def __getattr__(self, name):
         if name.startswith("_"):
             raise AttributeError(name)
-        return None
+        return
 
 
 class Annotated(ApiObject):

@@ -182,7 +182,7 @@ class MediaPool(ApiObject):
         if not 1 <= index <= len(timeline._tracks) or timeline._tracks[index - 1].locked or first >= end:
             return None
         # At another rate than the timeline's, media plays slower or faster.
-        length = int(round((end - first) * timeline._exact() / Fraction(_exact(media._fps))))
+        length = round((end - first) * timeline._exact() / _exact(media._fps))
         start = int(wanted.get("recordFrame", timeline._end())) + quirks.misplaces
         item = TimelineItem(media, start, length, first, index)
         if any(other._start < start + length and start < other._start + other._length

@@ -8,7 +8,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from . import pictures
-from .base import Annotated, ApiObject
+from .base import Annotated
 
 
 class TimelineItem(Annotated):
@@ -111,7 +111,7 @@ class Timeline(Annotated):
             tens, rest = divmod(frame, 600 * n - 9 * k)
             frame += 9 * k * tens + (k * ((rest - k) // (60 * n - k)) if rest > k else 0)
         seconds, frames = divmod(frame, n)
-        return "%02d:%02d:%02d%s%02d" % (seconds // 3600, seconds // 60 % 60, seconds % 60, mark, frames)
+        return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{mark}{frames:02}"
 
     def _end(self):
         return max((i._start + i._length for t in self._tracks for i in t.items), default=self._start)
@@ -212,7 +212,7 @@ class Timeline(Annotated):
         if trackType != "video" or self._studio.quirks.no_new_tracks:
             return False
         self._old_count, self._stale_counts = len(self._tracks), self._studio.quirks.stale_track_count
-        self._tracks.append(Track("Video %d" % (len(self._tracks) + 1)))
+        self._tracks.append(Track(f"Video {len(self._tracks) + 1}"))
         return True
 
     def DeleteTrack(self, trackType, trackIndex):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
-from fakes.resolve import Quirks, make_resolve
-from shots import drawn, layout, mark, read, shown, succeed, timeline_of
+from fakes.resolve import make_resolve
+from shots import drawn, layout, mark, read, shown, succeed
 from tweenbridge import Client
 
 
