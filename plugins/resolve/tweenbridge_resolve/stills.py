@@ -34,6 +34,7 @@ class Stills:
         self._host = host
         self._folder = folder
         self._last: Optional[Tuple[int, str]] = None
+        """The playhead's last place and the picture there; while it is not known, no still can be trusted."""
         self.rendered: List[int] = []
 
     def take_all(self, keyframes: Sequence[Keyframe]) -> Tuple[Path, ...]:
@@ -42,7 +43,6 @@ class Stills:
         Raises:
             PluginError: PLAYHEAD, STILL or FOLDER, saying which keyframe.
         """
-        self.look_around()
         files = tuple(self.take(keyframe.frame, f"keyframe_{i:03}") for i, keyframe in enumerate(keyframes, start=1))
         sizes = {(still.width, still.height) for still in map(_still, files) if still is not None}
         if len(sizes) > 1:
@@ -53,14 +53,6 @@ class Stills:
                 "Set a timeline resolution in the project settings, then try again.",
             )
         return files
-
-    def look_around(self) -> None:
-        """Take note of what the viewer shows now, so that it is not taken for a keyframe."""
-        frame, path = self._host.playhead(), self._folder / "before.tif"
-        if frame is not None and self._can_export():
-            still = self._export(path)
-            self._last = None if still is None else (frame, still.digest)
-            path.unlink(missing_ok=True)
 
     def take(self, frame: int, name: str) -> Path:
         """The picture at a frame, as `name`.tif.
@@ -73,6 +65,8 @@ class Stills:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(self._folder, error) from error
+        if self._last is None and self._can_export():
+            self._look_around()
         self._host.seek(frame)
         still = self._trusted(frame, path) if self._can_export() else None
         if still is None:
@@ -92,13 +86,23 @@ class Stills:
     def _can_export(self) -> bool:
         return has(self._host.project, "ExportCurrentFrameAsStill")
 
+    def _look_around(self) -> None:
+        """Take note of what the viewer shows before the playhead moves, so that it is not taken for a keyframe."""
+        frame, path = self._host.playhead(), self._folder / "before.tif"
+        for _ in range(_ATTEMPTS):
+            still = self._export(path)
+            if still is not None and frame is not None:
+                self._last = (frame, still.digest)
+                break
+        path.unlink(missing_ok=True)
+
     def _trusted(self, frame: int, path: Path) -> Optional[tiff.Still]:
         """A still that is whole, of the timeline's size, not the last place's, and twice the same; None in doubt."""
         before = self._export(path)
         for _ in range(_ATTEMPTS):
             still = self._export(path)
             if still is not None and before is not None and still.digest == before.digest:
-                stale = self._last is not None and self._last[0] != frame and self._last[1] == still.digest
+                stale = self._last is None or (self._last[0] != frame and self._last[1] == still.digest)
                 if not stale and self._host.size() in (None, (still.width, still.height)):
                     return still
             before = still
