@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Set, Tuple
 
 from . import tiff
 from .api import has
@@ -33,8 +33,9 @@ class Stills:
     def __init__(self, host: Host, folder: Path) -> None:
         self._host = host
         self._folder = folder
-        self._last: Optional[Tuple[int, str]] = None
-        """The playhead's last place and the picture there; while it is not known, no still can be trusted."""
+        self._place: Optional[int] = None
+        self._pictures: Set[str] = set()
+        """What the viewer may still show from the playhead's last place; while that is not known, no still counts."""
         self.rendered: List[int] = []
 
     def take_all(self, keyframes: Sequence[Keyframe]) -> Tuple[Path, ...]:
@@ -65,7 +66,7 @@ class Stills:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(self._folder, error) from error
-        if self._last is None and self._can_export():
+        if self._place is None and self._can_export():
             self._look_around()
         self._host.seek(frame)
         still = self._trusted(frame, path) if self._can_export() else None
@@ -80,7 +81,9 @@ class Stills:
                     f"What DaVinci Resolve renders at {self._host.text(frame)} is not a whole TIFF file.",
                     "Check that the disk is not full, then try again.",
                 )
-        self._last = (frame, still.digest)
+        self._place, self._pictures = frame, {still.digest}
+        if frame in self.rendered and self._can_export():
+            self._look_around()
         return path
 
     def _can_export(self) -> bool:
@@ -92,7 +95,8 @@ class Stills:
         for _ in range(_ATTEMPTS):
             still = self._export(path)
             if still is not None and frame is not None:
-                self._last = (frame, still.digest)
+                self._place = frame
+                self._pictures.add(still.digest)
                 break
         path.unlink(missing_ok=True)
 
@@ -102,7 +106,7 @@ class Stills:
         for _ in range(_ATTEMPTS):
             still = self._export(path)
             if still is not None and before is not None and still.digest == before.digest:
-                stale = self._last is None or (self._last[0] != frame and self._last[1] == still.digest)
+                stale = self._place is None or (self._place != frame and still.digest in self._pictures)
                 if not stale and self._host.size() in (None, (still.width, still.height)):
                     return still
             before = still
