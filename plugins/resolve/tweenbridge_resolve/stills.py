@@ -95,9 +95,10 @@ class Stills:
         for _ in range(_ATTEMPTS):
             still = self._export(path)
             if still is not None and frame is not None:
+                # All that it shows: it may itself not have drawn this place yet.
                 self._place = frame
                 self._pictures.add(still.digest)
-                break
+            time.sleep(_PAUSE / _ATTEMPTS)
         path.unlink(missing_ok=True)
 
     def _trusted(self, frame: int, path: Path) -> Optional[tiff.Still]:
