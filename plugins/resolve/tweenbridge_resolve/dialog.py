@@ -90,6 +90,7 @@ class Dialog:
             {"ID": "Status", "Text": "Starting the Tweenbridge server…", "Alignment": {"AlignCenter": True}}
         )
         window = self._window([label, ui.Button({"ID": "Cancel", "Text": "Cancel"})], 110, ["Cancel"])
+        window.Show()
         reply, end = client.ask(GetEngines()), time.monotonic() + _SERVER
         try:
             while not reply.done and not self._closed and time.monotonic() < end:
@@ -141,7 +142,6 @@ class Dialog:
         for name in ids:
             setattr(getattr(window.On, name), _EVENTS[name], self._note(name))
         getattr(window.On, WINDOW).Close = self._close
-        window.Show()
         return window
 
     def _note(self, name: str) -> Callable[[Any], None]:
@@ -161,6 +161,7 @@ class Dialog:
         window = self._window(self._elements(), height, list(_EVENTS))
         self._items: Dict[str, Any] = window.GetItems()
         self._fill()
+        window.Show()
         try:
             while not self._closed:
                 self._turn(client)
