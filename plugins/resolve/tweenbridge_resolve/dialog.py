@@ -170,8 +170,7 @@ class Dialog:
                     self._act(name, client)
         finally:
             if self._run is not None and not self._run.stage.is_final:
-                self._run.cancel()
-                self._run.step(_TICK)
+                self._run.abandon()
                 self._say(f"Tweenbridge: {NOTHING_MADE}")
             window.Hide()
 
