@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fakes.resolve import Quirks, make_resolve
 from fakes.resolve.windows import Bmd, Fusion
-from shots import layout, mark, succeed, timeline_of, view
+from resolve_shots import layout, mark, succeed, timeline_of, view
 from tweenbridge import Client, Spacing, Timing
 from tweenbridge_resolve import app, choice, dialog, flow
 from tweenbridge_resolve.choice import Choice

@@ -8,7 +8,21 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes.resolve import Quirks, make_resolve
-from shots import as_pixels, draft, drawn, finish, found, layout, mark, read, run, shown, succeed, timeline_of, view
+from resolve_shots import (
+    as_pixels,
+    draft,
+    drawn,
+    finish,
+    found,
+    layout,
+    mark,
+    read,
+    run,
+    shown,
+    succeed,
+    timeline_of,
+    view,
+)
 from tweenbridge import Client, ServerAddress, Spacing, Timing
 from tweenbridge_resolve import flow, media
 from tweenbridge_resolve.errors import PluginError

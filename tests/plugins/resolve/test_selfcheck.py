@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from fakes.resolve import Quirks, make_resolve
-from shots import layout, mark, view
+from resolve_shots import layout, mark, view
 from tweenbridge_resolve import selfcheck
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,10 @@ import inspect
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from fakes.resolve import application, media, timelines
 from tweenbridge_resolve.api import NOT_IN_THE_STUBS
 
+ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "plugins" / "resolve" / "tweenbridge_resolve"
 CALLERS = {"host", "timeline", "media", "stills", "render", "scratch"}
 """The files that call Resolve's API."""
