@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from fakes.resolve import Quirks, make_resolve
+from fakes.resolve.timelines import TimelineItem
 from fakes.resolve.windows import Bmd, Fusion
 from resolve_shots import layout, mark, succeed, timeline_of, view
 from tweenbridge import Client, Spacing, Timing
@@ -160,6 +161,24 @@ def test_without_keyframes_it_says_how_to_set_them_and_looks_again() -> None:
     assert seen[0].startswith("The timeline has no keyframes yet.\nSet two or more markers of one colour (M)")
     assert seen[1] is False
     assert seen[2] == "01:00:00:02  K2\n      2 frames\n01:00:00:05  K5"
+
+
+def test_looking_again_looks_at_the_timeline_that_is_open_by_now() -> None:
+    resolve = make_resolve()
+    mark(resolve, 4, 12)
+    project = resolve.GetProjectManager().GetCurrentProject()
+
+    def another(window: Any, items: Any) -> None:
+        made = project.GetMediaPool().CreateEmptyTimeline("Shot 13")
+        made._tracks[0].items.append(TimelineItem(project._pool._root._clips[0], made._start, 40, 0, 1))
+        mark(resolve, 10, 20)
+
+    show(
+        resolve, another, press("Refresh"), lambda window, items: "K20" in items["Found"].PlainText,
+        press("Generate"), until("are on track"),
+    )  # fmt: skip
+    assert timeline_of(resolve).GetName() == "Shot 13"
+    assert layout(resolve)["In-betweens"] == [(11, 9)]
 
 
 def test_another_source_is_chosen() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from fakes.real_server import RealServer
 from fakes.resolve import Quirks, make_resolve
 from resolve_shots import (
     as_pixels,
@@ -315,6 +317,31 @@ def test_the_timeline_starts_elsewhere_meanwhile(client: Client, films: Path) ->
     assert "starts at another timecode" in made.error[0]
     assert list(layout(resolve)) == ["Video 1"]
     assert len(list(films.rglob("inbetween_*.tif"))) == 7
+
+
+def test_a_server_that_is_killed_comes_back_and_the_run_goes_on(tmp_path: Path, films: Path) -> None:
+    resolve = make_resolve()
+    mark(resolve, 4, 30)
+    server = RealServer(tmp_path / "home")
+    server.start()
+    try:
+        with Client(tmp_path / "home") as client:
+            host, marked = found(resolve)
+            made = Run(host, client, marked, draft(films))
+            made.begin()
+            until = time.monotonic() + 60
+            while not list(films.rglob("inbetween_*.tif")):
+                assert time.monotonic() < until
+                made.step(0.01)
+            server.kill()
+            assert made.stage is Stage.GENERATING
+            finish(made)
+            assert made.stage is Stage.DONE, made.error
+            client.stop_server()
+    finally:
+        server.close()
+    assert layout(resolve)["In-betweens"] == [(5, 25)]
+    check_every_frame(resolve, made, (4, 30))
 
 
 # ---------------------------------------------------------------- takes
