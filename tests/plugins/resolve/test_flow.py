@@ -30,6 +30,7 @@ from tweenbridge_resolve import flow, media
 from tweenbridge_resolve.errors import PluginError
 from tweenbridge_resolve.finding import best, look
 from tweenbridge_resolve.flow import Run, Stage
+from tweenbridge_resolve.stills import Stills
 from tweenbridge_resolve.timeline import Source
 
 
@@ -177,6 +178,17 @@ def test_equal_keyframes_are_told_from_a_stale_still(client: Client, films: Path
     made = succeed(resolve, client, films)
     assert all((shown(resolve, frame) == drawn(4)).all() for frame in range(4, 13))
     assert made.result.notes  # the server says that it had nothing to do but copy
+
+
+def test_all_keyframes_of_a_run_are_rendered_where_one_has_to_be(films: Path) -> None:
+    resolve = make_resolve(Quirks(stale_stills=60))
+    mark(resolve, 0, 4, 12)
+    host, marked = found(resolve)
+    with host.view_kept():
+        stills = Stills(host, films)
+        files = stills.take_all(marked)
+    assert sorted(stills.rendered) == [keyframe.frame for keyframe in marked]
+    assert [(read(path) == drawn(frame)).all() for path, frame in zip(files, (0, 4, 12))] == [True] * 3
 
 
 def test_a_sequence_comes_in_at_the_projects_rate(client: Client, films: Path) -> None:
