@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.resolve import Quirks, make_resolve
+from fakes.resolve import Quirks, base, make_resolve
 from fakes.resolve.timelines import TimelineItem
 from fakes.resolve.windows import Bmd, Fusion
 from resolve_shots import layout, mark, succeed, timeline_of, view
@@ -75,7 +75,7 @@ def show(resolve: Any, *steps: Step, edit: bool = False) -> tuple[int, Bmd, list
     user, said = User(*steps), []
     bmd = Bmd(user)
     status = app.run(resolve, Fusion(), bmd, edit=edit, say=said.append)
-    assert user.threads == {threading.get_ident()}
+    assert user.threads == base.CALLED_FROM == {threading.get_ident()}
     assert not any(window.shown for window in bmd.windows)
     return status, bmd, said
 

@@ -290,13 +290,14 @@ def test_cancelling_leaves_nothing_behind(client: Client, films: Path) -> None:
     assert not list(films.iterdir())
 
 
-def test_the_view_is_as_it_was(client: Client, films: Path) -> None:
+@pytest.mark.parametrize("page", ["media", "edit", "color", "deliver"])
+def test_the_view_is_as_it_was(page: str, client: Client, films: Path) -> None:
     resolve = make_resolve()
     mark(resolve, 4, 12)
     pool = resolve.GetProjectManager().GetCurrentProject().GetMediaPool()
     pool.SetCurrentFolder(pool.AddSubFolder(pool.GetRootFolder(), "Rushes"))
     timeline_of(resolve).SetCurrentTimecode("01:00:00:20")
-    resolve.OpenPage("color")
+    resolve.OpenPage(page)
     before = view(resolve)
     succeed(resolve, client, films)
     assert view(resolve) == before
@@ -382,6 +383,18 @@ def test_runs_elsewhere_share_the_track(client: Client, films: Path) -> None:
     mark(resolve, 12, 16)
     succeed(resolve, client, films)
     assert layout(resolve) == {"Video 1": [(0, 40)], "In-betweens": [(5, 7), (13, 3)]}
+
+
+def test_a_locked_track_is_left_alone(client: Client, films: Path) -> None:
+    resolve = make_resolve()
+    mark(resolve, 4, 12)
+    succeed(resolve, client, films)
+    timeline_of(resolve).SetTrackLock("video", 2, True)
+    timeline_of(resolve).DeleteMarkersByColor("All")
+    mark(resolve, 12, 16)
+    made = succeed(resolve, client, films)
+    assert made.result.track == 3
+    assert [len(track.items) for track in timeline_of(resolve)._tracks] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("keeps_metadata", [True, False])
