@@ -239,7 +239,7 @@ def test_edit_begins_with_the_in_betweens_under_the_playhead(client: Client, fil
         resolve, lambda window, items: seen.append(items["Source"]._words[0]), see(seen, "Spacing", "CurrentIndex"),
         press("Generate"), until("take 2"), edit=True,
     )  # fmt: skip
-    assert seen == ["In-betweens under the playhead (take 1)", 2]
+    assert seen == ["Edit in-betweens under the playhead (take 1)", 2]
     assert layout(resolve)["In-betweens take 2"] == [(5, 7)]
 
 
@@ -249,7 +249,7 @@ def test_choosing_in_betweens_brings_their_settings_back(client: Client, films: 
     succeed(resolve, client, films, Choice("flow", "draft", Timing(spacing=Spacing.EASE_OUT), {}, str(films)))
     timeline_of(resolve).SetCurrentTimecode("01:00:00:08")
     show(
-        resolve, see(seen, "Spacing", "CurrentIndex"), choose("Source", "In-betweens under the playhead (take 1)"),
+        resolve, see(seen, "Spacing", "CurrentIndex"), choose("Source", "Edit in-betweens under the playhead (take 1)"),
         lambda window, items: items["Spacing"].CurrentIndex == 2, see(seen, "Source", "CurrentIndex"),
     )  # fmt: skip
     assert seen == [0, 1]
