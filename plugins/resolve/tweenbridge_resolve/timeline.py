@@ -126,14 +126,20 @@ def check_on_timeline(host: Host, found: Sequence[Keyframe]) -> None:
 def items(host: Host, index: int) -> List[TimelineItem]:
     """The clips of a video track, without those that Resolve cannot tell the place of."""
     listed = host.timeline.GetItemListInTrack(VIDEO, index) or []
-    return [item for item in listed if item is not None and item.GetStart() is not None and item.GetEnd() is not None]
+    return [item for item in listed if item is not None and item.GetStart() is not None and item.GetDuration()]
+
+
+def span(item: TimelineItem) -> Tuple[int, int]:
+    """The frames [start, end) that a clip covers. Whether `GetEnd` is one of them is not documented."""
+    start = int(item.GetStart() or 0)
+    return start, start + int(item.GetDuration() or 0)
 
 
 def tracks(host: Host) -> Tuple[Track, ...]:
     """The video tracks, lowest first."""
     found = []
     for index in range(1, int(host.timeline.GetTrackCount(VIDEO) or 0) + 1):
-        spans = tuple((int(item.GetStart() or 0), int(item.GetEnd() or 0)) for item in items(host, index))
+        spans = tuple(span(item) for item in items(host, index))
         found.append(
             Track(
                 index=index,
@@ -149,7 +155,8 @@ def tracks(host: Host) -> Tuple[Track, ...]:
 def item_at(host: Host, frame: int, index: int) -> Optional[TimelineItem]:
     """The clip of a video track that lies over a frame."""
     for item in items(host, index):
-        if int(item.GetStart() or 0) <= frame < int(item.GetEnd() or 0):
+        start, end = span(item)
+        if start <= frame < end:
             return item
     return None
 
@@ -248,7 +255,7 @@ class Placer:
     def _find(self, media: MediaPoolItem, clip: Clip, index: int) -> TimelineItem:
         """The clip as Resolve lists it, at the right place and of the right length."""
         for item in self._ours(media, index):
-            if item.GetStart() == clip.record and item.GetDuration() == clip.length and item.GetEnd() == clip.end:
+            if span(item) == (clip.record, clip.end):
                 return item
         raise PluginError(
             Trouble.PLACEMENT,

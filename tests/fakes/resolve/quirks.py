@@ -13,6 +13,8 @@ class Quirks:
     studio: bool = True
     exclusive_end: bool = True
     """`endFrame` is the frame after the last one (20.3 to 21.1), else the last one."""
+    item_end_shown: bool = False
+    """An item's GetEnd is its last frame, not the one after it."""
     refuses_fractions: bool = True
     broken_items: bool = False
     """Tracks list an item whose getters return None."""

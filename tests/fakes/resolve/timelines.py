@@ -34,7 +34,8 @@ class TimelineItem(Annotated):
         return self._said(self._start)
 
     def GetEnd(self, subframe_precision=False):
-        return self._said(self._start + self._length)
+        shown = self._media is not None and self._media._studio.quirks.item_end_shown
+        return self._said(self._start + self._length - shown)
 
     def GetDuration(self, subframe_precision=False):
         return self._said(self._length)

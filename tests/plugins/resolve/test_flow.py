@@ -116,6 +116,7 @@ def test_at_every_rate_across_a_minute(client: Client, films: Path, rate: str, d
 
 HOSTILE = {
     "endFrame is the last frame": Quirks(exclusive_end=False),
+    "an item's end is its last frame": Quirks(item_end_shown=True),
     "items that say nothing": Quirks(broken_items=True),
     "None in lists": Quirks(none_in_lists=True),
     "ghosts": Quirks(overlaps="ghost"),
@@ -187,6 +188,9 @@ def test_render_settings_come_back(client: Client, films: Path) -> None:
     mark(resolve, 4, 12)
     project = resolve.GetProjectManager().GetCurrentProject()
     before = {**project._render}
+    project._render = {**before, "settings": {"CustomName": "older"}}
+    project.SaveAsNewRenderPreset("Tweenbridge, your settings before")  # as a crash would leave it
+    project._render = {**before}
     succeed(resolve, client, films)
     assert project._render == before
     assert project._jobs == {}
