@@ -45,6 +45,10 @@ class Quirks:
     """Third-party metadata can be read again."""
     misplaces: int = 0
     """Clips come to lie so many frames late."""
+    keeps_clips: bool = False
+    """Timeline.DeleteClips deletes nothing."""
+    stale_lists: int = 0
+    """So many GetItemListInTrack after a placement do not know of it yet."""
     import_fails: bool = False
     individual_frames: bool = False
     """Show Individual Frames is on: a sequence comes in as one clip for each file."""
