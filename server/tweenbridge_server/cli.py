@@ -304,6 +304,20 @@ def doctor(as_json: Json = False) -> None:
     raise typer.Exit(0 if print_report(examine(data_dir()), as_json) else 1)
 
 
+@app.command()
+@plain_errors
+def resolve(
+    edit: Annotated[bool, typer.Option("--edit", help="Begin with the in-betweens under the playhead.")] = False,
+    selfcheck: Annotated[
+        bool, typer.Option("--selfcheck", help="Try everything on a timeline of its own, and report.")
+    ] = False,
+) -> None:
+    """Make in-betweens on the timeline of the running DaVinci Resolve Studio."""
+    from .commands.resolve import run
+
+    raise typer.Exit(run(edit, selfcheck))
+
+
 @building.command("blender")
 @plain_errors
 def build_blender(
@@ -318,6 +332,24 @@ def build_blender(
     from .commands.build import blender
 
     blender(out, platform or (), split)
+
+
+@building.command("resolve")
+@plain_errors
+def build_resolve(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("dist"),
+    platform: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PLATFORM", help="Also for others, like windows-x64. Repeatable.", show_default="this one"
+        ),
+    ] = None,
+    folder: Annotated[bool, typer.Option("--folder", help="Write a folder instead of a zip.")] = False,
+) -> None:
+    """Build the script for DaVinci Resolve with all it needs, for every Python that Resolve may load."""
+    from .commands.build import resolve
+
+    resolve(out, platform or (), folder)
 
 
 def main() -> None:
