@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,14 @@ app = typer.Typer(
 
 building = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build what the editors install.")
 app.add_typer(building, name="build")
+
+
+class Switch(str, Enum):
+    """On or off, as an option's value."""
+
+    ON = "on"
+    OFF = "off"
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
 
@@ -211,6 +220,48 @@ def doctor(as_json: Json = False) -> None:
     from .diagnostics.doctor import examine, print_report
 
     raise typer.Exit(0 if print_report(examine(data_dir()), as_json) else 1)
+
+
+@app.command()
+@plain_errors
+def install(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Only this editor, as --dry-run lists it, or login, menu. Repeatable."),
+    ] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Leave this editor, login or menu as it is. Repeatable.")
+    ] = None,
+    autostart: Annotated[
+        Switch | None, typer.Option(help="Only turn start at login on or off.", show_default=False)
+    ] = None,
+    blender: Annotated[
+        list[Path] | None, typer.Option(metavar="FOLDER", help="A Blender in an unusual place. Repeatable.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Put Tweenbridge into the editors on this computer. Run again, it repairs, finishes and updates."""
+    from .commands.install import Wanted
+    from .commands.install import install as run
+
+    on = None if autostart is None else autostart is Switch.ON
+    wanted = Wanted(tuple(only or ()), tuple(skip or ()), on, tuple(blender or ()))
+    run(data_dir(), wanted, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+@app.command()
+@plain_errors
+def uninstall(
+    models: Annotated[bool, typer.Option("--models", help="Also delete the models.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Take away what `install` put on this computer. Settings and jobs stay, and models unless told otherwise."""
+    from .commands.install import uninstall as run
+
+    run(data_dir(), models=models, dry_run=dry_run, yes=yes)
 
 
 @building.command("blender")
