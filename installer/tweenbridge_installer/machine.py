@@ -25,6 +25,11 @@ class Answer:
     status: int | None
     output: str
 
+    @property
+    def could_not_start(self) -> bool:
+        """Whether it was no answer at all: it crashed (a negative status), or a shell could not start it."""
+        return self.status is None or self.status < 0 or self.status in (126, 127)
+
 
 Run = Callable[[Sequence[str]], Answer]
 """Runs a program to its end."""

@@ -124,7 +124,7 @@ class AddExtension:
             answer = run(add_command(self.blender, archive))
             if answer.status == 0 and self.blender.place.is_dir():
                 return
-            if answer.status is not None:
+            if not answer.could_not_start:
                 lines = [line.strip() for line in answer.output.splitlines() if line.strip()]
                 raise InstallError(
                     f"{self.blender.name} did not take the extension: {lines[-1] if lines else 'it gave no reason'}"

@@ -23,7 +23,7 @@ app = typer.Typer(
     epilog="`tweenbridge COMMAND --help` explains a command.",
 )
 
-building = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build what the editors install.")
+building = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build what is published.")
 app.add_typer(building, name="build")
 
 
@@ -278,6 +278,41 @@ def build_blender(
     from .commands.build import blender
 
     blender(out, platform or (), split)
+
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")]
+
+
+@building.command("wheel")
+@plain_errors
+def build_wheel(out: Out = Path("dist")) -> None:
+    """Build the Python package: a wheel, and the source archive."""
+    from .commands.build import package
+
+    package(out)
+
+
+@building.command("offline")
+@plain_errors
+def build_offline(
+    out: Out = Path("offline"),
+    extra: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Also for this part, like dreammover. Repeatable.")
+    ] = None,
+) -> None:
+    """Gather all that installing needs without a network, on computers like this one with this Python."""
+    from .commands.build import offline
+
+    offline(out, extra or ())
+
+
+@building.command("release")
+@plain_errors
+def build_release(out: Out = Path("dist")) -> None:
+    """Build everything that is published, with checksums."""
+    from .commands.build import everything
+
+    everything(out)
 
 
 def main() -> None:
