@@ -215,11 +215,16 @@ def logs(
 
 @app.command()
 @plain_errors
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    as_json: Json = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write it to a file, with nothing private in it.")
+    ] = None,
+) -> None:
     """Check this installation, line by line, and say what to do about what is wrong."""
-    from .diagnostics.doctor import examine, print_report
+    from .diagnostics.doctor import run
 
-    raise typer.Exit(0 if print_report(examine(data_dir()), as_json) else 1)
+    raise typer.Exit(0 if run(data_dir(), as_json, report) else 1)
 
 
 @app.command()
