@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,10 +24,15 @@ from tweenbridge_installer.record import Kind, Record
 TRAY = Start(("/opt/tweenbridge/.venv/bin/python", "-I", "-m", "tweenbridge_server", "tray"), window=True)
 
 
-@pytest.fixture(autouse=True)
-def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hundreds of installations need not wait for the disk."""
+MEMORY = Path("/dev/shm")
+"""Linux has a folder in memory: hundreds of installations need not wait for the disk."""
+
+
+@pytest.fixture
+def tmp_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr("os.fsync", lambda descriptor: None)
+    with tempfile.TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
+        yield Path(folder)
 
 
 @dataclass

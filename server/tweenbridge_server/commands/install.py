@@ -57,18 +57,16 @@ class Wanted:
         return chosen and part not in self.skip
 
 
-def start_command(home: Path) -> Start:
-    """What starts at login and from the menu: the tray where it is installed, else the server."""
-    from tweenbridge.discovery import data_dir
-
+def start_command(home: Path, *, at_login: bool) -> Start:
+    """What starts at login or from the menu: the tray where it is installed, else the server."""
     python = Path(sys.executable)
     if sys.platform == "win32" and python.with_name("pythonw.exe").is_file():
         python = python.with_name("pythonw.exe")
     has_tray = all(importlib.util.find_spec(name) is not None for name in ("tweenbridge_tray", "PySide6"))
-    words = ("tray",) if has_tray else ("serve",)
-    chosen = Path(os.environ["TWEENBRIDGE_HOME"]) if os.environ.get("TWEENBRIDGE_HOME") else None
-    kept = data_dir() if chosen is not None else None
-    return Start((str(python), "-I", "-m", "tweenbridge_server", *words), has_tray, kept)
+    # At login the tray shows its icon alone; whoever asks for it wants to see its window.
+    words = (("tray", "--hidden") if at_login else ("tray",)) if has_tray else ("serve",)
+    unusual = home if os.environ.get("TWEENBRIDGE_HOME") else None
+    return Start((str(python), "-I", "-m", "tweenbridge_server", *words), has_tray, unusual)
 
 
 def made(folder: Path) -> Made:
@@ -100,14 +98,13 @@ def make_plan(wanted: Wanted, found: Sequence[Blender], things: Made, machine: M
         )  # fmt: skip
     # An interrupted installation is finished, whatever else is asked for.
     unfinished = {item.part for item in kept.items} if not kept.finished else set()
-    start = start_command(machine.data)
     hosts = [host for host in found if wanted.takes(host.id) or host.id in unfinished]
     plan = for_blenders(hosts, things, kept)
     if wanted.takes(MENU) or MENU in unfinished:
-        plan += for_menu(machine, start, kept)
+        plan += for_menu(machine, start_command(machine.data, at_login=False), kept)
     if wanted.takes(LOGIN) or LOGIN in unfinished:
         on = bool(kept.of(LOGIN)) or not kept.version if wanted.autostart is None else wanted.autostart
-        plan += for_login(machine, start, on, kept)
+        plan += for_login(machine, start_command(machine.data, at_login=True), on, kept)
     return plan
 
 
@@ -125,12 +122,11 @@ def install(home: Path, wanted: Wanted, *, dry_run: bool, yes: bool, as_json: bo
                 return
             if not as_json:
                 _show(found, plan, kept, as_json)
-            if plan.steps or plan.removals:
+            if (plan.steps or plan.removals) and wanted.autostart is None:
                 _confirm(yes)
             outcome = installation.carry_out(plan, __version__, home, run_program, say)
-            if not wanted.only and wanted.autostart is None:
-                # From here on editors find this installation, and start its server.
-                record_command(this_installation(), home)
+            # From here on editors find this installation, and start its server.
+            record_command(this_installation(), home)
     except InstallError as error:
         say(f"Error: {error}")
         raise typer.Exit(1) from None
@@ -163,7 +159,7 @@ def _show(found: Sequence[Blender], plan: Plan, kept: Record, as_json: bool) -> 
     if plan.notes:
         print("\n".join(("Notes:", *(f"  {note}" for note in plan.notes))))
     if not kept.finished:
-        print("An installation was interrupted; it is finished now.")
+        print("An installation was interrupted; this finishes it.")
     if plan.sentences:
         print("\n".join(("To do:", *(f"  {sentence}" for sentence in plan.sentences))))
     else:
