@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,19 @@ class Outcome:
     failures: tuple[str, ...]
 
 
+def workshop(data: Path) -> Path:
+    """Where what is installed is built: not among temporary files, which a Flatpak's Blender does not see."""
+    return data / "plugins" / ".build"
+
+
+def clear_workshop(data: Path) -> None:
+    """Take the workshop away, with the folder around it where that is empty."""
+    shutil.rmtree(workshop(data), ignore_errors=True)
+    around = workshop(data).parent
+    if around.is_dir() and not any(around.iterdir()):
+        around.rmdir()
+
+
 def carry_out(plan: Plan, version: str, data: Path, run: Run, say: Say) -> Outcome:
     """Do the steps of a plan, then its removals. One that fails does not keep the others from being done.
 
@@ -39,8 +53,11 @@ def carry_out(plan: Plan, version: str, data: Path, run: Run, say: Say) -> Outco
         intended = before.with_items(_new_items(plan, before))
         records.save(Record(version, False, intended.items), data)
         failures = []
+        said = ""
         for step in plan.steps:
-            say(f"{step.what}...")
+            if step.what != said:
+                said = step.what
+                say(f"{said}...")
             try:
                 if not (isinstance(step, AddExtension) and step.blender.command):
                     make_folders(step.item.path)
@@ -57,6 +74,7 @@ def carry_out(plan: Plan, version: str, data: Path, run: Run, say: Say) -> Outco
                 take_away(item, run)
         after = Record(version, not failures, tuple(item for item in left.items if _exists(item.path)))
         records.save(after, data)
+        clear_workshop(data)
         return Outcome(after, tuple(failures))
 
 
@@ -99,6 +117,7 @@ def uninstall(data: Path, run: Run, say: Say) -> Outcome:
         for item in reversed(record.items):
             if item.kind is not Kind.FOLDER and _exists(item.path):
                 say(f"Remove {item.path}")
+        clear_workshop(data)
         left, failures = _take_all(record, tuple(reversed(record.items)), run)
         # A folder that others use meanwhile is theirs.
         items = tuple(item for item in left.items if item.kind is not Kind.FOLDER)

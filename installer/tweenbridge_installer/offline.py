@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
 
-from . import package_build, pip, torch_build, wheels
+from . import package_build, pip, resolve_build, torch_build, wheels
 from .environment import OLDEST_PIP
 from .errors import InstallError
 
@@ -66,7 +66,8 @@ def build(root: Path, out: Path, extras: Sequence[str], say: Callable[[str], Non
     # Each for itself: only one release of a project is taken at a time.
     for wanted in ([tools[0], tools[1]], [tools[2]], [f"{wheel}[{','.join(extras)}]"]):
         _download(wanted, out, version)
-    for path in wheels.fetch(wheels.read_lock(), wheels.cache_folder(), say):
+    carried = {wheel.name: wheel for wheel in (*wheels.read_lock(), *wheels.read_lock(resolve_build.LOCK))}
+    for path in wheels.fetch(carried.values(), wheels.cache_folder(), say):
         shutil.copyfile(path, out / path.name)
     return tuple(sorted(out.glob("*.whl")))
 

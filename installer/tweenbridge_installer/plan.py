@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import blender as blenders
 from .blender import Blender
+from .editors import LAUNCHER, RESOLVE_FILE, installed_script
 from .login import MARK, Linked, Start, Written, at_login, in_menu
 from .machine import Machine
 from .record import Item, Record
+from .resolve import Resolve
 from .steps import AddExtension, PutFile, PutLink, PutTree, Step
 
 LOGIN = "login"
@@ -25,11 +28,17 @@ class Made:
         version: of all of it.
         extension: makes the zip for Blender and returns where it is.
         extension_digest: names what the zip is made of.
+        script: makes the folder with `package` and `vendor` for Resolve and returns where it is.
+        script_digest: names what that is made of.
+        launcher: the text of the file in Resolve's menu.
     """
 
     version: str
     extension: Callable[[], Path]
     extension_digest: str
+    script: Callable[[], Path]
+    script_digest: str
+    launcher: str
 
 
 @dataclass(frozen=True)
@@ -80,12 +89,35 @@ def for_blenders(found: Iterable[Blender], made: Made, record: Record) -> Plan:
     return Plan(tuple(steps), (), tuple(notes))
 
 
+def for_resolves(found: Iterable[Resolve], made: Made, data: Path, record: Record) -> Plan:
+    """Put the launcher into Resolve's menu, and what it starts into the data folder, where every Python finds it."""
+    plan = Plan()
+    place = data / "plugins" / f"resolve-{made.version}-{made.script_digest[:12]}"
+    told = {"package": str(place / "package"), "vendor": str(place / "vendor"), "version": made.version, "by": MARK}
+    for host in found:
+        there = installed_script(host, data)
+        what = f"{host.name}: install the script {made.version}"
+        if there and there != made.version:
+            what = f"{host.name}: replace the script {there} by {made.version}"
+        # The launcher comes last: what is in the menu works.
+        files = (
+            PutTree(host.id, what, place, made.script, made.script_digest),
+            PutFile(host.id, what, Written(data / RESOLVE_FILE, json.dumps(told, indent=1) + "\n")),
+            PutFile(host.id, what, Written(host.menu / LAUNCHER, f"{made.launcher.rstrip()}\n\n# {MARK}\n")),
+        )
+        plan += for_files(host.id, what, files, record)
+    return plan
+
+
 def for_files(part: str, what: str, files: Iterable[PutFile | PutLink | PutTree], record: Record) -> Plan:
     """Put files of one part there, and take away what an earlier version of it had elsewhere."""
     wanted = tuple(files)
     paths = {step.item.path for step in wanted}
     old = tuple(item for item in reversed(record.of(part)) if item.path not in paths)
-    foreign = [step.item.path for step in wanted if not _is_ours(step.item.path, record)]
+    # A tree goes into our own data folder, under a name that says what is in it.
+    foreign = [
+        step.item.path for step in wanted if not isinstance(step, PutTree) and not _is_ours(step.item.path, record)
+    ]
     if foreign:
         return Plan(notes=(f"{what}: left out, because {foreign[0]} is there and is not Tweenbridge's. Move it away.",))
     if not old and record.finished and all(_is_done(step, record) for step in wanted):

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from . import blender_build, package_build
+from . import blender_build, package_build, resolve_build, wheels
 
 SUMS = "SHA256SUMS"
 
@@ -17,7 +17,11 @@ def build(root: Path, out: Path, say: Callable[[str], None]) -> tuple[Path, ...]
     Raises:
         InstallError: something cannot be built; the sentence says why.
     """
-    built = [*package_build.build(root, out, say), *blender_build.build(root, out, say)]
+    built = [
+        *package_build.build(root, out, say),
+        *blender_build.build(root, out, say),
+        *resolve_build.build(root, out, say, platforms=wheels.PLATFORMS),
+    ]
     return (*built, write_sums(out, built))
 
 

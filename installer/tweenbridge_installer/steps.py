@@ -73,7 +73,7 @@ class PutTree:
 
     Attributes:
         source: makes the folder to copy, when it is needed, or knows it.
-        digest: names its content. The target's name should have it: a folder that is there is taken for whole.
+        digest: names its content. The target's name should have it: a folder that is there is taken for that.
     """
 
     part: str
@@ -89,11 +89,10 @@ class PutTree:
 
     def do(self, run: Run, say: Callable[[str], None]) -> None:
         """Do it."""
-        if self.path.is_dir():
-            return
         partial = partial_of(self.path)
         _clear(partial)
         shutil.copytree(self.source(), partial)
+        _clear(self.path)
         os.replace(partial, self.path)
 
 

@@ -12,6 +12,7 @@ import typer
 from tweenbridge.discovery import data_dir
 from tweenbridge.version import __version__
 
+from .cli_build import building
 from .commands.console import plain_errors
 
 app = typer.Typer(
@@ -23,7 +24,6 @@ app = typer.Typer(
     epilog="`tweenbridge COMMAND --help` explains a command.",
 )
 
-building = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build what is published.")
 app.add_typer(building, name="build")
 
 
@@ -243,6 +243,7 @@ def install(
     blender: Annotated[
         list[Path] | None, typer.Option(metavar="FOLDER", help="A Blender in an unusual place. Repeatable.")
     ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Also what is there already, to repair it.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Json = False,
@@ -252,7 +253,7 @@ def install(
     from .commands.install import install as run
 
     on = None if autostart is None else autostart is Switch.ON
-    wanted = Wanted(tuple(only or ()), tuple(skip or ()), on, tuple(blender or ()))
+    wanted = Wanted(tuple(only or ()), tuple(skip or ()), on, tuple(blender or ()), again)
     run(data_dir(), wanted, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
@@ -267,57 +268,6 @@ def uninstall(
     from .commands.install import uninstall as run
 
     run(data_dir(), models=models, dry_run=dry_run, yes=yes)
-
-
-@building.command("blender")
-@plain_errors
-def build_blender(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("dist"),
-    platform: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PLATFORM", help="Only for this one, like linux-x64. Repeatable.", show_default="all"),
-    ] = None,
-    split: Annotated[bool, typer.Option("--split", help="One smaller zip for each platform.")] = False,
-) -> None:
-    """Build the Blender extension: a zip that Blender 4.2 and later install from disk."""
-    from .commands.build import blender
-
-    blender(out, platform or (), split)
-
-
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")]
-
-
-@building.command("wheel")
-@plain_errors
-def build_wheel(out: Out = Path("dist")) -> None:
-    """Build the Python package: a wheel, and the source archive."""
-    from .commands.build import package
-
-    package(out)
-
-
-@building.command("offline")
-@plain_errors
-def build_offline(
-    out: Out = Path("offline"),
-    extra: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Also for this part, like dreammover. Repeatable.")
-    ] = None,
-) -> None:
-    """Gather all that installing needs without a network, on computers like this one with this Python."""
-    from .commands.build import offline
-
-    offline(out, extra or ())
-
-
-@building.command("release")
-@plain_errors
-def build_release(out: Out = Path("dist")) -> None:
-    """Build everything that is published, with checksums."""
-    from .commands.build import everything
-
-    everything(out)
 
 
 def main() -> None:

@@ -13,12 +13,12 @@ import pytest
 from machines import FakeBlender, blender, machine, put, tree
 from power_cut import happened, power_cut
 from tweenbridge_installer import blender as blenders
-from tweenbridge_installer import installation, record
+from tweenbridge_installer import installation, record, resolve
 from tweenbridge_installer.errors import InstallError
 from tweenbridge_installer.installation import Outcome
 from tweenbridge_installer.login import MARK, Start
 from tweenbridge_installer.machine import Answer, Machine, System
-from tweenbridge_installer.plan import Made, Plan, for_blenders, for_login, for_menu
+from tweenbridge_installer.plan import Made, Plan, for_blenders, for_login, for_menu, for_resolves
 from tweenbridge_installer.record import Kind, Record
 
 TRAY = Start(("/opt/tweenbridge/.venv/bin/python", "-I", "-m", "tweenbridge_server", "tray"), window=True)
@@ -51,12 +51,17 @@ class Scene:
             file.writestr("blender_manifest.toml", f'version = "{self.version}"\n')
             file.writestr("wheels/one.whl", self.version)
             file.writestr("__init__.py", "")
-        return Made(self.version, lambda: self.archive, f"digest of {self.version}")
+        return Made(self.version, lambda: self.archive, f"digest of {self.version}", self._script, "digest", "pass\n")
+
+    def _script(self) -> Path:
+        put(self.archive.parent / "script/package/module.py", self.version)
+        return self.archive.parent / "script"
 
     def plan(self) -> Plan:
         kept = record.load(self.computer.data)
         found = blenders.find(self.computer, lambda command: Answer(None, ""))
         plan = for_blenders(found, self.made, kept) + for_menu(self.computer, TRAY, kept)
+        plan += for_resolves(resolve.find(self.computer), self.made, self.computer.data, kept)
         return plan + for_login(self.computer, TRAY, self.login, kept)
 
     def install(self) -> Outcome:
@@ -81,6 +86,7 @@ def _scene(folder: Path, system: System, by_hand: bool = False) -> Scene:
         blender(computer.home / "Downloads/blender-4.5", "4.5", system)
     (host,) = blenders.find(computer, lambda command: Answer(None, ""))
     put(host.extensions / "user_default/another/blender_manifest.toml", 'version = "1.0"')
+    resolve.scripts_folder(computer).parents[1].mkdir(parents=True)
     return Scene(computer, FakeBlender(host.extensions), folder / "extension.zip")
 
 
@@ -213,7 +219,7 @@ def test_a_blender_that_cannot_be_started_gets_its_files_and_a_word_about_it(tmp
     outcome = installation.carry_out(scene.plan(), "0.1.0", scene.computer.data, scene.fake, said.append)
     assert outcome.failures == ()
     assert blenders.installed_version(blenders.find(scene.computer, scene.fake)[0]) == "0.1.0"
-    assert "turn Tweenbridge on in Preferences > Add-ons" in said[-3]
+    assert "turn Tweenbridge on in Preferences > Add-ons" in said[1]
 
 
 def test_a_file_of_somebody_else_is_neither_replaced_nor_removed(tmp_path: Path) -> None:
@@ -230,6 +236,7 @@ def test_with_the_record_lost_our_own_files_are_taken_over(tmp_path: Path) -> No
     before = scene.tree()
     scene.install()
     record.record_file(scene.computer.data).unlink()
+    assert scene.plan().notes == ()
     assert scene.install().failures == ()
     assert MARK in (scene.computer.config / "autostart/tweenbridge.desktop").read_text()
     scene.uninstall()
@@ -277,3 +284,14 @@ def test_the_record_reads_as_it_was_written(tmp_path: Path) -> None:
     record.save(kept, tmp_path)
     assert record.load(tmp_path) == kept
     assert replace(kept, items=()).without(frozenset()) == Record("0.1.0", False)
+
+
+def test_what_a_killed_build_left_goes_with_everything_else(tmp_path: Path) -> None:
+    scene = _scene(tmp_path, System.LINUX)
+    before = scene.tree()
+    put(installation.workshop(scene.computer.data) / "tweenbridge-blender.part")
+    scene.uninstall()
+    assert scene.tree() == before
+    put(installation.workshop(scene.computer.data) / "tweenbridge-blender.part")
+    scene.install()
+    assert not installation.workshop(scene.computer.data).exists()

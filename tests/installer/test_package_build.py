@@ -77,6 +77,17 @@ def test_the_checksums_are_those_of_the_files(tmp_path: Path) -> None:
         subprocess.run(["sha256sum", "--check", "--quiet", sums.name], cwd=tmp_path, check=True)
 
 
+def test_a_release_is_everything_with_its_checksums(tmp_path: Path) -> None:
+    files = {path.name for path in release.build(ROOT, tmp_path, lambda _: None)}
+    kinds = ("tweenbridge-blender-", ".whl", ".tar.gz", "tweenbridge-resolve-", "SHA256SUMS")
+    assert [kind for kind in kinds if not any(kind in name for name in files)] == []
+    for line in (tmp_path / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split("  ")
+        assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == digest
+        files.remove(name)
+    assert files == {"SHA256SUMS"}
+
+
 def test_without_sources_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(InstallError, match="run this in a checkout"):
         package_build.build(tmp_path, tmp_path / "dist", lambda _: None)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from machines import blender, put, tree
+from tweenbridge_installer.blender_hosts import find_interpreter
 from tweenbridge_installer.machine import System
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the home is a Linux one")
@@ -81,6 +82,9 @@ def test_all_of_it_and_back(home: Home) -> None:
     assert home.login
     assert home.json("install", "--dry-run")["autostart"] is True
     assert "Nothing to do." in home.run("install", "--yes").stdout
+    (home.extensions / "tweenbridge/__init__.py").unlink()
+    assert home.run("install", "--again", "--yes").returncode == 0
+    assert (home.extensions / "tweenbridge/__init__.py").is_file()
     # The user's own things stay, and the rest is as it was.
     data = home.path / ".local/share/tweenbridge"
     put(data / "models/toon.safetensors", "weights")
@@ -139,3 +143,24 @@ def test_a_failure_of_one_is_told_and_the_rest_is_there(home: Home) -> None:
     assert "did not take the extension: the disk is on fire" in result.stderr
     assert home.login
     assert "An installation was interrupted" in home.run("install", "--dry-run").stdout
+
+
+def test_resolve_gets_a_launcher_that_every_python_can_start(home: Home) -> None:
+    scripts = home.path / ".local/share/DaVinciResolve"
+    scripts.mkdir(parents=True)
+    assert home.run("install", "--only", "resolve", "--yes").returncode == 0
+    launcher = scripts / "Fusion/Scripts/Utility/Tweenbridge.py"
+    found = {version: find_interpreter(version) for version in ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")}
+    pythons = {sys.executable, *(python for python in found.values() if python)}
+    for python in pythons:
+        # Without a Resolve around it, it is the command of its package: found, and imported with its libraries.
+        result = subprocess.run(
+            [python, "-I", str(launcher), "--help"], env=home.environment, cwd=home.path, capture_output=True,
+            text=True, check=False,
+        )  # fmt: skip
+        assert (result.returncode, "usage: tweenbridge resolve" in result.stdout) == (0, True), result.stderr
+    assert [host["installed"] for host in home.json("install", "--dry-run")["hosts"] if host["kind"] == "resolve"] != [
+        None
+    ]
+    assert home.run("uninstall", "--yes").returncode == 0
+    assert list(scripts.iterdir()) == []

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
-import platform
 import sys
-import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import tweenbridge_installer
 import typer
@@ -19,12 +16,12 @@ from tweenbridge.client import Client
 from tweenbridge.launcher import record_command, this_installation
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.version import __version__
-from tweenbridge_installer import blender, blender_build, installation, record, wheels
-from tweenbridge_installer.blender import Blender
+from tweenbridge_installer import blender_build, editors, installation, record, resolve_build, wheels
+from tweenbridge_installer.editors import Found
 from tweenbridge_installer.errors import InstallError
 from tweenbridge_installer.login import Start
 from tweenbridge_installer.machine import Machine, run_program
-from tweenbridge_installer.plan import LOGIN, MENU, Made, Plan, for_blenders, for_login, for_menu
+from tweenbridge_installer.plan import LOGIN, MENU, Made, Plan, for_blenders, for_login, for_menu, for_resolves
 from tweenbridge_installer.record import Record
 
 from .console import in_users_words, plural, print_json, say, size
@@ -41,12 +38,14 @@ class Wanted:
         skip: of the same kind: left as they are.
         autostart: start at login on or off; None leaves that to the first installation, and then as it is.
         programs: Blenders in unusual places.
+        again: also what is there already, because it does not work.
     """
 
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     autostart: bool | None = None
     programs: tuple[Path, ...] = ()
+    again: bool = False
 
     def takes(self, part: str) -> bool:
         """Whether it is to be looked after."""
@@ -71,25 +70,39 @@ def start_command(home: Path, *, at_login: bool) -> Start:
 
 def made(folder: Path) -> Made:
     """What is put into the editors, for this computer, built into a folder when it is needed."""
-    machine = {"x86_64": "x64", "amd64": "x64", "arm64": "arm64", "aarch64": "arm64"}.get(platform.machine().lower())
-    system = {"win32": "windows", "darwin": "macos"}.get(sys.platform, "linux")
-    here = f"{system}-{machine}"
+    here = resolve_build.this_platform()
     platforms = (here,) if here in wheels.PLATFORMS else wheels.PLATFORMS
 
     @cache
     def extension() -> Path:
         return blender_build.build(_ROOT, folder, say, platforms=platforms)[0]
 
-    return Made(__version__, extension, blender_build.digest(_ROOT, platforms))
+    @cache
+    def script() -> Path:
+        return resolve_build.build(_ROOT, folder, say, platforms=(here,), folder=True)[0] / resolve_build.BUNDLE
+
+    launcher = (_ROOT / resolve_build.SOURCES / resolve_build.LAUNCHER).read_text(encoding="utf-8")
+    return Made(
+        __version__, extension, blender_build.digest(_ROOT, platforms), script, _script_digest(here), launcher
+    )  # fmt: skip
 
 
-def make_plan(wanted: Wanted, found: Sequence[Blender], things: Made, machine: Machine, kept: Record) -> Plan:
+def _script_digest(platform: str) -> str:
+    """Names all that the script for Resolve is made of, without making it."""
+    total = hashlib.sha256(platform.encode() + resolve_build.LOCK.read_bytes())
+    for folder in (_ROOT / resolve_build.SOURCES, _ROOT / "shared/tweenbridge"):
+        for path in sorted(folder.rglob("*.py")):
+            total.update(path.relative_to(_ROOT).as_posix().encode() + path.read_bytes())
+    return total.hexdigest()
+
+
+def make_plan(wanted: Wanted, found: Found, things: Made, machine: Machine, kept: Record) -> Plan:
     """What has to be done for what the user asked for.
 
     Raises:
         TweenbridgeError: BAD_REQUEST when something is asked for that is not there.
     """
-    ids = [host.id for host in found]
+    ids = [editor.id for editor in found.editors]
     unknown = sorted({*wanted.only, *wanted.skip} - {*ids, LOGIN, MENU})
     if unknown:
         raise TweenbridgeError(
@@ -98,11 +111,14 @@ def make_plan(wanted: Wanted, found: Sequence[Blender], things: Made, machine: M
         )  # fmt: skip
     # An interrupted installation is finished, whatever else is asked for.
     unfinished = {item.part for item in kept.items} if not kept.finished else set()
-    hosts = [host for host in found if wanted.takes(host.id) or host.id in unfinished]
-    plan = for_blenders(hosts, things, kept)
-    if wanted.takes(MENU) or MENU in unfinished:
+    chosen = {part for part in (*ids, MENU, LOGIN) if wanted.takes(part)} | unfinished
+    if wanted.again:
+        kept = replace(kept, finished=False)
+    plan = for_blenders([host for host in found.blenders if host.id in chosen], things, kept)
+    plan += for_resolves([host for host in found.resolves if host.id in chosen], things, machine.data, kept)
+    if MENU in chosen:
         plan += for_menu(machine, start_command(machine.data, at_login=False), kept)
-    if wanted.takes(LOGIN) or LOGIN in unfinished:
+    if LOGIN in chosen:
         on = bool(kept.of(LOGIN)) or not kept.version if wanted.autostart is None else wanted.autostart
         plan += for_login(machine, start_command(machine.data, at_login=True), on, kept)
     return plan
@@ -112,21 +128,18 @@ def install(home: Path, wanted: Wanted, *, dry_run: bool, yes: bool, as_json: bo
     """Show what there is and what will be done, and do it."""
     machine = Machine.here(home)
     try:
-        with tempfile.TemporaryDirectory(prefix="tweenbridge-install-") as folder:
-            kept = record.load(home)
-            found = blender.find(machine, run_program, wanted.programs)
-            things = made(Path(folder))
-            plan = make_plan(wanted, found, things, machine, kept)
-            if dry_run:
-                _show(found, plan, kept, as_json)
-                return
-            if not as_json:
-                _show(found, plan, kept, as_json)
-            if (plan.steps or plan.removals) and wanted.autostart is None:
-                _confirm(yes)
-            outcome = installation.carry_out(plan, __version__, home, run_program, say)
-            # From here on editors find this installation, and start its server.
-            record_command(this_installation(), home)
+        kept = record.load(home)
+        found = editors.find(machine, run_program, wanted.programs)
+        plan = make_plan(wanted, found, made(installation.workshop(home)), machine, kept)
+        if dry_run or not as_json:
+            _show(found, plan, kept, as_json)
+        if dry_run:
+            return
+        if (plan.steps or plan.removals) and wanted.autostart is None:
+            _confirm(yes)
+        outcome = installation.carry_out(plan, __version__, home, run_program, say)
+        # From here on editors find this installation, and start its server.
+        record_command(this_installation(), home)
     except InstallError as error:
         say(f"Error: {error}")
         raise typer.Exit(1) from None
@@ -141,21 +154,16 @@ def install(home: Path, wanted: Wanted, *, dry_run: bool, yes: bool, as_json: bo
         print(f"Done. Keep the folder {_ROOT}: it is the installation." if not wanted.only else "Done.")
 
 
-def _show(found: Sequence[Blender], plan: Plan, kept: Record, as_json: bool) -> None:
+def _show(found: Found, plan: Plan, kept: Record, as_json: bool) -> None:
     if as_json:
-        print_json(
-            {
-                "hosts": [_described(host) for host in found],
-                "steps": list(plan.sentences),
-                "notes": list(plan.notes),
-                "autostart": bool(kept.of(LOGIN)),
-            }
-        )
+        hosts = [asdict(editor) | {"path": str(editor.path)} for editor in found.editors]
+        steps, notes = list(plan.sentences), list(plan.notes)
+        print_json({"hosts": hosts, "steps": steps, "notes": notes, "autostart": bool(kept.of(LOGIN))})
         return
-    print("Found:" if found else "Found no Blender. --blender FOLDER names one in an unusual place.")
-    for host in found:
-        there = blender.installed_version(host)
-        print(f"  {host.name:<32} {host.id:<24} {f'has Tweenbridge {there}' if there else ''}".rstrip())
+    print("Found:" if found.editors else "Found no editor. --blender FOLDER names a Blender in an unusual place.")
+    for editor in found.editors:
+        there = f"has Tweenbridge {editor.installed}" if editor.installed else ""
+        print(f"  {editor.name:<32} {editor.id:<24} {there}".rstrip())
     if plan.notes:
         print("\n".join(("Notes:", *(f"  {note}" for note in plan.notes))))
     if not kept.finished:
@@ -164,14 +172,6 @@ def _show(found: Sequence[Blender], plan: Plan, kept: Record, as_json: bool) -> 
         print("\n".join(("To do:", *(f"  {sentence}" for sentence in plan.sentences))))
     else:
         print("Nothing to do.")
-
-
-def _described(host: Blender) -> dict[str, Any]:
-    """An editor for other programs, the tray among them."""
-    return {
-        "id": host.id, "name": host.name, "kind": "blender", "version": host.version, "path": str(host.path),
-        "installed": blender.installed_version(host), "obstacle": host.obstacle,
-    }  # fmt: skip
 
 
 def _confirm(yes: bool) -> None:

@@ -75,7 +75,7 @@ def _family(host: str) -> socket.AddressFamily:
 
 def plugins(home: Path) -> Iterator[Check]:
     """The editors on this computer: which of them has which version of the plugin."""
-    from tweenbridge_installer import blender, record
+    from tweenbridge_installer import editors, record
     from tweenbridge_installer.errors import InstallError
     from tweenbridge_installer.machine import Machine, run_program
 
@@ -85,11 +85,11 @@ def plugins(home: Path) -> Iterator[Check]:
             yield Check("Installation", Verdict.NOTE, "it was interrupted", f"{_INSTALL} It goes on where it stopped.")
     except InstallError as error:
         yield Check("Installation", Verdict.WRONG, "install.json in the data folder cannot be read", str(error))
-    hosts = blender.find(Machine.here(home), run_program)
-    for host in hosts:
-        yield plugin(host.name, blender.installed_version(host), host.obstacle)
-    if not hosts:
-        yield Check("Editors", Verdict.OK, "no Blender found")
+    found = editors.find(Machine.here(home), run_program).editors
+    for editor in found:
+        yield plugin(editor.name, editor.installed, editor.obstacle)
+    if not found:
+        yield Check("Editors", Verdict.OK, "neither Blender nor DaVinci Resolve was found")
 
 
 def plugin(editor: str, installed: str | None, obstacle: str = "") -> Check:
