@@ -229,6 +229,20 @@ def doctor(
 
 @app.command()
 @plain_errors
+def resolve(
+    edit: Annotated[bool, typer.Option("--edit", help="Begin with the in-betweens under the playhead.")] = False,
+    selfcheck: Annotated[
+        bool, typer.Option("--selfcheck", help="Try everything on a timeline of its own, and report.")
+    ] = False,
+) -> None:
+    """Make in-betweens on the timeline of the running DaVinci Resolve Studio."""
+    from .commands.resolve import run
+
+    raise typer.Exit(run(edit, selfcheck))
+
+
+@app.command()
+@plain_errors
 def install(
     only: Annotated[
         list[str] | None,

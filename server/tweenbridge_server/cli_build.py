@@ -30,6 +30,24 @@ def build_blender(
     blender(out, platform or (), split)
 
 
+@building.command("resolve")
+@plain_errors
+def build_resolve(
+    out: Out = Path("dist"),
+    platform: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PLATFORM", help="Also for others, like windows-x64. Repeatable.", show_default="this one"
+        ),
+    ] = None,
+    folder: Annotated[bool, typer.Option("--folder", help="Write a folder instead of a zip.")] = False,
+) -> None:
+    """Build the script for DaVinci Resolve with all it needs, for every Python that Resolve may load."""
+    from .commands.build import resolve
+
+    resolve(out, platform or (), folder)
+
+
 @building.command("wheel")
 @plain_errors
 def build_wheel(out: Out = Path("dist")) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tweenbridge_installer
 import typer
-from tweenbridge_installer import blender_build, package_build, release, wheels
+from tweenbridge_installer import blender_build, package_build, release, resolve_build, wheels
 from tweenbridge_installer import offline as offline_build
 from tweenbridge_installer.errors import InstallError
 
@@ -30,6 +30,14 @@ def blender(out: Path, platforms: Sequence[str], split: bool) -> None:
     for extension in built:
         print(f"{short_path(extension)}  {size(extension.stat().st_size)}")
     say("Blender's own check passed." if validator else "There is no Blender 4.2 or later here to check it with.")
+
+
+def resolve(out: Path, platforms: Sequence[str], folder: bool) -> None:
+    """Build what DaVinci Resolve's script consists of, and print its files or folders."""
+    chosen = platforms or (resolve_build.this_platform(),)
+    for bundle in _built(lambda: resolve_build.build(_ROOT, out, say, platforms=chosen, folder=folder)):
+        files = [bundle] if bundle.is_file() else [path for path in bundle.rglob("*") if path.is_file()]
+        print(f"{short_path(bundle)}  {size(sum(path.stat().st_size for path in files))}")
 
 
 def package(out: Path) -> None:
