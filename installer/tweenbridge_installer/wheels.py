@@ -11,6 +11,7 @@ import base64
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -77,6 +78,16 @@ def cache_folder() -> Path:
         return Path.home() / "Library" / "Caches" / "tweenbridge" / "wheels"
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "tweenbridge" / "wheels"
+
+
+def clear_cache() -> None:
+    """Take the cache away; it is filled again when it is needed."""
+    folder = cache_folder()
+    if folder.is_symlink():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+        folder.parent.rmdir()
 
 
 def fetch(

@@ -160,18 +160,17 @@ def _show(found: Found, plan: Plan, kept: Record, as_json: bool) -> None:
         steps, notes = list(plan.sentences), list(plan.notes)
         print_json({"hosts": hosts, "steps": steps, "notes": notes, "autostart": bool(kept.of(LOGIN))})
         return
-    print("Found:" if found.editors else "Found no editor. --blender FOLDER names a Blender in an unusual place.")
+    lines = ["Found:" if found.editors else "Found no editor. --blender FOLDER names a Blender in an unusual place."]
     for editor in found.editors:
         there = f"has Tweenbridge {editor.installed}" if editor.installed else ""
-        print(f"  {editor.name:<32} {editor.id:<24} {there}".rstrip())
+        lines.append(f"  {editor.name:<32} {editor.id:<24} {there}".rstrip())
     if plan.notes:
-        print("\n".join(("Notes:", *(f"  {note}" for note in plan.notes))))
+        lines += ["Notes:", *(f"  {note}" for note in plan.notes)]
     if not kept.finished:
-        print("An installation was interrupted; this finishes it.")
-    if plan.sentences:
-        print("\n".join(("To do:", *(f"  {sentence}" for sentence in plan.sentences))))
-    else:
-        print("Nothing to do.")
+        lines.append("An installation was interrupted; this finishes it.")
+    lines += ["To do:", *(f"  {sentence}" for sentence in plan.sentences)] if plan.sentences else ["Nothing to do."]
+    # At once, so that it comes before what is told on standard error.
+    print("\n".join(lines), flush=True)
 
 
 def _confirm(yes: bool) -> None:
@@ -208,6 +207,7 @@ def uninstall(home: Path, *, models: bool, dry_run: bool, yes: bool) -> None:
                 _remove_models(folder)
             print("Done.")
         if not dry_run:
+            wheels.clear_cache()
             _say_what_is_left(home)
     except InstallError as error:
         say(f"Error: {error}")

@@ -39,9 +39,14 @@ class Computer:
         program.write_text(f'#!/bin/sh\nexec {shlex.join([str(self.python), "-I", str(PROGRAM)])} "$@"\n')
         program.chmod(0o755)
         self.home.mkdir()
+        # The wheels that this computer has already; the link can be taken away.
+        cache = folder / "cache/tweenbridge/wheels"
+        cache.parent.mkdir(parents=True)
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        cache.symlink_to(cache_folder())
         self.environment = {
             "HOME": str(self.home), "PATH": f"{program.parent}:/usr/bin:/bin", "LANG": "C.UTF-8",
-            "XDG_CACHE_HOME": str(cache_folder().parent.parent),
+            "XDG_CACHE_HOME": str(folder / "cache"),
         } | {name: value for name, value in os.environ.items() if name.startswith("PIP_")}  # fmt: skip
         self.program = program
 
