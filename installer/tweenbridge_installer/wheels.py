@@ -104,7 +104,7 @@ def fetch(
     wanted = tuple(wheels)
     missing = [wheel for wheel in wanted if not _is_whole(cache / wheel.name, wheel)]
     if missing:
-        say(f"Downloading {len(missing)} wheels, once...")
+        say(f"Downloading {len(missing)} {'wheel' if len(missing) == 1 else 'wheels'}, once...")
         cache.mkdir(parents=True, exist_ok=True)
     for wheel in missing:
         _download(wheel, cache, carrier)

@@ -140,6 +140,7 @@ def test_what_is_not_there_is_named_with_what_is(home: Home) -> None:
     result = home.run("install", "--only", "maya", "--yes")
     assert result.returncode == 1
     assert "There is no maya here." in result.stderr
+    assert "There is no Blender at /nowhere." in home.run("install", "--blender", "/nowhere", "--yes").stderr
     assert "blender-4.5-zip, " in result.stderr
 
 

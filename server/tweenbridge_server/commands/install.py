@@ -127,6 +127,12 @@ def make_plan(wanted: Wanted, found: Found, things: Made, machine: Machine, kept
 def install(home: Path, wanted: Wanted, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Show what there is and what will be done, and do it."""
     machine = Machine.here(home)
+    for program in wanted.programs:
+        if not program.expanduser().exists():
+            raise TweenbridgeError(
+                ErrorCode.BAD_REQUEST, f"There is no Blender at {program}.",
+                remedy="Name its folder, its program, or on macOS its bundle (Blender.app).",
+            )  # fmt: skip
     try:
         kept = record.load(home)
         found = editors.find(machine, run_program, wanted.programs)
