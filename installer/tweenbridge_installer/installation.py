@@ -48,7 +48,7 @@ def carry_out(plan: Plan, version: str, data: Path, run: Run, say: Say) -> Outco
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(data / "install.lock", say):
         before = records.load(data)
-        if not plan.steps and not plan.removals and before.finished and before.version in ("", version):
+        if not plan.steps and not plan.removals and before.finished and before.version == version:
             return Outcome(before, ())
         intended = before.with_items(_new_items(plan, before))
         records.save(Record(version, False, intended.items), data)
@@ -121,7 +121,10 @@ def uninstall(data: Path, run: Run, say: Say) -> Outcome:
         left, failures = _take_all(record, tuple(reversed(record.items)), run)
         # A folder that others use meanwhile is theirs.
         items = tuple(item for item in left.items if item.kind is not Kind.FOLDER)
-        records.save(Record(record.version, False, items), data)
+        if items:
+            records.save(Record(record.version, False, items), data)
+        else:
+            records.remove(data)
     (data / "install.lock").unlink(missing_ok=True)
     if not any(data.iterdir()):
         data.rmdir()

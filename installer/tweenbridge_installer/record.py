@@ -109,13 +109,9 @@ def _item(content: dict[str, Any]) -> Item:
 
 
 def save(record: Record, data: Path) -> None:
-    """Write the record, whole or not at all; an empty one means that there is none."""
+    """Write the record, whole or not at all."""
     path = record_file(data)
-    partial = path.with_name(path.name + ".part")
-    if not record.items:
-        partial.unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
-        return
+    partial = _partial(path)
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     items = [asdict(item) | {"path": str(item.path), "kind": item.kind.value} for item in record.items]
     text = json.dumps({"version": record.version, "finished": record.finished, "items": items}, indent=1) + "\n"
@@ -124,3 +120,14 @@ def save(record: Record, data: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(partial, path)
+
+
+def remove(data: Path) -> None:
+    """Take the record away: nothing is there any more."""
+    path = record_file(data)
+    _partial(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(path.name + ".part")

@@ -128,6 +128,12 @@ def test_start_at_login_alone_as_the_tray_asks(home: Home) -> None:
     assert home.login == []
 
 
+def test_what_was_refused_before_the_first_installation_stays_off(home: Home) -> None:
+    assert home.run("install", "--autostart", "off").returncode == 0
+    assert home.run("install", "--skip", "blender-4.5-zip", "--yes").returncode == 0
+    assert home.login == []
+
+
 def test_nothing_is_done_without_an_answer(home: Home) -> None:
     before = tree(home.path)
     result = home.run("install", answer="")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import shutil
 import sys
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -196,25 +197,25 @@ def uninstall(home: Path, *, models: bool, dry_run: bool, yes: bool) -> None:
         kept = record.load(home)
         things = [item.path for item in reversed(kept.items) if item.kind is not record.Kind.FOLDER]
         stored = [home / "models"] if models and (home / "models").is_dir() else []
-        if not things and not stored:
-            print("Nothing is installed outside this folder and the data folder.")
+        if things or stored:
+            print("\n".join(("To do:", *(f"  Remove {path}" for path in (*things, *stored)))), flush=True)
         else:
-            print("\n".join(("To do:", *(f"  Remove {path}" for path in (*things, *stored)))))
-            if dry_run:
-                return
+            print("Nothing is installed outside this folder and the data folder.")
+        if dry_run:
+            return
+        if things or stored:
             _confirm_removal(yes)
-            _stop(home)
-            outcome = installation.uninstall(home, run_program, lambda sentence: None)
-            for failure in outcome.failures:
-                say(f"Error: {failure}")
-            if outcome.failures:
-                raise typer.Exit(1)
-            for folder in stored:
-                _remove_models(folder)
-            print("Done.")
-        if not dry_run:
-            wheels.clear_cache()
-            _say_what_is_left(home)
+        _stop(home)
+        outcome = installation.uninstall(home, run_program, lambda sentence: None)
+        for failure in outcome.failures:
+            say(f"Error: {failure}")
+        if outcome.failures:
+            raise typer.Exit(1)
+        for folder in stored:
+            _remove_models(folder)
+        wheels.clear_cache()
+        print("Done.")
+        _say_what_is_left(home)
     except InstallError as error:
         say(f"Error: {error}")
         raise typer.Exit(1) from None
@@ -239,8 +240,6 @@ def _stop(home: Path) -> None:
 
 
 def _remove_models(folder: Path) -> None:
-    import shutil
-
     files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
     total = sum(path.stat().st_size for path in files)
     shutil.rmtree(folder)
