@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -21,6 +22,8 @@ from .words import NOTHING_MADE, progress, summary, trouble
 
 NAME = "DaVinci Resolve"
 _TICK = 0.05
+_ALIVE = 2.0
+"""Seconds between two looks whether Resolve still runs."""
 
 
 def run(
@@ -95,7 +98,7 @@ def _through_the_tray(host: Host, home: Path, edit: bool, say: Callable[[str], N
 
 def drive(run: Run, host: Host, say: Callable[[str], None]) -> None:
     """Step a run to its end, saying how far it is. Cancels it when Resolve ends."""
-    shown, last = "", ""
+    last, looked = "", time.monotonic()
     try:
         while not run.stage.is_final:
             run.step(_TICK)
@@ -103,11 +106,12 @@ def drive(run: Run, host: Host, say: Callable[[str], None]) -> None:
             if shown != last and not run.stage.is_final:
                 say(f"Tweenbridge: {shown}")
                 last = shown
+            if time.monotonic() > looked + _ALIVE:
+                looked = time.monotonic()
                 if not host.is_alive():
                     run.cancel()
     except BaseException:
-        run.cancel()
-        run.step(_TICK)
+        run.abandon()
         raise
 
 

@@ -36,7 +36,8 @@ _ALIVE = 2.0
 """Seconds between two looks whether Resolve still runs."""
 _SERVER = 30.0
 """Seconds that the server gets to start and to say what engines it has."""
-_WIDTH, _ROW = 460, 32
+_WIDTH, _SMALL, _ROW = 820, 420, 32
+"""Pixels: the window, the one that waits for the server, and a row of controls."""
 _KINDS = {"check": "CheckBox", "number": "SpinBox", "choice": "ComboBox", "text": "LineEdit"}
 _EVENTS = {"Generate": "Clicked", "Cancel": "Clicked", "Refresh": "Clicked", "Source": "CurrentIndexChanged",
            "Engine": "CurrentIndexChanged"}  # fmt: skip
@@ -90,6 +91,7 @@ class Dialog:
             {"ID": "Status", "Text": "Starting the Tweenbridge server…", "Alignment": {"AlignCenter": True}}
         )
         window = self._window([label, ui.Button({"ID": "Cancel", "Text": "Cancel"})], 110, ["Cancel"])
+        window.Show()
         reply, end = client.ask(GetEngines()), time.monotonic() + _SERVER
         try:
             while not reply.done and not self._closed and time.monotonic() < end:
@@ -132,16 +134,15 @@ class Dialog:
 
     # ------------------------------------------------------------ the window
 
-    def _window(self, elements: List[Any], height: int, ids: List[str]) -> Any:
+    def _window(self, elements: List[Any], height: int, ids: List[str], width: int = _SMALL) -> Any:
         ui = self._ui
         window = self._dispatcher.AddWindow(
-            {"ID": WINDOW, "WindowTitle": "Tweenbridge: in-betweens", "Geometry": [200, 120, _WIDTH, height]},
+            {"ID": WINDOW, "WindowTitle": "Tweenbridge: in-betweens", "Geometry": [200, 120, width, height]},
             [ui.VGroup({"Spacing": 6}, elements)],
         )
         for name in ids:
             setattr(getattr(window.On, name), _EVENTS[name], self._note(name))
         getattr(window.On, WINDOW).Close = self._close
-        window.Show()
         return window
 
     def _note(self, name: str) -> Callable[[Any], None]:
@@ -156,11 +157,12 @@ class Dialog:
         usual = choice.folder or str(usual_folder())
         titles = [found.title for found in self._found] or ["None on this timeline yet"]
         self._form = make_form(titles, self._engines, choice, usual)
-        rows = max(len(page) for page in self._form.pages)
-        height = 330 + _ROW * (len(self._form.general) + rows)
-        window = self._window(self._elements(), height, list(_EVENTS))
+        # Beside the settings of an engine there is room for the list of keyframes, which takes what is left.
+        rows = max(10, 1 + max(len(page) for page in self._form.pages))
+        window = self._window(self._elements(), 150 + _ROW * rows, list(_EVENTS), _WIDTH)
         self._items: Dict[str, Any] = window.GetItems()
         self._fill()
+        window.Show()
         try:
             while not self._closed:
                 self._turn(client)
@@ -169,8 +171,7 @@ class Dialog:
                     self._act(name, client)
         finally:
             if self._run is not None and not self._run.stage.is_final:
-                self._run.cancel()
-                self._run.step(_TICK)
+                self._run.abandon()
                 self._say(f"Tweenbridge: {NOTHING_MADE}")
             window.Hide()
 
@@ -196,14 +197,17 @@ class Dialog:
             ui.Button({"ID": "Cancel", "Text": "Close"}),
             ui.Button({"ID": "Generate", "Text": "Generate in-betweens"}),
         ]
-        return [
-            ui.HGroup(
-                {"Weight": 0}, [self._row(general["Source"]), ui.Button({"ID": "Refresh", "Text": "Look again"})]
-            ),
+        refresh = ui.Button({"ID": "Refresh", "Text": "Look again", "Weight": 0})
+        left = [
+            ui.HGroup({"Weight": 0}, [self._row(general["Source"]), refresh]),
             ui.TextEdit({"ID": "Found", "ReadOnly": True, "Weight": 1}),
             *timing,
-            self._row(general["Engine"]),
-            ui.Stack({"ID": "Pages", "Weight": 0}, pages),
+        ]
+        right = [self._row(general["Engine"]), ui.Stack({"ID": "Pages", "Weight": 1}, pages)]
+        return [
+            ui.HGroup(
+                {"Weight": 1, "Spacing": 16}, [ui.VGroup({"Spacing": 6}, left), ui.VGroup({"Spacing": 6}, right)]
+            ),
             self._row(general["Folder"]),
             ui.Label({"ID": "Status", "Text": "", "WordWrap": True, "Weight": 0}),
             ui.HGroup({"Weight": 0}, buttons),

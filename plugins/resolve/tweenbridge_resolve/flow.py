@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 OUTPUT = PixelFormat(Encoding.TIFF, dtype=SampleType.UINT16)
 _NO_SERVER = 20.0
 """Seconds without a session after which a run gives up. Its job goes on at the server, and is quick the next time."""
+_FAREWELL = 2.0
+"""Seconds that the server gets to hear of a cancel when nobody waits for it any more."""
 
 
 class Stage(Enum):
@@ -150,6 +152,15 @@ class Run:
         if self.stage is Stage.GENERATING and self._handle is not None:
             self.stage = Stage.CANCELLING
             self._handle.cancel()
+
+    def abandon(self) -> None:
+        """Stop, and wait a moment for the server to know; nothing is left behind either way."""
+        self.cancel()
+        end = time.monotonic() + _FAREWELL
+        while not self.stage.is_final and time.monotonic() < end:
+            self.step(0.05)
+        if not self.stage.is_final:
+            self._ended(None, [])
 
     # ------------------------------------------------------------ what the server said
 

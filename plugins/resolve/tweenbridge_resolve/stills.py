@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Set, Tuple
 
 from . import tiff
 from .api import has
@@ -33,7 +33,9 @@ class Stills:
     def __init__(self, host: Host, folder: Path) -> None:
         self._host = host
         self._folder = folder
-        self._last: Optional[Tuple[int, str]] = None
+        self._place: Optional[int] = None
+        self._pictures: Set[str] = set()
+        """What the viewer may still show from the playhead's last place; while that is not known, no still counts."""
         self.rendered: List[int] = []
 
     def take_all(self, keyframes: Sequence[Keyframe]) -> Tuple[Path, ...]:
@@ -42,7 +44,6 @@ class Stills:
         Raises:
             PluginError: PLAYHEAD, STILL or FOLDER, saying which keyframe.
         """
-        self.look_around()
         files = tuple(self.take(keyframe.frame, f"keyframe_{i:03}") for i, keyframe in enumerate(keyframes, start=1))
         sizes = {(still.width, still.height) for still in map(_still, files) if still is not None}
         if len(sizes) > 1:
@@ -53,14 +54,6 @@ class Stills:
                 "Set a timeline resolution in the project settings, then try again.",
             )
         return files
-
-    def look_around(self) -> None:
-        """Take note of what the viewer shows now, so that it is not taken for a keyframe."""
-        frame, path = self._host.playhead(), self._folder / "before.tif"
-        if frame is not None and self._can_export():
-            still = self._export(path)
-            self._last = None if still is None else (frame, still.digest)
-            path.unlink(missing_ok=True)
 
     def take(self, frame: int, name: str) -> Path:
         """The picture at a frame, as `name`.tif.
@@ -73,6 +66,8 @@ class Stills:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(self._folder, error) from error
+        if self._place is None and self._can_export():
+            self._look_around()
         self._host.seek(frame)
         still = self._trusted(frame, path) if self._can_export() else None
         if still is None:
@@ -86,11 +81,25 @@ class Stills:
                     f"What DaVinci Resolve renders at {self._host.text(frame)} is not a whole TIFF file.",
                     "Check that the disk is not full, then try again.",
                 )
-        self._last = (frame, still.digest)
+        self._place, self._pictures = frame, {still.digest}
+        if frame in self.rendered and self._can_export():
+            self._look_around()
         return path
 
     def _can_export(self) -> bool:
         return has(self._host.project, "ExportCurrentFrameAsStill")
+
+    def _look_around(self) -> None:
+        """Take note of what the viewer shows before the playhead moves, so that it is not taken for a keyframe."""
+        frame, path = self._host.playhead(), self._folder / "before.tif"
+        for _ in range(_ATTEMPTS):
+            still = self._export(path)
+            if still is not None and frame is not None:
+                # All that it shows: it may itself not have drawn this place yet.
+                self._place = frame
+                self._pictures.add(still.digest)
+            time.sleep(_PAUSE / _ATTEMPTS)
+        path.unlink(missing_ok=True)
 
     def _trusted(self, frame: int, path: Path) -> Optional[tiff.Still]:
         """A still that is whole, of the timeline's size, not the last place's, and twice the same; None in doubt."""
@@ -98,7 +107,7 @@ class Stills:
         for _ in range(_ATTEMPTS):
             still = self._export(path)
             if still is not None and before is not None and still.digest == before.digest:
-                stale = self._last is not None and self._last[0] != frame and self._last[1] == still.digest
+                stale = self._place is None or (self._place != frame and still.digest in self._pictures)
                 if not stale and self._host.size() in (None, (still.width, still.height)):
                     return still
             before = still

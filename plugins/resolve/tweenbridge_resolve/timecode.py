@@ -73,13 +73,13 @@ def parse_rate(setting: Union[str, int, float], drop: bool = False) -> Rate:
         value = float(number)
     except ValueError:
         value = 0.0
-    nominal = round(value)
     if not 1 <= value <= 1000:
         raise PluginError(
             Trouble.TIMECODE,
             f"Resolve says that the timeline's frame rate is “{text}”, which is not a rate.",
             "Set the frame rate in File > Project Settings > Master Settings.",
         )
+    nominal = round(value)
     ntsc = abs(value - nominal * float(_NTSC)) < abs(value - nominal)
     wanted = drop or suffix.strip().upper().startswith("DF")
     return Rate(nominal, ntsc, wanted and ntsc and nominal % 30 == 0)

@@ -1,9 +1,9 @@
-"""Workspace > Scripts > Tweenbridge, in a process of its own: runs the launcher as Resolve does, and tells what came of it.
+"""Workspace > Scripts > Tweenbridge, in a process of its own: runs the launcher as Resolve does.
 
     python menu.py LAUNCHER [--windows]
 
-The launcher gets `resolve`, `fusion` and `bmd`, no `__file__`, and whatever Python this is. With windows, a user presses
-Generate, waits, and closes. Prints the tracks and what is on them as JSON.
+The launcher gets `resolve`, `fusion` and `bmd`, no `__file__`, and whatever Python this is. With windows, a user
+presses Generate, waits, and closes. Prints the tracks and what is on them as JSON.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from fakes.resolve import Quirks, make_resolve  # noqa: E402 - the path is set above
-from fakes.resolve.windows import Bmd, Fusion  # noqa: E402
+from fakes.resolve import Quirks, make_resolve
+from fakes.resolve.windows import Bmd, Fusion
 
 
 class User:

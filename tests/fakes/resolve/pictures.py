@@ -68,9 +68,10 @@ def write_tiff(path, samples, scale=1):
 
 
 def read_image(path):
-    """Any image file as 16-bit RGB samples."""
+    """Any image file as 16-bit RGB samples, scaled to fill the timeline, as Resolve does."""
     import OpenImageIO as oiio
 
     pixels = oiio.ImageBuf(str(path)).get_pixels(oiio.UINT16)
-    assert pixels.shape == (HEIGHT, WIDTH, 3), (path, pixels.shape)
-    return array.array("H", pixels.tobytes())
+    height, width, _ = pixels.shape
+    rows, columns = [y * height // HEIGHT for y in range(HEIGHT)], [x * width // WIDTH for x in range(WIDTH)]
+    return array.array("H", pixels[rows][:, columns].tobytes())

@@ -90,3 +90,10 @@ def layout(resolve: Any) -> dict[str, list[tuple[int, int]]]:
         track.name: sorted((item._start - timeline._start, item._length) for item in track.items)
         for track in timeline._tracks
     }
+
+
+def view(resolve: Any) -> tuple[Any, ...]:
+    """Page, timeline, playhead and bin, as the user sees them."""
+    project = resolve.GetProjectManager().GetCurrentProject()
+    timeline = project.GetCurrentTimeline()
+    return resolve.GetCurrentPage(), timeline._id, timeline._playhead, project.GetMediaPool().GetCurrentFolder()._id
