@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from machines import STEAM_LIST, blender, machine, put
+from machines import STEAM_LIST, WAYS, arrange, blender, machine, put
 from tweenbridge_installer import steam
 from tweenbridge_installer.blender import Blender, Flavour, find, installed_version
 from tweenbridge_installer.machine import Answer, Machine, System
@@ -18,110 +17,24 @@ def _find(computer: Machine, *programs: Path, shown: str = "") -> tuple[Blender,
     return find(computer, lambda command: Answer(0, shown) if shown else NOBODY, programs)
 
 
-def _on_linux(path: str) -> Callable[[Machine], None]:
-    return lambda computer: _make(computer.root / path, System.LINUX)
-
-
-def _make(folder: Path, system: System) -> None:
-    blender(folder, "4.5", system)
-
-
-def _steam_elsewhere(computer: Machine) -> None:
-    disk = computer.root / "mnt/games"
-    put(computer.home / ".local/share/Steam/steamapps/libraryfolders.vdf", STEAM_LIST.format(disk))
-    _make(disk / "steamapps/common/Blender", System.LINUX)
-
-
-LINUX = {
-    "zip in Downloads": (_on_linux("home/mia/Downloads/blender-4.5.3-linux-x64"), Flavour.ARCHIVE),
-    "zip in the home": (_on_linux("home/mia/blender-4.5.3-linux-x64"), Flavour.ARCHIVE),
-    "zip of zips": (_on_linux("home/mia/Downloads/blender/blender-4.5.3-linux-x64"), Flavour.ARCHIVE),
-    "opt": (_on_linux("opt/blender-4.5"), Flavour.ARCHIVE),
-    "steam": (_on_linux("home/mia/.steam/steam/steamapps/common/Blender"), Flavour.STEAM),
-    "steam on another disk": (_steam_elsewhere, Flavour.STEAM),
-    "steam in flatpak": (
-        _on_linux("home/mia/.var/app/com.valvesoftware.Steam/.local/share/Steam/steamapps/common/Blender"),
-        Flavour.STEAM,
-    ),
-    "snap": (_on_linux("snap/blender/current"), Flavour.SNAP),
-    "flatpak of all users": (
-        _on_linux("var/lib/flatpak/app/org.blender.Blender/current/active/files/blender"), Flavour.FLATPAK,
-    ),
-    "flatpak of one user": (
-        _on_linux("home/mia/.local/share/flatpak/app/org.blender.Blender/current/active/files/blender"),
-        Flavour.FLATPAK,
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("way", LINUX)
-def test_linux(tmp_path: Path, way: str) -> None:
-    make, flavour = LINUX[way]
-    computer = machine(tmp_path, System.LINUX)
-    make(computer)
+@pytest.mark.parametrize("name", WAYS)
+def test_every_way_in_which_it_comes(tmp_path: Path, name: str) -> None:
+    way = WAYS[name]
+    computer = arrange(tmp_path, way)
     (found,) = _find(computer)
-    assert (found.version, found.flavour, found.obstacle) == ("4.5", flavour, "")
-    base = computer.home / (
-        ".var/app/org.blender.Blender/config" if flavour is Flavour.FLATPAK else ".config"
-    )  # fmt: skip
-    assert found.place == base / "blender/4.5/extensions/user_default/tweenbridge"
-    if flavour is Flavour.FLATPAK:
+    assert (found.version, found.flavour, found.obstacle) == ("4.5", way.flavour, "")
+    assert found.place == computer.home / way.kept / "user_default/tweenbridge"
+    if way.flavour is Flavour.STORE:
+        # It shows nothing but the folders that it keeps for its user, and cannot be started from outside.
+        assert found.command == ()
+    elif way.flavour is Flavour.FLATPAK:
         assert found.command == ("flatpak", "run", "org.blender.Blender")
-    elif flavour is Flavour.SNAP:
+    elif way.flavour is Flavour.SNAP:
         assert found.command == (str(tmp_path / "snap/bin/blender"),)
     else:
-        assert Path(found.command[0]).is_file()
-
-
-WINDOWS = {
-    "installer": ("Program Files/Blender Foundation/Blender 4.5", Flavour.INSTALLER),
-    "zip": ("Users/mia/Downloads/blender-4.5.3-windows-x64/blender-4.5.3-windows-x64", Flavour.ARCHIVE),
-    "zip on the disk": ("blender-4.5.3-windows-x64", Flavour.ARCHIVE),
-    "steam": ("Program Files (x86)/Steam/steamapps/common/Blender", Flavour.STEAM),
-    "scoop": ("Users/mia/scoop/apps/blender/current", Flavour.SCOOP),
-}
-
-
-@pytest.mark.parametrize("way", WINDOWS)
-def test_windows(tmp_path: Path, way: str) -> None:
-    path, flavour = WINDOWS[way]
-    computer = machine(tmp_path, System.WINDOWS)
-    _make(computer.root / path, System.WINDOWS)
-    (found,) = _find(computer)
-    assert (found.version, found.flavour) == ("4.5", flavour)
-    assert Path(found.command[0]).name == "blender.exe"
-    foundation = computer.home / "AppData/Roaming/Blender Foundation/Blender"
-    assert found.place == foundation / "4.5/extensions/user_default/tweenbridge"
-
-
-def test_the_microsoft_store_shows_only_its_users_folders(tmp_path: Path) -> None:
-    computer = machine(tmp_path, System.WINDOWS)
-    package = computer.local / "Packages/BlenderFoundation.Blender4.2LTS_ppwjx1n5r4v9t"
-    kept = package / "LocalCache/Roaming/Blender Foundation/Blender/4.2"
-    put(kept / "config/userpref.blend")
-    (found,) = _find(computer)
-    assert (found.version, found.flavour, found.command) == ("4.2", Flavour.STORE, ())
-    assert found.extensions == kept / "extensions"
-
-
-MACOS = {
-    "installer": ("Applications/Blender.app", Flavour.INSTALLER),
-    "two versions side by side": ("Applications/Blender 4.5/Blender.app", Flavour.INSTALLER),
-    "of one user": ("Users/mia/Applications/Blender.app", Flavour.INSTALLER),
-    "unpacked": ("Users/mia/Downloads/Blender.app", Flavour.ARCHIVE),
-    "steam": ("Users/mia/Library/Application Support/Steam/steamapps/common/Blender/Blender.app", Flavour.STEAM),
-}
-
-
-@pytest.mark.parametrize("way", MACOS)
-def test_macos(tmp_path: Path, way: str) -> None:
-    path, flavour = MACOS[way]
-    computer = machine(tmp_path, System.MACOS)
-    _make(tmp_path / path, System.MACOS)
-    (found,) = _find(computer)
-    assert (found.version, found.flavour) == ("4.5", flavour)
-    assert found.command == (str(tmp_path / path / "Contents/MacOS/Blender"),)
-    assert found.extensions == computer.home / "Library/Application Support/Blender/4.5/extensions"
+        (program,) = found.command
+        assert Path(program).is_file()
+        assert Path(program).is_relative_to(found.path)
 
 
 def test_a_package_is_asked_for_its_version(tmp_path: Path) -> None:

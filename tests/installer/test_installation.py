@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from machines import FakeBlender, blender, machine, put, tree
+from machines import WAYS, FakeBlender, arrange, blender, machine, put, tree
 from power_cut import happened, power_cut
 from tweenbridge_installer import blender as blenders
 from tweenbridge_installer import installation, record, resolve
@@ -174,6 +174,24 @@ def test_killed_at_any_moment_of_an_update_and_of_uninstalling(tmp_path: Path, s
             assert scene.tree().keys() - before.keys() == {data + name for name in kept}, moment
             moment += 1
         assert moments > 8
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_into_a_blender_of_every_flavour(tmp_path: Path, name: str) -> None:
+    computer = arrange(tmp_path / "computer", WAYS[name])
+    (host,) = blenders.find(computer, lambda command: Answer(None, ""))
+    scene = Scene(computer, FakeBlender(host.extensions), tmp_path / "extension.zip")
+    host.extensions.joinpath("user_default").mkdir(parents=True)
+    before = scene.tree()
+    with power_cut(after=12):
+        scene.install()
+    assert scene.install().failures == ()
+    assert blenders.installed_version(host) == "0.1.0"
+    (kept,) = [item for item in record.load(computer.data).items if item.kind is Kind.EXTENSION]
+    assert (kept.path, kept.command, kept.part) == (host.place, host.command, host.id)
+    assert all(command[: len(host.command)] == host.command for command in scene.fake.commands)
+    assert scene.uninstall().failures == ()
+    assert scene.tree() == before
 
 
 def test_an_older_extension_is_replaced_and_named(tmp_path: Path) -> None:

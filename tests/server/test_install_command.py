@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from machines import blender, put, tree
 from tweenbridge_installer.blender_hosts import find_interpreter
 from tweenbridge_installer.machine import System
 from tweenbridge_installer.wheels import cache_folder
+
+MENU = Path(__file__).resolve().parents[1] / "fakes/resolve/menu.py"
+"""A Resolve that stands in for the real one, and a user who chooses the script from its menu."""
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the home is a Linux one")
 
@@ -50,6 +54,12 @@ class Home:
             capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
+    def start(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [command[0], "-I", *command[1:]], env=self.environment, cwd=self.path, capture_output=True, text=True,
+            timeout=120, check=False,
+        )  # fmt: skip
+
     def json(self, *words: str) -> Any:
         result = self.run(*words, "--json")
         assert result.returncode == 0, result.stderr
@@ -61,8 +71,11 @@ class Home:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path)
+def home(tmp_path: Path) -> Iterator[Home]:
+    home = Home(tmp_path)
+    yield home
+    if (home.path / ".local/share/tweenbridge/run/server.json").exists():
+        home.run("stop")
 
 
 def test_a_dry_run_changes_nothing_and_tells_everything(home: Home) -> None:
@@ -159,22 +172,24 @@ def test_a_failure_of_one_is_told_and_the_rest_is_there(home: Home) -> None:
     assert "An installation was interrupted" in home.run("install", "--dry-run").stdout
 
 
-def test_resolve_gets_a_launcher_that_every_python_can_start(home: Home) -> None:
+@pytest.mark.slow
+def test_a_resolve_finds_its_launcher_and_the_launcher_everything_else(home: Home) -> None:
     scripts = home.path / ".local/share/DaVinciResolve"
     scripts.mkdir(parents=True)
     assert home.run("install", "--only", "resolve", "--yes").returncode == 0
     launcher = scripts / "Fusion/Scripts/Utility/Tweenbridge.py"
-    found = {version: find_interpreter(version) for version in ("3.8", "3.13")}
-    pythons = {sys.executable, *(python for python in found.values() if python)}
-    for python in pythons:
+    old = find_interpreter("3.8")
+    for python in {old or sys.executable, sys.executable}:
         # Without a Resolve around it, it is the command of its package: found, and imported with its libraries.
-        result = subprocess.run(
-            [python, "-I", str(launcher), "--help"], env=home.environment, cwd=home.path, capture_output=True,
-            text=True, check=False,
-        )  # fmt: skip
+        result = home.start(python, str(launcher), "--help")
         assert (result.returncode, "usage: tweenbridge resolve" in result.stdout) == (0, True), result.stderr
-    assert [host["installed"] for host in home.json("install", "--dry-run")["hosts"] if host["kind"] == "resolve"] != [
-        None
-    ]
-    assert home.run("uninstall", "--yes").returncode == 0
+    # From the menu of a Resolve, by way of the server that this installation starts, to the timeline.
+    result = home.start(old or sys.executable, str(MENU), str(launcher), "--windows")
+    assert result.returncode == 0, result.stdout + result.stderr
+    told = json.loads(result.stdout.splitlines()[-1])
+    assert told["tracks"]["In-betweens"] == [[4, 5]], told
+    assert {host["id"]: host["installed"] for host in home.json("install", "--dry-run")["hosts"]}["resolve"]
+    result = home.run("uninstall", "--yes")
+    assert result.returncode == 0, result.stderr
     assert list(scripts.iterdir()) == []
+    assert home.run("status").returncode == 3
