@@ -43,7 +43,7 @@ def carry_out(plan: Plan, version: str, data: Path, run: Run, say: Say) -> Outco
     """Do the steps of a plan, then its removals. One that fails does not keep the others from being done.
 
     Raises:
-        OSError, InstallError: the record cannot be read or written; nothing was touched.
+        OSError, InstallError: the record cannot be read or written. What it says by then is what is there, or more.
     """
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(data / "install.lock", say):
@@ -108,7 +108,7 @@ def uninstall(data: Path, run: Run, say: Say) -> Outcome:
     """Take away all that the record lists, and nothing else.
 
     Raises:
-        OSError, InstallError: the record cannot be read or written; nothing was touched.
+        OSError, InstallError: the record cannot be read or written. What it says by then is what is there, or more.
     """
     if not data.is_dir():
         return Outcome(Record(), ())

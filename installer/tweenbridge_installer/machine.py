@@ -42,6 +42,8 @@ def run_program(command: Sequence[str]) -> Answer:
         result = subprocess.run(
             list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             timeout=PATIENCE, env=environment, check=False,
+            # On Windows the tray, which has no console, would open one for each program.
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         return Answer(None, str(error))

@@ -20,6 +20,7 @@ from tweenbridge_installer.login import MARK, Start
 from tweenbridge_installer.machine import Answer, Machine, System
 from tweenbridge_installer.plan import Made, Plan, for_blenders, for_login, for_menu, for_resolves
 from tweenbridge_installer.record import Kind, Record
+from tweenbridge_installer.steps import explain
 
 TRAY = Start(("/opt/tweenbridge/.venv/bin/python", "-I", "-m", "tweenbridge_server", "tray"), window=True)
 
@@ -313,3 +314,14 @@ def test_what_a_killed_build_left_goes_with_everything_else(tmp_path: Path) -> N
     put(installation.workshop(scene.computer.data) / "tweenbridge-blender.part")
     scene.install()
     assert not installation.workshop(scene.computer.data).exists()
+
+
+def test_a_file_that_may_not_be_changed_is_named_with_what_to_do(tmp_path: Path) -> None:
+    scene = _scene(tmp_path, System.LINUX)
+    # A file where a folder has to be made stops even the one who may do everything.
+    put(scene.computer.config / "autostart", "not a folder")
+    (failure,) = scene.install().failures
+    assert failure.startswith(str(scene.computer.config / "autostart"))
+    assert explain(PermissionError(13, "Permission denied", "/etc/x")).startswith("/etc/x may not be changed.")
+    (scene.computer.config / "autostart").unlink()
+    assert scene.install().failures == ()
