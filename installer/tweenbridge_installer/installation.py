@@ -69,9 +69,8 @@ def carry_out(plan: Plan, version: str, data: Path, run: Run, say: Say) -> Outco
         left, problems = _take_all(intended, plan.removals, run)
         failures += problems
         # What an earlier run, interrupted, had begun and this one does not go on with.
-        for item in left.items:
-            if not _exists(item.path):
-                take_away(item, run)
+        gone = tuple(item for item in left.items if not _exists(item.path))
+        failures += _take_all(left, gone, run)[1]
         after = Record(version, not failures, tuple(item for item in left.items if _exists(item.path)))
         records.save(after, data)
         clear_workshop(data)

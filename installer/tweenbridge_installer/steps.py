@@ -150,6 +150,8 @@ def partial_of(path: Path) -> Path:
 
 
 def _clear(path: Path) -> None:
+    if not (path.exists() or path.is_symlink()):
+        return
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
