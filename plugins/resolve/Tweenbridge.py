@@ -120,7 +120,7 @@ def main() -> int:
     if trouble:
         alert(trouble)
         return 1
-    resolve = given("resolve") or given("app")
+    resolve = given("resolve")
     bmd = given("bmd")
     if resolve is None and callable(getattr(bmd, "scriptapp", None)):
         resolve = bmd.scriptapp("Resolve")  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ against the stubs as they are. Nothing of this exists when the plugin runs: Reso
 
 On those objects `hasattr` is always true, so `has` asks whether what is there can be called.
 """
-# mypy: disable-error-code="override, misc, valid-type"
+# mypy: disable-error-code="override"
 
 from __future__ import annotations
 

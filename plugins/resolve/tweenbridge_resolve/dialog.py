@@ -288,6 +288,8 @@ class Dialog:
     def _refresh(self) -> None:
         values = self._values()
         choice = read_form(values, self._engines, str(usual_folder()))
+        # Another timeline may be open by now.
+        self._host = Host(self._host.resolve)
         self._look()
         self._show_choice(choice, 0)
 

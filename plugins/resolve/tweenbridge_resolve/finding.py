@@ -55,7 +55,7 @@ def look(host: Host) -> Tuple[Found, ...]:
     frame = host.playhead()
     recipe = None if frame is None else media.take_at(host, frame)
     if recipe is not None:
-        title = f"In-betweens under the playhead (take {recipe.take})"
+        title = f"Edit in-betweens under the playhead (take {recipe.take})"
         found.append(Found(Source.TAKE, title, recipe.restored(), recipe.choice))
     return tuple(found)
 

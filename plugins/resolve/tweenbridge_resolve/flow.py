@@ -117,21 +117,21 @@ class Run:
         base = Path(self._choice.folder).expanduser() if self._choice.folder else usual_folder()
         project, shown = str(host.project.GetName() or ""), str(host.timeline.GetName() or "")
         self._folder = new_folder(base, project, shown, name)
+        choice = self._choice
         try:
             with host.view_kept():
                 files = Stills(host, self._folder / "keyframes").take_all(self.plan.keyframes)
+            sources = [
+                KeyframeSource(path, position=keyframe.frame, name=keyframe.label)
+                for path, keyframe in zip(files, self.plan.keyframes)
+            ]
+            self._handle = self._client.submit(
+                sources, timing=self.plan.timing, engine=choice.engine, profile=choice.profile,
+                settings=choice.settings, output=OUTPUT, priority=Priority.INTERACTIVE, title=self.title,
+            )  # fmt: skip
         except BaseException:
             self._forget_files()
             raise
-        sources = [
-            KeyframeSource(path, position=keyframe.frame, name=keyframe.label)
-            for path, keyframe in zip(files, self.plan.keyframes)
-        ]
-        choice = self._choice
-        self._handle = self._client.submit(
-            sources, timing=self.plan.timing, engine=choice.engine, profile=choice.profile, settings=choice.settings,
-            output=OUTPUT, priority=Priority.INTERACTIVE, title=self.title,
-        )  # fmt: skip
 
     def step(self, timeout: float = 0.0) -> None:
         """Take what the server said; insert the frames once all are there. Waits up to `timeout` seconds."""

@@ -61,6 +61,12 @@ def connect() -> Tuple[Resolve, Any]:
     try:
         import DaVinciResolveScript
     except (ImportError, OSError, SystemExit) as error:
+        if (Path(modules) / "DaVinciResolveScript.py").is_file():
+            version = "{}.{}".format(*sys.version_info)
+            sentence = f"DaVinci Resolve's scripting module does not load in Python {version}: {error}"
+            raise PluginError(
+                Trouble.NO_RESOLVE, sentence, "Use Workspace > Scripts > Tweenbridge in DaVinci Resolve instead."
+            ) from error
         sentence = "DaVinci Resolve's scripting module is not on this computer."
         raise PluginError(Trouble.NO_RESOLVE, sentence, f"Install DaVinci Resolve Studio. {remedy}") from error
     found = DaVinciResolveScript.scriptapp("Resolve")

@@ -66,7 +66,7 @@ def import_sequence(host: Host, folder: Path, count: int, bin_name: str = BIN) -
                 f"Switch off Show Individual Frames in the media storage's menu. {remedy}",
             )
         # A sequence comes in at the project's rate, and clips at another rate than the timeline's are retimed.
-        made[0].SetClipProperty("FPS", str(host.setting("timelineFrameRate")))
+        made[0].SetClipProperty("FPS", host.rate.number)
         if not has_rate(made[0], host.rate):
             raise PluginError(
                 Trouble.IMPORT,

@@ -30,8 +30,6 @@ from .timeline import Placer, Source
 if TYPE_CHECKING:
     from .api import MediaPoolItem, Resolve
 
-_AT = 24
-"""Where the sequence is placed, in frames from the timeline's start."""
 _SERVER_SECONDS = 120.0
 _CLOSE = 1.5 / 255
 """A colour that comes back within this is the same: stills may be 8 bit."""
@@ -82,7 +80,9 @@ class Checks:
     def __init__(self, host: Host, clip: MediaPoolItem, folder: Path) -> None:
         self._host, self._media, self._folder = host, clip, folder
         self._placer = Placer(host)
-        self._start = AbsoluteFrame(host.start + _AT)
+        # Across a full minute, where drop frame leaves out numbers.
+        self._at = 60 * host.rate.nominal - 6
+        self._start = AbsoluteFrame(host.start + self._at)
 
     def all(self) -> Sequence[Tuple[str, Callable[[], str]]]:
         """Title and check of each. A check returns what it found, or raises."""
@@ -193,21 +193,23 @@ class Checks:
         return "placing over a clip is refused, and taken back"
 
     def markers(self) -> str:
-        for frame in (_AT, _AT + 6):
+        for frame in (self._at, self._at + 6):
             self._host.timeline.AddMarker(frame, "Purple", "Check", "", 1, "")
         found = timeline.keyframes(self._host, Source.MARKERS, "Purple")
         if [keyframe.frame for keyframe in found] != [self._start, self._start + 6]:
-            raise _failed(f"markers at {_AT} and {_AT + 6} were found at {[k.frame - self._host.start for k in found]}")
+            raise _failed(
+                f"markers at {self._at} and {self._at + 6} were found at {[k.frame - self._host.start for k in found]}"
+            )
         return "count from the timeline's start"
 
     def in_out(self) -> str:
         if not has(self._host.timeline, "GetMarkInOut"):
             raise Note("this version does not tell In and Out; use markers.")
-        self._host.timeline.SetMarkInOut(_AT, _AT + 6, "video")
+        self._host.timeline.SetMarkInOut(self._at, self._at + 6, "video")
         found = timeline.in_out(self._host)
         self._host.timeline.ClearMarkInOut("video")
         if found != (self._start, self._start + 6):
-            raise _failed(f"In and Out at {_AT} and {_AT + 6} were read as {found}")
+            raise _failed(f"In and Out at {self._at} and {self._at + 6} were read as {found}")
         return "count from the timeline's start"
 
     def selected(self) -> str:

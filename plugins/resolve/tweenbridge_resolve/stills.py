@@ -2,7 +2,7 @@
 
 A still is quick, but may show the frame before: the viewer draws in its own time. So a still counts when a second one
 agrees with it and it differs from that of the playhead's last place. Where it does not differ, the two frames may
-really be the same, which only a render tells.
+really be the same, which only a render tells; then all keyframes of the run are rendered, so that all are alike.
 """
 
 from __future__ import annotations
@@ -44,7 +44,13 @@ class Stills:
         Raises:
             PluginError: PLAYHEAD, STILL or FOLDER, saying which keyframe.
         """
-        files = tuple(self.take(keyframe.frame, f"keyframe_{i:03}") for i, keyframe in enumerate(keyframes, start=1))
+        frames = {f"keyframe_{i:03}": keyframe.frame for i, keyframe in enumerate(keyframes, start=1)}
+        files = tuple(self.take(frame, name) for name, frame in frames.items())
+        if self.rendered:
+            # Stills and renders may differ by a shade, which would show as a jump between keyframes of one run.
+            for path, frame in zip(files, frames.values()):
+                if frame not in self.rendered:
+                    self._render(frame, path)
         sizes = {(still.width, still.height) for still in map(_still, files) if still is not None}
         if len(sizes) > 1:
             listed = ", ".join(f"{width} x {height}" for width, height in sorted(sizes))
@@ -70,21 +76,26 @@ class Stills:
             self._look_around()
         self._host.seek(frame)
         still = self._trusted(frame, path) if self._can_export() else None
-        if still is None:
-            path.unlink(missing_ok=True)
-            render_frame(self._host, frame, self._folder).replace(path)
-            self.rendered.append(frame)
-            still = _still(path)
-            if still is None:
-                raise PluginError(
-                    Trouble.STILL,
-                    f"What DaVinci Resolve renders at {self._host.text(frame)} is not a whole TIFF file.",
-                    "Check that the disk is not full, then try again.",
-                )
-        self._place, self._pictures = frame, {still.digest}
-        if frame in self.rendered and self._can_export():
+        if still is not None:
+            self._place, self._pictures = frame, {still.digest}
+            return path
+        self._place, self._pictures = frame, {self._render(frame, path).digest}
+        if self._can_export():
             self._look_around()
         return path
+
+    def _render(self, frame: int, path: Path) -> tiff.Still:
+        path.unlink(missing_ok=True)
+        render_frame(self._host, frame, self._folder).replace(path)
+        self.rendered.append(frame)
+        still = _still(path)
+        if still is None:
+            raise PluginError(
+                Trouble.STILL,
+                f"What DaVinci Resolve renders at {self._host.text(frame)} is not a whole TIFF file.",
+                "Check that the disk is not full, then try again.",
+            )
+        return still
 
     def _can_export(self) -> bool:
         return has(self._host.project, "ExportCurrentFrameAsStill")

@@ -53,9 +53,13 @@ class Rate:
         """Numbers left out at the beginning of a minute; 0 where it is not drop frame."""
         return self.nominal // 15 if self.drop else 0
 
+    @property
+    def number(self) -> str:
+        """As Resolve writes it: "24", "23.976"."""
+        return f"{float(self.exact):.3f}".rstrip("0").rstrip(".")
+
     def __str__(self) -> str:
-        number = f"{float(self.exact):.3f}".rstrip("0").rstrip(".")
-        return f"{number} DF" if self.drop else number
+        return f"{self.number} DF" if self.drop else self.number
 
 
 def parse_rate(setting: Union[str, int, float], drop: bool = False) -> Rate:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import threading
 
 _NUMBERS = itertools.count(1)
+CALLED_FROM = set()
+"""Threads that have called Resolve. The real one takes calls from one thread only."""
 
 
 class ApiObject:
@@ -18,8 +21,10 @@ class ApiObject:
         return ()
 
     def __getattribute__(self, name):
-        if name[0].isupper() and name in self._absent():
-            return None
+        if name[0].isupper():
+            CALLED_FROM.add(threading.get_ident())
+            if name in self._absent():
+                return None
         return super().__getattribute__(name)
 
     def __getattr__(self, name):

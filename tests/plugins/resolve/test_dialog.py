@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.resolve import Quirks, make_resolve
+from fakes.resolve import Quirks, base, make_resolve
+from fakes.resolve.timelines import TimelineItem
 from fakes.resolve.windows import Bmd, Fusion
-from shots import layout, mark, succeed, timeline_of, view
+from resolve_shots import layout, mark, succeed, timeline_of, view
 from tweenbridge import Client, Spacing, Timing
 from tweenbridge_resolve import app, choice, dialog, flow
 from tweenbridge_resolve.choice import Choice
@@ -74,7 +75,7 @@ def show(resolve: Any, *steps: Step, edit: bool = False) -> tuple[int, Bmd, list
     user, said = User(*steps), []
     bmd = Bmd(user)
     status = app.run(resolve, Fusion(), bmd, edit=edit, say=said.append)
-    assert user.threads == {threading.get_ident()}
+    assert user.threads == base.CALLED_FROM == {threading.get_ident()}
     assert not any(window.shown for window in bmd.windows)
     return status, bmd, said
 
@@ -162,6 +163,24 @@ def test_without_keyframes_it_says_how_to_set_them_and_looks_again() -> None:
     assert seen[2] == "01:00:00:02  K2\n      2 frames\n01:00:00:05  K5"
 
 
+def test_looking_again_looks_at_the_timeline_that_is_open_by_now() -> None:
+    resolve = make_resolve()
+    mark(resolve, 4, 12)
+    project = resolve.GetProjectManager().GetCurrentProject()
+
+    def another(window: Any, items: Any) -> None:
+        made = project.GetMediaPool().CreateEmptyTimeline("Shot 13")
+        made._tracks[0].items.append(TimelineItem(project._pool._root._clips[0], made._start, 40, 0, 1))
+        mark(resolve, 10, 20)
+
+    show(
+        resolve, another, press("Refresh"), lambda window, items: "K20" in items["Found"].PlainText,
+        press("Generate"), until("are on track"),
+    )  # fmt: skip
+    assert timeline_of(resolve).GetName() == "Shot 13"
+    assert layout(resolve)["In-betweens"] == [(11, 9)]
+
+
 def test_another_source_is_chosen() -> None:
     resolve, seen = make_resolve(), []
     mark(resolve, 4, 12)
@@ -220,7 +239,7 @@ def test_edit_begins_with_the_in_betweens_under_the_playhead(client: Client, fil
         resolve, lambda window, items: seen.append(items["Source"]._words[0]), see(seen, "Spacing", "CurrentIndex"),
         press("Generate"), until("take 2"), edit=True,
     )  # fmt: skip
-    assert seen == ["In-betweens under the playhead (take 1)", 2]
+    assert seen == ["Edit in-betweens under the playhead (take 1)", 2]
     assert layout(resolve)["In-betweens take 2"] == [(5, 7)]
 
 
@@ -230,7 +249,7 @@ def test_choosing_in_betweens_brings_their_settings_back(client: Client, films: 
     succeed(resolve, client, films, Choice("flow", "draft", Timing(spacing=Spacing.EASE_OUT), {}, str(films)))
     timeline_of(resolve).SetCurrentTimecode("01:00:00:08")
     show(
-        resolve, see(seen, "Spacing", "CurrentIndex"), choose("Source", "In-betweens under the playhead (take 1)"),
+        resolve, see(seen, "Spacing", "CurrentIndex"), choose("Source", "Edit in-betweens under the playhead (take 1)"),
         lambda window, items: items["Spacing"].CurrentIndex == 2, see(seen, "Source", "CurrentIndex"),
     )  # fmt: skip
     assert seen == [0, 1]

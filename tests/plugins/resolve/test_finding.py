@@ -11,7 +11,7 @@ from fakes.resolve import Quirks, make_resolve
 from fakes.resolve.timelines import TimelineItem
 from hypothesis import given
 from hypothesis import strategies as st
-from shots import mark, timeline_of
+from resolve_shots import mark, timeline_of
 from tweenbridge import Spacing, Timing, TweenbridgeError
 from tweenbridge_resolve import choice, recipe
 from tweenbridge_resolve.choice import Choice

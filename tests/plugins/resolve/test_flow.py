@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from fakes.resolve import Quirks, make_resolve
-from shots import as_pixels, draft, drawn, finish, found, layout, mark, read, run, shown, succeed, timeline_of, view
+from resolve_shots import (
+    as_pixels,
+    check_every_frame,
+    draft,
+    drawn,
+    found,
+    layout,
+    mark,
+    read,
+    run,
+    shown,
+    succeed,
+    timeline_of,
+    view,
+)
 from tweenbridge import Client, ServerAddress, Spacing, Timing
-from tweenbridge_resolve import flow, media
+from tweenbridge_resolve import flow
 from tweenbridge_resolve.errors import PluginError
-from tweenbridge_resolve.finding import best, look
-from tweenbridge_resolve.flow import Run, Stage
-from tweenbridge_resolve.timeline import Source
-
-
-def check_every_frame(resolve: Any, made: Run, keyframes: tuple[int, ...] = (4, 12), frames: int = 40) -> None:
-    """Between keyframes the timeline shows the files in order; everywhere else, at keyframes too, its own clip."""
-    assert made.result is not None
-    files = sorted(made.result.folder.glob("inbetween_*.tif"))
-    between = [frame for a, b in zip(keyframes, keyframes[1:]) for frame in range(a + 1, b)]
-    for frame in range(frames):
-        wanted = read(files[between.index(frame)]) if frame in between else drawn(frame)
-        assert (shown(resolve, frame) == wanted).all(), frame
+from tweenbridge_resolve.flow import Stage
+from tweenbridge_resolve.stills import Stills
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +165,17 @@ def test_equal_keyframes_are_told_from_a_stale_still(client: Client, films: Path
     assert made.result.notes  # the server says that it had nothing to do but copy
 
 
+def test_all_keyframes_of_a_run_are_rendered_where_one_has_to_be(films: Path) -> None:
+    resolve = make_resolve(Quirks(stale_stills=60))
+    mark(resolve, 0, 4, 12)
+    host, marked = found(resolve)
+    with host.view_kept():
+        stills = Stills(host, films)
+        files = stills.take_all(marked)
+    assert sorted(stills.rendered) == [keyframe.frame for keyframe in marked]
+    assert [(read(path) == drawn(frame)).all() for path, frame in zip(files, (0, 4, 12))] == [True] * 3
+
+
 def test_a_sequence_comes_in_at_the_projects_rate(client: Client, films: Path) -> None:
     resolve = make_resolve(rate="25", project_rate="24")
     mark(resolve, 4, 12)
@@ -240,121 +253,3 @@ def test_without_a_server_it_gives_up(films: Path, monkeypatch: pytest.MonkeyPat
     assert made.stage is Stage.FAILED
     assert "does not answer" in made.error[0]
     assert not films.exists() or not list(films.iterdir())
-
-
-# ---------------------------------------------------------------- the user meanwhile
-
-
-def test_cancelling_leaves_nothing_behind(client: Client, films: Path) -> None:
-    resolve = make_resolve()
-    mark(resolve, 4, 12)
-    before, tracks = view(resolve), layout(resolve)
-    host, marked = found(resolve)
-    made = Run(host, client, marked, draft(films))
-    made.begin()
-    made.step(0.01)
-    made.cancel()
-    finish(made)
-    assert made.stage is Stage.CANCELLED
-    for _ in range(20):
-        made.step(0.01)
-    assert (view(resolve), layout(resolve)) == (before, tracks)
-    assert not list(films.iterdir())
-
-
-def test_the_view_is_as_it_was(client: Client, films: Path) -> None:
-    resolve = make_resolve()
-    mark(resolve, 4, 12)
-    pool = resolve.GetProjectManager().GetCurrentProject().GetMediaPool()
-    pool.SetCurrentFolder(pool.AddSubFolder(pool.GetRootFolder(), "Rushes"))
-    timeline_of(resolve).SetCurrentTimecode("01:00:00:20")
-    resolve.OpenPage("color")
-    before = view(resolve)
-    succeed(resolve, client, films)
-    assert view(resolve) == before
-
-
-def test_another_timeline_is_shown_meanwhile(client: Client, films: Path) -> None:
-    resolve = make_resolve()
-    mark(resolve, 4, 12)
-    host, marked = found(resolve)
-    made = Run(host, client, marked, draft(films))
-    made.begin()
-    project = resolve.GetProjectManager().GetCurrentProject()
-    first, second = timeline_of(resolve), project.GetMediaPool().CreateEmptyTimeline("Titles")
-    finish(made)
-    assert made.stage is Stage.DONE
-    assert project.GetCurrentTimeline() is second
-    assert [track.name for track in second._tracks] == ["Video 1"]
-    assert [track.name for track in first._tracks] == ["Video 1", "In-betweens"]
-
-
-def test_the_timeline_starts_elsewhere_meanwhile(client: Client, films: Path) -> None:
-    resolve = make_resolve()
-    mark(resolve, 4, 12)
-    host, marked = found(resolve)
-    made = Run(host, client, marked, draft(films))
-    made.begin()
-    timeline_of(resolve).SetStartTimecode("02:00:00:00")
-    finish(made)
-    assert made.stage is Stage.FAILED
-    assert "starts at another timecode" in made.error[0]
-    assert list(layout(resolve)) == ["Video 1"]
-    assert len(list(films.rglob("inbetween_*.tif"))) == 7
-
-
-# ---------------------------------------------------------------- takes
-
-
-def test_a_second_take_lies_above_and_the_first_is_untouched(client: Client, films: Path) -> None:
-    resolve = make_resolve()
-    mark(resolve, 4, 12)
-    first = succeed(resolve, client, films)
-    below = [shown(resolve, frame) for frame in range(4, 13)]
-    second = succeed(resolve, client, films, draft(films, timing=Timing(spacing=Spacing.EASE_IN)))
-    assert layout(resolve) == {"Video 1": [(0, 40)], "In-betweens": [(5, 7)], "In-betweens take 2": [(5, 7)]}
-    assert (second.result.take, second.result.name) == (2, "In-betweens take 2")
-    assert second.result.folder != first.result.folder
-    check_every_frame(resolve, second)
-    timeline_of(resolve)._tracks[2].enabled = False
-    for frame, wanted in enumerate(below, start=4):
-        assert (shown(resolve, frame) == wanted).all()
-
-
-def test_runs_elsewhere_share_the_track(client: Client, films: Path) -> None:
-    resolve = make_resolve()
-    mark(resolve, 4, 12)
-    succeed(resolve, client, films)
-    timeline_of(resolve).DeleteMarkersByColor("All")
-    mark(resolve, 12, 16)
-    succeed(resolve, client, films)
-    assert layout(resolve) == {"Video 1": [(0, 40)], "In-betweens": [(5, 7), (13, 3)]}
-
-
-@pytest.mark.parametrize("keeps_metadata", [True, False])
-def test_edit_brings_keyframes_and_settings_back(client: Client, films: Path, keeps_metadata: bool) -> None:
-    resolve = make_resolve(Quirks(keeps_metadata=keeps_metadata))
-    mark(resolve, 4, 12)
-    chosen = draft(films, timing=Timing(spacing=Spacing.EASE_OUT, hold=2))
-    succeed(resolve, client, films, chosen)
-    timeline_of(resolve).DeleteMarkersByColor("All")
-    host, _ = found(resolve)
-    with pytest.raises(PluginError, match="no in-betweens of Tweenbridge under the playhead"):
-        best(host, edit=True)
-    host.seek(host.start + 7)
-    again = best(host, edit=True)
-    assert (again.source, again.choice) == (Source.TAKE, chosen)
-    assert [keyframe.frame - host.start for keyframe in again.keyframes] == [4, 12]
-    assert look(host) == (again,)
-    made = Run(host, client, again.keyframes, again.choice)
-    made.begin()
-    finish(made)
-    assert layout(resolve)["In-betweens take 2"] == [(5, 7)]
-
-
-def test_a_clip_that_forgets_is_said_so(client: Client, films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(media, "read_recipe", lambda item: None)
-    resolve = make_resolve()
-    mark(resolve, 4, 12)
-    made = succeed(resolve, client, films)
-    assert "does not keep how it was made" in made.result.notes[0]

@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from fakes.real_server import server_python
 from tweenbridge_installer import resolve_build, wheels
+
+ROOT = Path(__file__).resolve().parents[3]
 
 MENU = ROOT / "tests" / "fakes" / "resolve" / "menu.py"
 MINORS = range(7, 16)
@@ -36,6 +37,7 @@ def _runs(program: str) -> bool:
 
 
 AT_HAND = _interpreters()
+OLDEST = AT_HAND.get("3.8", sys.executable)
 
 
 @pytest.fixture(scope="session")
@@ -148,7 +150,7 @@ def test_without_windows_the_tray_asks(bundle: Path, studio_home: Path, tmp_path
     answer = {"accepted": True, "engine": "flow", "profile": "draft", "timing": {"hold": 2}, "settings": {}}
     seen, variables = _tray(tmp_path, answer)
     launcher = bundle / resolve_build.LAUNCHER
-    tracks, said, console = menu(sys.executable, launcher, studio_home, tmp_path / "user", **variables)
+    tracks, said, console = menu(OLDEST, launcher, studio_home, tmp_path / "user", **variables)
     assert tracks["In-betweens"] == [[4, 5]]
     assert said == []
     assert console.splitlines()[-1].startswith("Tweenbridge: 5 in-betweens are on track V2, In-betweens.")

@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from fakes.resolve import Quirks, make_resolve
-from shots import layout, mark, view
+from resolve_shots import layout, mark, view
 from tweenbridge_resolve import selfcheck
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -118,6 +119,13 @@ def test_the_command_says_when_resolve_is_not_installed(tmp_path: Path) -> None:
     result = _command(tmp_path, "")
     assert result.returncode == 1
     assert result.stderr.startswith("Error: DaVinci Resolve's scripting module is not on this computer.\n")
+
+
+def test_the_command_says_when_resolve_cannot_be_loaded_here(tmp_path: Path) -> None:
+    result = _command(tmp_path, "__import__('fusionscript_for_another_python')")
+    assert result.returncode == 1
+    assert "scripting module does not load in Python {}.{}: No module".format(*sys.version_info) in result.stderr
+    assert "Use Workspace > Scripts > Tweenbridge" in result.stderr
 
 
 def test_the_command_says_when_there_are_no_keyframes(tmp_path: Path) -> None:

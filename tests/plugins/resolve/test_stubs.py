@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from fakes.resolve import application, media, timelines
 from tweenbridge_resolve.api import NOT_IN_THE_STUBS
 
+ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "plugins" / "resolve" / "tweenbridge_resolve"
 CALLERS = {"host", "timeline", "media", "stills", "render", "scratch"}
 """The files that call Resolve's API."""
@@ -132,3 +134,26 @@ def test_every_correction_of_the_stubs_is_of_something_they_have() -> None:
                 names = [a.arg for a in method.args.args[1:]]
                 fits = [known[: len(names)] == names for known, _ in _signatures(kind.name, method.name)]
                 assert any(fits), f"{kind.name}.{method.name}{names}"
+
+
+WRONG = """
+from __future__ import annotations
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    from tweenbridge_resolve.api import MediaPoolItem, Timeline
+
+def wrong(timeline: Timeline, media: MediaPoolItem) -> None:
+    timeline.SetCurrentTimecode(5)
+    timeline.SetCurentTimecode("5")
+    media.SetClipProperty("FPS")
+    timeline.AddTrack("video")
+"""
+
+
+def test_the_type_checker_knows_the_api(tmp_path: Path) -> None:
+    """Were the stubs not found, or a class of theirs anything at all, everything would pass."""
+    (tmp_path / "wrong.py").write_text(WRONG, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path / "cache"), str(tmp_path / "wrong.py")]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    found = [line.partition("wrong.py:")[2].partition(":")[0] for line in result.stdout.splitlines()[:-1]]
+    assert found == ["8", "9", "10"], result.stdout
