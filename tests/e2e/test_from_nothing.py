@@ -1,4 +1,4 @@
-"""The first command of the README, from the source archive, in an empty home, with a Python alone; killed half-way."""
+"""The first command of the README in an empty home: begun with a network, killed, ended without one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tweenbridge_installer import package_build
+from tweenbridge_installer import offline
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLED_AFTER = 5.0
@@ -21,7 +21,8 @@ KILLED_AFTER = 5.0
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kills a whole group of processes")
 def test_from_nothing_to_the_demo_killed_on_the_way(tmp_path: Path) -> None:
-    _, archive = package_build.build(ROOT, tmp_path / "dist", lambda _: None)
+    offline.build(ROOT, tmp_path / "all wheels", ["server"], lambda _: None)
+    (archive,) = (tmp_path / "all wheels").glob("tweenbridge-*.tar.gz")
     with tarfile.open(archive) as content:
         content.extractall(tmp_path, filter="data")
     (folder,) = tmp_path.glob("tweenbridge-*")
@@ -43,6 +44,9 @@ def test_from_nothing_to_the_demo_killed_on_the_way(tmp_path: Path) -> None:
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
     began = time.monotonic()
+    # What is named here would be asked, if anything were.
+    environment |= {"TWEENBRIDGE_OFFLINE": str(tmp_path / "all wheels"), "PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
+    environment |= {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
     second = start("demo")
     try:
         said = second.communicate(timeout=240)[0]

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -70,7 +71,11 @@ def start_command(home: Path, *, at_login: bool) -> Start:
 
 
 def made(folder: Path) -> Made:
-    """What is put into the editors, for this computer, built into a folder when it is needed."""
+    """What is put into the editors, for this computer, built into a folder when it is needed.
+
+    Raises:
+        InstallError: this is no checkout; the sentence says so.
+    """
     here = resolve_build.this_platform()
     platforms = (here,) if here in wheels.PLATFORMS else wheels.PLATFORMS
 
@@ -82,10 +87,9 @@ def made(folder: Path) -> Made:
     def script() -> Path:
         return resolve_build.build(_ROOT, folder, say, platforms=(here,), folder=True)[0] / resolve_build.BUNDLE
 
+    digest = blender_build.digest(_ROOT, platforms)
     launcher = (_ROOT / resolve_build.SOURCES / resolve_build.LAUNCHER).read_text(encoding="utf-8")
-    return Made(
-        __version__, extension, blender_build.digest(_ROOT, platforms), script, _script_digest(here), launcher
-    )  # fmt: skip
+    return Made(__version__, extension, digest, script, _script_digest(here), launcher)
 
 
 def _script_digest(platform: str) -> str:
@@ -97,8 +101,11 @@ def _script_digest(platform: str) -> str:
     return total.hexdigest()
 
 
-def make_plan(wanted: Wanted, found: Found, things: Made, machine: Machine, kept: Record) -> Plan:
+def make_plan(wanted: Wanted, found: Found, things: Callable[[], Made], machine: Machine, kept: Record) -> Plan:
     """What has to be done for what the user asked for.
+
+    Args:
+        things: what is put into editors; asked for when there are any.
 
     Raises:
         TweenbridgeError: BAD_REQUEST when something is asked for that is not there.
@@ -115,8 +122,11 @@ def make_plan(wanted: Wanted, found: Found, things: Made, machine: Machine, kept
     chosen = {part for part in (*ids, MENU, LOGIN) if wanted.takes(part)} | unfinished
     if wanted.again:
         kept = replace(kept, finished=False)
-    plan = for_blenders([host for host in found.blenders if host.id in chosen], things, kept)
-    plan += for_resolves([host for host in found.resolves if host.id in chosen], things, machine.data, kept)
+    plan = Plan()
+    if chosen & set(ids):
+        ready = things()
+        plan += for_blenders([host for host in found.blenders if host.id in chosen], ready, kept)
+        plan += for_resolves([host for host in found.resolves if host.id in chosen], ready, machine.data, kept)
     if MENU in chosen:
         plan += for_menu(machine, start_command(machine.data, at_login=False), kept)
     if LOGIN in chosen:
@@ -137,7 +147,7 @@ def install(home: Path, wanted: Wanted, *, dry_run: bool, yes: bool, as_json: bo
     try:
         kept = record.load(home)
         found = editors.find(machine, run_program, wanted.programs)
-        plan = make_plan(wanted, found, made(installation.workshop(home)), machine, kept)
+        plan = make_plan(wanted, found, lambda: made(installation.workshop(home)), machine, kept)
         if dry_run or not as_json:
             _show(found, plan, kept, as_json)
         if dry_run:
