@@ -11,6 +11,7 @@ import base64
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -79,6 +80,16 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "tweenbridge" / "wheels"
 
 
+def clear_cache() -> None:
+    """Take the cache away; it is filled again when it is needed."""
+    folder = cache_folder()
+    if folder.is_symlink():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+        folder.parent.rmdir()
+
+
 def fetch(
     wheels: Iterable[Wheel], cache: Path, say: Callable[[str], None], carrier: str = "the Blender extension"
 ) -> tuple[Path, ...]:
@@ -93,7 +104,7 @@ def fetch(
     wanted = tuple(wheels)
     missing = [wheel for wheel in wanted if not _is_whole(cache / wheel.name, wheel)]
     if missing:
-        say(f"Downloading {len(missing)} wheels, once...")
+        say(f"Downloading {len(missing)} {'wheel' if len(missing) == 1 else 'wheels'}, once...")
         cache.mkdir(parents=True, exist_ok=True)
     for wheel in missing:
         _download(wheel, cache, carrier)

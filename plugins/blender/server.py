@@ -51,6 +51,14 @@ NOT_INSTALLED = Problem(
 )
 
 
+def other_version(name: str, ours: str) -> str:
+    """A clause for the artist where a server, by the name that it gives itself, is of another version; else ""."""
+    theirs = name.rpartition(" ")[2]
+    if not theirs or theirs == ours:
+        return ""
+    return f" (this add-on is of {ours}: run `tweenbridge install`, which makes them the same)"
+
+
 def _can_be_started() -> bool:
     """Something tells how to start the server of this machine."""
     from tweenbridge import TweenbridgeError, data_dir

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 from tweenbridge.discovery import data_dir
 from tweenbridge.version import __version__
 
+from .cli_build import building
 from .cli_models import models
 from .commands.console import plain_errors
 
@@ -23,9 +25,16 @@ app = typer.Typer(
     epilog="`tweenbridge COMMAND --help` explains a command.",
 )
 
-building = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build what the editors install.")
 app.add_typer(building, name="build")
 app.add_typer(models, name="models")
+
+
+class Switch(str, Enum):
+    """On or off, as an option's value."""
+
+    ON = "on"
+    OFF = "off"
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
 
@@ -297,11 +306,16 @@ def logs(
 
 @app.command()
 @plain_errors
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    as_json: Json = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write it to a file, with nothing private in it.")
+    ] = None,
+) -> None:
     """Check this installation, line by line, and say what to do about what is wrong."""
-    from .diagnostics.doctor import examine, print_report
+    from .diagnostics.doctor import run
 
-    raise typer.Exit(0 if print_report(examine(data_dir()), as_json) else 1)
+    raise typer.Exit(0 if run(data_dir(), as_json, report) else 1)
 
 
 @app.command()
@@ -318,38 +332,47 @@ def resolve(
     raise typer.Exit(run(edit, selfcheck))
 
 
-@building.command("blender")
+@app.command()
 @plain_errors
-def build_blender(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("dist"),
-    platform: Annotated[
+def install(
+    only: Annotated[
         list[str] | None,
-        typer.Option(metavar="PLATFORM", help="Only for this one, like linux-x64. Repeatable.", show_default="all"),
+        typer.Option(metavar="ID", help="Only this editor, as --dry-run lists it, or login, menu. Repeatable."),
     ] = None,
-    split: Annotated[bool, typer.Option("--split", help="One smaller zip for each platform.")] = False,
+    skip: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Leave this editor, login or menu as it is. Repeatable.")
+    ] = None,
+    autostart: Annotated[
+        Switch | None, typer.Option(help="Only turn start at login on or off.", show_default=False)
+    ] = None,
+    blender: Annotated[
+        list[Path] | None, typer.Option(metavar="FOLDER", help="A Blender in an unusual place. Repeatable.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Also what is there already, to repair it.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Build the Blender extension: a zip that Blender 4.2 and later install from disk."""
-    from .commands.build import blender
+    """Put Tweenbridge into the editors on this computer. Run again, it repairs, finishes and updates."""
+    from .commands.install import Wanted
+    from .commands.install import install as run
 
-    blender(out, platform or (), split)
+    on = None if autostart is None else autostart is Switch.ON
+    wanted = Wanted(tuple(only or ()), tuple(skip or ()), on, tuple(blender or ()), again)
+    run(data_dir(), wanted, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
-@building.command("resolve")
+@app.command()
 @plain_errors
-def build_resolve(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("dist"),
-    platform: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PLATFORM", help="Also for others, like windows-x64. Repeatable.", show_default="this one"
-        ),
-    ] = None,
-    folder: Annotated[bool, typer.Option("--folder", help="Write a folder instead of a zip.")] = False,
+def uninstall(
+    models: Annotated[bool, typer.Option("--models", help="Also delete the models.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Build the script for DaVinci Resolve with all it needs, for every Python that Resolve may load."""
-    from .commands.build import resolve
+    """Take away what `install` put on this computer. Settings and jobs stay, and models unless told otherwise."""
+    from .commands.install import uninstall as run
 
-    resolve(out, platform or (), folder)
+    run(data_dir(), models=models, dry_run=dry_run, yes=yes)
 
 
 def main() -> None:

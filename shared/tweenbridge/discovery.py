@@ -63,8 +63,9 @@ def lock_file(home: Path) -> Path:
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder that only its user may enter, and return it."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Make a folder that only its user may enter, and return it. Folders above it that are missing are made alike."""
+    for folder in reversed([path, *path.parents]):
+        folder.mkdir(exist_ok=True, mode=0o700)
     if os.name == "posix":
         path.chmod(0o700)
     return path
