@@ -121,7 +121,7 @@ class Server:
                 raise PluginError(
                     "The key file of the remote server cannot be read." if where.key_file
                     else "No key file is chosen for the remote server.",
-                    "Copy run/server.json from the data folder of that server and choose it in the preferences.",
+                    "Get one from that machine (tweenbridge keys export) and choose it in the preferences.",
                 )  # fmt: skip
         self._client = Client(address=address, name="Blender")
         self._where = where

@@ -13,6 +13,7 @@ from tweenbridge.discovery import data_dir
 from tweenbridge.version import __version__
 
 from .cli_build import building
+from .cli_keys import keys
 from .cli_models import models
 from .commands.console import plain_errors
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 
 app.add_typer(building, name="build")
 app.add_typer(models, name="models")
+app.add_typer(keys, name="keys")
 
 
 class Switch(str, Enum):
@@ -142,15 +144,35 @@ def demo(
 @app.command()
 @plain_errors
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1, or as set")] = None,
-    port: Annotated[
-        int | None, typer.Option(help="Port to listen on.", min=0, max=65535, show_default="any free one")
-    ] = None,
+    listen: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Where to listen, like tcp://0.0.0.0:47800; beyond this machine for clients with a key.",
+            show_default="this machine, any free port, or as set",
+        ),
+    ] = "",
 ) -> None:
     """Run the server here until Ctrl-C. Other commands start it by themselves."""
     from .commands.server import serve as run
 
-    raise typer.Exit(run(data_dir(), host, port))
+    raise typer.Exit(run(data_dir(), listen))
+
+
+@app.command()
+@plain_errors
+def use(
+    key_file: Annotated[
+        Path | None, typer.Argument(help="A key file of another machine's server (`tweenbridge keys export`).")
+    ] = None,
+    own: Annotated[bool, typer.Option("--own", help="Use this machine's own server again.")] = False,
+) -> None:
+    """Choose the server that this machine's command line, tray, scripts and plugins use."""
+    from .commands.keys import use as run
+
+    if own == (key_file is not None):
+        raise typer.BadParameter("Name a key file, or give --own.")
+    run(data_dir(), key_file)
 
 
 @app.command()
