@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,15 @@ def test_users_add_their_own(tmp_path: Path) -> None:
         UrlSource("https://example.org/mine.safetensors", ("mine.safetensors",)),
     )
     assert known.entries[0].id == "stable-diffusion-1.5"
+
+
+def test_the_example_in_the_guide_is_without_mistakes(tmp_path: Path) -> None:
+    guide = Path(__file__).resolve().parents[3] / "docs" / "models.md"
+    (example,) = re.findall(r"```toml\n(.*?)```", guide.read_text("utf-8"), re.S)
+    known = load(tmp_path, example.replace('"..."', f'"{"0" * 64}"'))
+    assert known.problems == ()
+    style = known.find("studio-style")
+    assert style is not None and len(style.sources) == 2 and style.files
 
 
 def test_a_folder_over_plain_http_lists_its_files(tmp_path: Path) -> None:
