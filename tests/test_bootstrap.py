@@ -302,11 +302,19 @@ def test_the_tests_install_what_they_test(
     monkeypatch.setattr(checks, "run", lambda python, root, arguments: ran.append(arguments) or 0)
     monkeypatch.setattr(blender_hosts, "prepare", lambda root, every, say: ())
     assert bootstrap.main(checkout.root, ["test", "-k", "flow"]) == 0
-    assert fake_pip.calls[-2:] == [PINNED, f"{checkout.root}[dev,dreammover,server]"]
+    assert fake_pip.calls[-2:] == [PINNED, f"{checkout.root}[dev,dreammover,server,tray]"]
     calls = len(fake_pip.calls)
     assert bootstrap.main(checkout.root, ["test"]) == 0
     assert len(fake_pip.calls) == calls
     assert ran == [["-k", "flow"], []]
+
+
+def test_the_tray_brings_its_windows(checkout: Environment, fake_pip: FakePip, monkeypatch: pytest.MonkeyPatch) -> None:
+    became: list[list[str]] = []
+    monkeypatch.setattr(bootstrap, "_become", lambda python, arguments: became.append(arguments) or 0)
+    assert bootstrap.main(checkout.root, ["tray"]) == 0
+    assert fake_pip.calls[-1] == f"{checkout.root}[server,tray]"
+    assert became == [["tray"]]
 
 
 def test_the_tests_run_in_one_blender_or_in_all(

@@ -72,6 +72,16 @@ def test_clients_import_nothing_of_the_server(folder: str) -> None:
     assert "tweenbridge_server" not in _imported_under(folder)
 
 
+def test_the_tray_needs_only_the_client_and_qt() -> None:
+    allowed = set(sys.stdlib_module_names) | {"tweenbridge", "tweenbridge_tray", "PySide6"}
+    assert set(_imported_under("server/tweenbridge_tray")) <= allowed
+
+
+def test_the_trays_states_know_no_widgets() -> None:
+    for path in (ROOT / "server/tweenbridge_tray/state").rglob("*.py"):
+        assert "QtWidgets" not in _text(path) and "..views" not in _text(path), path
+
+
 def test_the_server_imports_no_plugin_and_no_tray() -> None:
     assert not {"bpy", "DaVinciResolveScript", "tweenbridge_tray", "PySide6"} & set(
         _imported_under("server/tweenbridge_server")

@@ -28,11 +28,13 @@ from .lock import locked
 SERVER = "server"
 DEV = "dev"
 DREAMMOVER = "dreammover"
+TRAY = "tray"
 
 _STEPS = {
     SERVER: "Installing the flow engine (about 200 MB, once)...",
     DEV: "Installing the test tools...",
     DREAMMOVER: "Installing the diffusion engine's libraries...",
+    TRAY: "Installing the tray app's windows (about 80 MB, once)...",
 }
 _IMPORTS = {
     SERVER: (
@@ -48,12 +50,15 @@ _IMPORTS = {
         "rich",
         "filelock",
         "psutil",
+        "tomlkit",
     ),
     DEV: ("pytest", "hypothesis", "mypy"),
     DREAMMOVER: ("torch", "diffusers", "transformers", "peft", "safetensors"),
+    # Not its windows: without a system library such as libegl1 they cannot be imported, and all else works.
+    TRAY: ("PySide6",),
 }
 _VENV = ("-m", "venv")
-_OLDEST_PIP = "pip>=24.1"
+OLDEST_PIP = "pip>=24.1"
 """Older ones cannot report the progress of a download to another program."""
 
 
@@ -198,7 +203,7 @@ def ensure(
     """Make sure that the environment exists and holds the extras. Says what it does, step by step.
 
     Args:
-        extras: of pyproject.toml, among SERVER, DEV and DREAMMOVER.
+        extras: of pyproject.toml, among SERVER, DEV, DREAMMOVER and TRAY.
         again: install even where nothing is wrong, because the machine may have changed (a new driver).
 
     Returns:
@@ -287,7 +292,7 @@ def _install(
 ) -> str | None:  # fmt: skip
     """Install the extras, announcing the `fresh` ones, and check. Returns what does not work, or None."""
     version = interpreter_version(environment) or "?"
-    pip.install(environment.python, [_OLDEST_PIP], environment.log, version, progress=False)
+    pip.install(environment.python, [OLDEST_PIP], environment.log, version, progress=False)
     if choice is not None and DREAMMOVER in extras:
         _install_torch(environment, version, choice, DREAMMOVER in fresh, say)
     for extra, step in _STEPS.items():
@@ -311,6 +316,7 @@ def _install(
 
 
 def _torch_choice() -> torch_build.Choice:
+    """What suits this machine; installing offline, whatever build the folder of wheels has."""
     try:
         return torch_build.choose_torch(torch_build.look())
     except ValueError as error:
@@ -322,7 +328,7 @@ def _install_torch(
 ) -> None:
     say(choice.reason)
     build = None
-    if choice.builds:
+    if choice.builds and not os.environ.get("PIP_NO_INDEX"):
         try:
             tag = f"cp{version.replace('.', '')}"
             build = torch_build.first_available(choice.builds, tag, platform.machine().lower())

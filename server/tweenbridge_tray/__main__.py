@@ -8,6 +8,9 @@ import sys
 
 from tweenbridge.discovery import data_dir
 
+NO_WINDOWS = 70
+"""The exit status where Qt cannot be loaded: a library of the system is missing."""
+
 
 def main() -> int:
     """Run what the arguments ask for. Returns the exit status."""
@@ -17,6 +20,11 @@ def main() -> int:
     chosen = parser.parse_args()
     # Ctrl-C in the terminal ends the program at once: Qt's event loop would not notice it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        import PySide6.QtWidgets  # noqa: F401
+    except ImportError as error:
+        print(error, file=sys.stderr)
+        return NO_WINDOWS
     if chosen.what == "confirm":
         from .confirm import run as confirm
 

@@ -57,6 +57,7 @@ class Tray(QObject):
         self.welcome = WelcomeState(self.commands, self.preferences, self)
         self.desktop = DesktopState(self.session, self.jobs, self.models, self.preferences, self)
         self.server.status_seen.connect(self.jobs.see_status)
+        self.server.status_seen.connect(self.models.see_status)
         self.jobs_page = JobsPage(
             self.jobs, self.look, self.pictures, self.export, self.preferences, self.server
         )  # fmt: skip

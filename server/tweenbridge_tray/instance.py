@@ -46,7 +46,6 @@ class Instance(QObject):
 
     def _heard(self) -> None:
         while (socket := self._server.nextPendingConnection()) is not None:
-            socket.readyRead.connect(socket.readAll)
             socket.disconnected.connect(socket.deleteLater)
             self.show_wanted.emit()
 

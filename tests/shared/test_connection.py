@@ -129,7 +129,8 @@ def test_the_servers_own_word_is_passed_on(
 def test_a_wrong_curve_key(home: Path, context: zmq.Context[zmq.Socket[bytes]], which: str) -> None:
     with FakeServer(home, curve=None if which == "no key at the server" else zmq.curve_keypair()) as server:
         key = None if which == "no key at the client" else zmq.curve_keypair()[0].decode()
-        address = dataclasses.replace(server.address, curve_key=key)
+        secret = None if key is None else zmq.curve_keypair()[1].decode()
+        address = dataclasses.replace(server.address, curve_key=key, client_secret=secret)
         expected = ErrorCode.BAD_MESSAGE if key is None else ErrorCode.UNAUTHORIZED
         assert outcome(address, context) is expected
 

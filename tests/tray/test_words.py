@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PySide6.QtCore import QTranslator
+from PySide6.QtWidgets import QApplication
 from tweenbridge import ErrorCode, ErrorInfo, JobInfo, JobState
 from tweenbridge_tray import words
 
@@ -52,3 +54,21 @@ def test_what_a_job_says_of_itself() -> None:
     assert words.progress(job(started=10.0, finished=22.0)) == "7 frames · 12 s"
     assert words.origin(job(origin="blender")) == "Blender"
     assert words.title(job(job="0123456789abc")) == "Job 01234567"
+
+
+def test_words_are_translated(qapp: QApplication) -> None:
+    class Shouting(QTranslator):
+        def translate(self, context: str, text: str, disambiguation: str | None = None, n: int = -1) -> str:
+            return text.upper() if context == "Tweenbridge" else ""
+
+        def isEmpty(self) -> bool:
+            return False
+
+    translator = Shouting()
+    qapp.installTranslator(translator)
+    try:
+        assert words.tr("Jobs") == "JOBS"
+        assert words.state_name(JobState.DONE) == "DONE"
+    finally:
+        qapp.removeTranslator(translator)
+    assert words.tr("Jobs") == "Jobs"

@@ -1,4 +1,4 @@
-"""`tweenbridge stills` and `tweenbridge film`: stills out of a film, and a film out of stills."""
+"""`tweenbridge stills`, `film` and `thumbnails`: stills out of films, films out of stills, and small pictures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
-from .console import plural, print_json, short_path
+from .console import plural, print_json, say, short_path
 
 MOST_SPREAD = 100
 
@@ -71,6 +71,32 @@ def _evenly(frames: int, count: int) -> list[int]:
         return [0][:count]
     count = min(count, frames)
     return [round(index * (frames - 1) / (count - 1)) for index in range(count)]
+
+
+def thumbnails(pictures: Sequence[Path], side: int, out: Path, as_json: bool) -> None:
+    """Write small PNG files of stills, as people look at them, and say which is of which; damaged ones are left out."""
+    from tweenbridge.pixels import PixelFormat, encoding_for
+
+    from ..imaging.display import thumbnail
+
+    out.mkdir(parents=True, exist_ok=True)
+    found = []
+    for number, picture in enumerate(pictures):
+        encoding = encoding_for(picture.name)
+        try:
+            if encoding is None:
+                raise TweenbridgeError(ErrorCode.UNSUPPORTED_FORMAT, f"{picture.name} is no still.")
+            png, _, _ = thumbnail(picture, PixelFormat(encoding), picture.name, side)
+        except TweenbridgeError as error:
+            say(str(error))
+            continue
+        file = out / f"{number:04d}_{picture.stem}.png"
+        file.write_bytes(png)
+        found.append({"file": str(picture), "thumbnail": str(file.absolute())})
+    if as_json:
+        print_json(found)
+    else:
+        print(f"{plural(len(found), 'thumbnail')} in {short_path(out)}")
 
 
 def film(pictures: Sequence[Path], out: Path, rate: float, overwrite: bool) -> None:

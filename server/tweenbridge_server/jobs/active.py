@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from tweenbridge.protocol.messages import JobInfo, Note
+from tweenbridge.protocol.messages import Accepted, JobInfo, Note
 from tweenbridge.protocol.oversight import GapInfo
 
 from .job import JobRecord
@@ -52,6 +52,10 @@ class ActiveJob:
         """Indices of the keyframes to send; of equal keyframes the first."""
         first = {name: index for index, name in reversed(list(enumerate(self.keyframe_files)))}
         return tuple(sorted(first[name] for name in self.missing_keyframes))
+
+    def accepted(self) -> Accepted:
+        """What its client is told when it submits it."""
+        return Accepted(self.id, self.record.state, self.need(), self.ready(), self.record.total)
 
     def missing(self, gap: int) -> tuple[PlannedFrame, ...]:
         """The frames of a gap that are not there yet, each key once."""

@@ -136,7 +136,7 @@ class JobService:
                 raise TweenbridgeError(ErrorCode.CONFLICT, f"Job {record.id} exists already and asks for other frames.")
             active = self._scheduler.jobs.get(record.id)
             if active is not None and not active.record.state.is_final:
-                return _accepted(active)
+                return active.accepted()
             if known is not None and known.state is JobState.DONE:
                 present = self._store.frames(plan.keys)
                 if len(present) == len(set(plan.keys)):
@@ -148,7 +148,7 @@ class JobService:
             self._executor.prepare(record.request.engine, record.making.profile, record.making.settings)
         if record.making.identity:
             self._on_use({str(value) for value in record.making.settings.values()})
-        return _accepted(job)
+        return job.accepted()
 
     def put(self, job: str, keyframe: int, data: memoryview) -> Received:
         """Store one keyframe's bytes. Slow: hashes and writes.
@@ -214,7 +214,7 @@ class JobService:
     def release(self, job: str) -> None:
         """Forget a job. Its frames stay for other jobs until retention takes them."""
         with self._lock:
-            self._known(job)
+            record = self._known(job)
             active = self._scheduler.jobs.get(job)
             if active is not None and not active.record.state.is_final:
                 self._scheduler.cancel(active)
@@ -222,7 +222,7 @@ class JobService:
                 self._store.remove_job(job)
             if active is not None:
                 self._scheduler.forget(active)
-        self._notifier.changed(job, urgent=True)
+        self._notifier.changed(job, record.owner, urgent=True)
 
     # ------------------------------------------------------------ questions
 
@@ -231,22 +231,23 @@ class JobService:
         with self._lock:
             return self._to_info(self._known(job))
 
-    def jobs(self, limit: int, skip: int = 0) -> tuple[JobInfo, ...]:
-        """The newest jobs but for the `skip` newest, newest first."""
+    def jobs(self, limit: int, skip: int = 0, owner: str | None = None) -> tuple[JobInfo, ...]:
+        """The newest jobs, of one owner or of all, but for the `skip` newest, newest first."""
         with self._lock:
-            return tuple(self._to_info(record) for record in self._store.newest(max(0, limit), max(0, skip)))
+            return tuple(self._to_info(record) for record in self._store.newest(max(0, limit), max(0, skip), owner))
 
-    def snapshot(self) -> tuple[JobInfo, ...]:
-        """All unfinished jobs, oldest first, then the newest finished ones."""
+    def snapshot(self, owner: str | None = None) -> tuple[JobInfo, ...]:
+        """All unfinished jobs, of one owner or of all, oldest first, then the newest finished ones."""
         with self._lock:
-            unfinished = [self._to_info(job.record) for job in self._scheduler.jobs.values()]
-            finished = list(self._store.newest_finished(_FINISHED_IN_SNAPSHOT))
+            jobs = [job.record for job in self._scheduler.jobs.values() if owner in (None, job.record.owner)]
+            unfinished = [self._to_info(record) for record in jobs]
+            finished = list(self._store.newest_finished(_FINISHED_IN_SNAPSHOT, owner))
             return (*unfinished, *(record.to_info() for record in finished if record.id not in self._scheduler.jobs))
 
-    def counts(self) -> dict[str, int]:
-        """How many jobs there are in each state."""
+    def counts(self, owner: str | None = None) -> dict[str, int]:
+        """How many jobs there are in each state, of one owner or of all."""
         with self._lock:
-            found = self._store.counts()
+            found = self._store.counts(owner)
         return {state.value: found.get(state.value, 0) for state in JobState}
 
     def spool_bytes(self) -> int:
@@ -320,7 +321,7 @@ class JobService:
             again = known.after(Event.SUBMITTED_AGAIN, now=now)
             # What engines said of gaps that are made already, they will not say again.
             notes = known.notes if known.making == record.making else record.notes
-            record = replace(record, order=again.order, created=again.created, notes=notes)
+            record = replace(record, owner=known.owner, order=again.order, created=again.created, notes=notes)
         names = [keyframe_name(keyframe) for keyframe in record.request.keyframes]
         stored = self._store.keyframes(names)
         present = {name for name in stored if self._spool.keyframe_path(name).exists()}
@@ -352,9 +353,8 @@ class JobService:
             self._store.add_frame(replace(row, sha256=digest), time.time())
         return digest
 
-    def _changed(self, job: str, ready: tuple[int, ...]) -> None:
-        active = self._scheduler.jobs.get(job)
-        self._notifier.changed(job, ready, urgent=active is None or active.record.state.is_final)
+    def _changed(self, job: ActiveJob, ready: tuple[int, ...]) -> None:
+        self._notifier.changed(job.id, job.record.owner, ready, urgent=job.record.state.is_final)
 
     def _on_event(self, task: str, event: TaskEvent) -> None:
         with self._lock:
@@ -387,9 +387,5 @@ class JobService:
         frames, keyframes = self._scheduler.protected()
         protected = frames | keyframes
         forgotten = collect(self._store, self._spool, protected, self._retention, most_bytes, time.time())
-        for job in forgotten:
-            self._notifier.changed(job, urgent=True)
-
-
-def _accepted(job: ActiveJob) -> Accepted:
-    return Accepted(job.id, job.record.state, job.need(), job.ready(), job.record.total)
+        for job, owner in forgotten:
+            self._notifier.changed(job, owner, urgent=True)

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final, NoReturn
 
 from tweenbridge.protocol.errors import TweenbridgeError
+from tweenbridge.version import __version__
 
 from .catalogue import is_inside
 from .fetch_http import Remote, explain, transport_of
@@ -112,7 +113,7 @@ def _hub_file(place: Place, commit: str, file: Any, token: str | None) -> HubFil
         url=hf_hub_url(place.hub, file.path, revision=commit),
         size=file.size,
         tag=sha256 or file.blob_id,
-        headers=build_hf_headers(token=token or False, library_name="tweenbridge"),
+        headers=build_hf_headers(token=token or False, library_name="tweenbridge", library_version=__version__),
         refused=refused,
     )
     return HubFile(remote, file.size, sha256, "" if sha256 else file.blob_id)

@@ -62,6 +62,8 @@ class Keeper:
 
     def resume(self) -> None:
         """Go on with downloads that the last end of the server interrupted."""
+        for folder in (models_folder(self._home), parts_folder(self._home, "any").parent):
+            files.sweep(folder)
         for id, begun in self.register.facts.begun.items():
             entry = self.catalogue().find(id)
             if begun.wanted and entry is not None:
@@ -287,22 +289,28 @@ class Keeper:
             # It is what its source has, and no use: the next try begins anew.
             files.delete(parts)
             raise
-        settled = files.settle(parts, id, models_folder(self._home), news.files)
-        place = recognise(settled).place
-        kept = news.files
-        if place.is_file():
-            name = place.name if settled.is_dir() else next(iter(news.files))
-            kept = {"": news.files[name]}
+        single = len(news.files) == 1
+        target = files.free_place(id, models_folder(self._home), single)
+        place = target if single else target / found.place.relative_to(parts)
+        name = found.place.relative_to(parts).as_posix()
         holding = Holding(
             place=str(place),
             engine=entry.engine,
             role=entry.role,
-            files=kept,
+            files={"": news.files[name]} if name in news.files else news.files,
             source=news.source,
             memory=entry.memory or found.memory,
             added=time.time(),
         )
+        begun = self.register.facts.begun.get(id)
+        # First: should the server be killed in between, getting the model again finds all of it among the parts, while
+        # a model that nobody knows of would be somebody else's and be got a second time.
         self.register.change(lambda facts: with_begun(with_holding(facts, id, holding), id, None))
+        try:
+            files.settle(parts, target, news.files)
+        except OSError:
+            self.register.change(lambda facts: with_begun(with_holding(facts, id, None), id, begun))
+            raise
         log.info("Model %s is here: %s", id, place)
 
     def _checked(self, id: str, news: Checked) -> None:

@@ -43,6 +43,8 @@ from tweenbridge.protocol.models import (
 from tweenbridge.protocol.oversight import GetDetails, GetThumbnail, PauseQueue, Retry, Thumbnail
 
 from ..diagnostics.memory import resident_bytes
+from ..engines import registry
+from ..jobs.caller import Caller
 from .frame_files import Payload, open_payload
 
 if TYPE_CHECKING:
@@ -51,11 +53,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+JobQuestion = Submit | Put | Fetch | Cancel | Release | GetJob | ListJobs | Watch | GetEngines | GetStatus
 Overseen = SetPriority | PauseQueue | Retry | GetDetails | GetThumbnail
-JobQuestion = Submit | Put | Fetch | Cancel | Release | GetJob | ListJobs | Watch | GetEngines | GetStatus | Overseen
-Request = JobQuestion | ModelQuestion
-REQUESTS = (*get_args(JobQuestion), *get_args(ModelQuestion))
+Request = JobQuestion | Overseen | ModelQuestion
+REQUESTS = (*get_args(JobQuestion), *get_args(Overseen), *get_args(ModelQuestion))
 """What only a client with an open session may send, and the services answer."""
+
+FOR_ADMINISTRATORS = (PauseQueue, ChangeModel, ImportModel, ScanModels, UnloadModels)
+"""What changes the server for everybody, or looks at its disk."""
 
 MOST_LISTED = 1000
 
@@ -108,12 +113,47 @@ def failure(error: TweenbridgeError, request: object = None) -> Error:
     return Error(error.info, job_of(request))
 
 
-def answer(services: Services, request: Request, owner: str, pixels: memoryview | None, now: Circumstances) -> Reply:
+def check_may(services: Services, request: Request, caller: Caller) -> None:
+    """Refuse what is not the caller's business. Of others' jobs it does not even learn that they are there.
+
+    Raises:
+        TweenbridgeError: FORBIDDEN, UNKNOWN_JOB or CONFLICT.
+    """
+    if caller.rules:
+        return
+    if isinstance(request, FOR_ADMINISTRATORS):
+        raise forbidden()
+    job = job_of(request)
+    if not job:
+        return
+    if isinstance(request, Submit):
+        registry.check_names(request.request.engine, request.request.settings)
+    try:
+        owner = services.jobs.record(job).owner
+    except TweenbridgeError:
+        if isinstance(request, Submit):
+            return
+        raise
+    if not caller.may_see(owner):
+        if isinstance(request, Submit):
+            raise TweenbridgeError(ErrorCode.CONFLICT, f"The job id {job[:64]!r} is taken.")
+        raise TweenbridgeError(ErrorCode.UNKNOWN_JOB, f"There is no job {job[:64]!r} on this server.")
+
+
+def forbidden() -> TweenbridgeError:
+    """The error for what only administrators and the server's own user may do."""
+    return TweenbridgeError(ErrorCode.FORBIDDEN, "That takes an administrator's key.")
+
+
+def answer(
+    services: Services, request: Request, caller: Caller, pixels: memoryview | None, now: Circumstances
+) -> Reply:
     """Do what a request asks. Errors, also those nobody thought of, become replies."""
     try:
+        check_may(services, request, caller)
         if isinstance(request, (ListModels, WatchModels, ChangeModel, ImportModel, ScanModels, UnloadModels)):
             return Reply(_answer_of_models(services.models, request, now))
-        return _answer(services, request, owner, pixels, now)
+        return _answer(services, request, caller, pixels, now)
     except TweenbridgeError as error:
         return Reply(failure(error, request))
     except Exception:  # whatever a request hits, the server and its other clients go on
@@ -135,11 +175,11 @@ def _answer_of_models(models: ModelService, request: ModelQuestion, now: Circums
 
 
 def _answer(
-    services: Services, request: JobQuestion, owner: str, pixels: memoryview | None, now: Circumstances
+    services: Services, request: JobQuestion | Overseen, caller: Caller, pixels: memoryview | None, now: Circumstances
 ) -> Reply:
     service = services.jobs
     if isinstance(request, Submit):
-        return Reply(service.submit(request, owner))
+        return Reply(service.submit(request, caller.owner))
     if isinstance(request, Put):
         assert pixels is not None, "the gateway passes a put on with its pixels"
         return Reply(service.put(request.job, request.keyframe, pixels))
@@ -155,17 +195,18 @@ def _answer(
     if isinstance(request, GetJob):
         return Reply(Job(service.info(request.job)))
     if isinstance(request, ListJobs):
-        return Reply(Jobs(service.jobs(max(0, min(request.limit, MOST_LISTED)), max(0, request.skip))))
+        limit, skip = max(0, min(request.limit, MOST_LISTED)), max(0, request.skip)
+        return Reply(Jobs(service.jobs(limit, skip, caller.scope)))
     if isinstance(request, Watch):
-        return Reply(Snapshot(now.seq, service.snapshot() if request.on else ()))
+        return Reply(Snapshot(now.seq, service.snapshot(caller.scope) if request.on else ()))
     if isinstance(request, GetEngines):
         return Reply(Engines(service.engines()))
     if isinstance(request, (SetPriority, PauseQueue, Retry, GetDetails, GetThumbnail)):
-        return _oversee(services, request, now)
-    return Reply(_status(services, now))
+        return _oversee(services, request, caller, now)
+    return Reply(_status(services, caller, now))
 
 
-def _oversee(services: Services, request: Overseen, now: Circumstances) -> Reply:
+def _oversee(services: Services, request: Overseen, caller: Caller, now: Circumstances) -> Reply:
     oversight = services.jobs.oversight
     if isinstance(request, SetPriority):
         return Reply(Job(oversight.set_priority(request.job, request.priority)))
@@ -177,10 +218,10 @@ def _oversee(services: Services, request: Overseen, now: Circumstances) -> Reply
         made = oversight.thumbnail(request)
         return Reply(Thumbnail(request.job, made.width, made.height, request.frame, request.keyframe), made.png)
     oversight.pause(request.on)
-    return Reply(_status(services, now))
+    return Reply(_status(services, caller, now))
 
 
-def _status(services: Services, now: Circumstances) -> Status:
+def _status(services: Services, caller: Caller, now: Circumstances) -> Status:
     service = services.jobs
     return Status(
         server=now.server,
@@ -189,10 +230,10 @@ def _status(services: Services, now: Circumstances) -> Status:
         uptime=now.uptime,
         memory=resident_bytes(),
         sessions=now.sessions,
-        jobs=service.counts(),
+        jobs=service.counts(caller.scope),
         spool_bytes=service.spool_bytes(),
-        data_dir=now.data_dir,
+        data_dir=now.data_dir if caller.rules else "",
         workers=service.workers(),
-        device=services.models.device,
         paused=service.oversight.paused,
+        device=services.models.device,
     )

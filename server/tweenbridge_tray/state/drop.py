@@ -29,6 +29,8 @@ from ..words import problem, tr
 from .recipe import Recipe
 from .saving import Saver, folder_for
 
+HARD = (".exr",)
+"""Stills that Qt cannot read: pictures of them are made by the command line."""
 STILLS = (".png", ".tif", ".tiff", ".exr", ".jpg", ".jpeg")
 FILMS = (".mp4", ".mov", ".m4v", ".mkv", ".avi", ".webm", ".mxf", ".mpg", ".mpeg")
 OVERVIEW = 12
@@ -46,11 +48,10 @@ class Stage(Enum):
 
 @dataclass(frozen=True)
 class Dropped:
-    """One keyframe: its file, and what it is called. `icon` is a picture that Qt reads, where there is one."""
+    """One keyframe: its file, and what it is called."""
 
     path: Path
     label: str
-    icon: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ class DropState(QObject):
         self._session = session
         self._commands = commands
         self._preferences = preferences
+        self.pictures: dict[Path, Path] = {}
+        """Small pictures of files that Qt cannot read."""
         self._saver: Saver | None = None
         self._scratch = tempfile.TemporaryDirectory(prefix="tweenbridge-drop-", ignore_cleanup_errors=True)
         session.happened.connect(self._hear)
@@ -111,13 +114,30 @@ class DropState(QObject):
             self.start_anew()
         stills = [path for path in paths if path.suffix.lower() in STILLS and path.is_file()]
         films = [path for path in paths if path.suffix.lower() in FILMS and path.is_file()]
-        self.keyframes += [Dropped(path, path.name, path) for path in stills]
+        self.keyframes += [Dropped(path, path.name) for path in stills]
+        self._picture(stills)
         strangers = [path.name for path in paths if path not in stills and path not in films]
         if strangers:
             self.failed.emit(tr("{name} is neither a still nor a film.").format(name=strangers[0]))
         self.changed.emit()
         if films:
             self._open_film(films[0])
+
+    def picture_of(self, path: Path) -> Path | None:
+        """A picture of a file that Qt can read; None while there is none."""
+        return self.pictures.get(path) if path.suffix.lower() in HARD else path
+
+    def _picture(self, paths: list[Path]) -> None:
+        hard = [str(path) for path in paths if path.suffix.lower() in HARD and path not in self.pictures]
+        if hard:
+            folder = self._scratch_folder(f"thumbnails {len(self.pictures)}")
+            self._commands.run(["thumbnails", *hard, "--out", folder, "--json"], self._pictured)
+
+    def _pictured(self, outcome: Outcome) -> None:
+        found: Any = outcome.read_json()
+        if isinstance(found, list):
+            self.pictures |= {Path(each["file"]): Path(each["thumbnail"]) for each in found}
+            self.changed.emit()
 
     def remove(self, index: int) -> None:
         """Take a keyframe away again."""
@@ -195,7 +215,7 @@ class DropState(QObject):
             _, _, stills = found
             for still in stills:
                 label = tr("{film}, frame {frame}").format(film=path.name, frame=still.frame)
-                self._insert(Dropped(still.picture, label, still.picture), path.name, still.frame)
+                self._insert(Dropped(still.picture, label), path.name, still.frame)
         self.changed.emit()
 
     def _insert(self, dropped: Dropped, film: str, frame: int) -> None:
@@ -290,6 +310,7 @@ class DropState(QObject):
         if self.stage is not Stage.MAKING or self.folder is None or self.handle is None:
             return
         self.stage = Stage.DONE
+        self._picture(self.files)
         self._preferences.remember_result(self.handle.id, self.folder)
         self.changed.emit()
 

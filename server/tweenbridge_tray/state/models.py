@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 from tweenbridge import Event, ModelChanged, ModelsListed
+from tweenbridge.protocol import messages as wire
 from tweenbridge.protocol.models import (
     ChangeModel,
     DeviceInfo,
@@ -81,6 +82,12 @@ class ModelsState(QObject):
         """Whether the server has told its models."""
         self._session = session
         session.happened.connect(self._hear)
+
+    def see_status(self, status: wire.Status) -> None:
+        """The server said how it is: by now it may have looked what models are computed on."""
+        if status.device is not None and self.device != status.device:
+            self.device = status.device
+            self.changed.emit(None)
 
     def do(self, model: str, action: ModelAction, accept_licence: bool = False) -> None:
         """Ask for something to be done with a model."""

@@ -8,6 +8,8 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, Q
 from tweenbridge import Scalar
 from tweenbridge.protocol.messages import SettingInfo
 
+from .style import indent
+
 _FAR = 1_000_000
 
 
@@ -28,6 +30,7 @@ def _bool(setting: SettingInfo, value: Scalar, changed: Callable[[Scalar], None]
 
 def _int(setting: SettingInfo, value: Scalar, changed: Callable[[Scalar], None]) -> QWidget:
     spin = QSpinBox()
+    indent(spin)
     low = -_FAR if setting.minimum is None else int(setting.minimum)
     high = 2**31 - 1 if setting.maximum is None else int(min(setting.maximum, 2**31 - 1))
     spin.setRange(low, high)
@@ -38,6 +41,7 @@ def _int(setting: SettingInfo, value: Scalar, changed: Callable[[Scalar], None])
 
 def _float(setting: SettingInfo, value: Scalar, changed: Callable[[Scalar], None]) -> QWidget:
     spin = QDoubleSpinBox()
+    indent(spin)
     low = -float(_FAR) if setting.minimum is None else setting.minimum
     high = float(_FAR) if setting.maximum is None else setting.maximum
     spin.setRange(low, high)

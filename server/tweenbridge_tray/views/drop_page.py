@@ -227,7 +227,7 @@ class DropPage(Page):
             self._result if drop.stage is Stage.DONE else self._target if nothing else self._work
         )  # fmt: skip
         self._again.setVisible(not nothing and drop.stage is not Stage.MAKING)
-        self._keyframes.show_files([(each.path, each.label, each.icon) for each in drop.keyframes])
+        self._keyframes.show_files([(each.path, each.label, drop.picture_of(each.path)) for each in drop.keyframes])
         choosing = drop.stage is Stage.CHOOSING
         for widget in (self._add, self._remove_button, self._earlier_button, self._later_button):
             widget.setEnabled(choosing)
@@ -254,7 +254,11 @@ class DropPage(Page):
         drop = self._drop
         self._headline.setText(tr("%n frames are ready", len(drop.files)))
         self._place.set_whole(str(drop.folder))
-        self._frames.show_files([(file, file.name, file) for file in drop.files])
+        fresh = self._frames.files() != drop.files
+        self._frames.show_files([(file, file.name, drop.picture_of(file)) for file in drop.files])
+        if fresh:
+            # Whoever drags one of them now drags the whole sequence.
+            self._frames.selectAll()
         self._notes.setText(" ".join(each.message for each in drop.notes))
         self._notes.setVisible(bool(drop.notes))
         self._film.setEnabled(drop.movie is None)

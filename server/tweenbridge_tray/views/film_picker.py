@@ -11,6 +11,7 @@ from ..state.drop import DropState
 from ..words import tr
 from .keyframe_list import PictureList
 from .parts import Elided, button, row
+from .style import indent
 
 _SIDE = QSize(104, 62)
 
@@ -30,6 +31,8 @@ class FilmPicker(QWidget):
         self._stills.itemActivated.connect(lambda _: self._take())
         self._stills.itemDoubleClicked.connect(lambda _: self._take())
         self._frame = QSpinBox()
+        indent(self._frame)
+        self._frame.setMinimumWidth(70)
         self._frame.setAccessibleName(tr("Frame"))
         self._look = button(tr("Look at frame"), lambda: drop.look_at_frame(self._frame.value()))
         self._use = button(tr("Use as keyframe"), self._take, main=True, keys="Ctrl+K")

@@ -87,9 +87,10 @@ class JobPanel(QWidget):
         self._open = button(tr("Open folder"), self._open_folder)
         self._forget = button(tr("Remove from list"), lambda: self._with(lambda info: self._jobs.forget(info.job)))
         self._report = button(tr("Copy report"), self._copy_report, flat=True)
-        return row(
-            self._save, self._open, self._cancel, self._retry, self._first, self._forget, None, self._report
-        )  # fmt: skip
+        asked = (self._save, self._open, self._cancel, self._retry, self._first, self._forget)
+        for made in asked:
+            made.hide()
+        return row(*asked, None, self._report)
 
     # ------------------------------------------------------------ doing
 

@@ -42,6 +42,7 @@ class PictureList(QListWidget):
     def __init__(self, name: str, side: QSize = SIDE) -> None:
         super().__init__()
         self._loading: dict[str, _Load] = {}
+        self._pictured: set[str] = set()
         self._side = side
         self.setViewMode(QListWidget.ViewMode.IconMode)
         self.setResizeMode(QListWidget.ResizeMode.Adjust)
@@ -60,21 +61,23 @@ class PictureList(QListWidget):
         """Show these: (file, its label, the picture of it that Qt can read)."""
         there = [(self.item(row).data(_PATH), self.item(row).text()) for row in range(self.count())]
         wanted = [(str(path), label) for path, label, _ in files]
-        if there == wanted:
-            return
         if there == wanted[: len(there)]:
             fresh = files[len(there) :]
         else:
             self.clear()
+            self._pictured.clear()
             fresh = files
-        for path, label, picture in fresh:
+        for path, label, _ in fresh:
             item = QListWidgetItem(label)
             item.setData(_PATH, str(path))
             item.setToolTip(label)
             item.setSizeHint(self.gridSize())
             item.setIcon(self._blank())
             self.addItem(item)
-            if picture is not None:
+        for path, _, picture in files:
+            # A picture may come after its file, where it has to be made first.
+            if picture is not None and str(path) not in self._pictured:
+                self._pictured.add(str(path))
                 self._load(str(picture), str(path))
 
     def files(self, rows: Sequence[int] | None = None) -> list[Path]:
@@ -105,7 +108,10 @@ class PictureList(QListWidget):
         painter.drawImage(place, image)
         painter.end()
         pixmap.setDevicePixelRatio(2)
-        return QIcon(pixmap)
+        icon = QIcon(pixmap)
+        # Chosen pictures keep their colours: they are what is looked at.
+        icon.addPixmap(pixmap, QIcon.Mode.Selected)
+        return icon
 
     def _load(self, picture: str, path: str) -> None:
         task = _Load(picture, self._side * 2)

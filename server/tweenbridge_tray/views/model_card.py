@@ -13,6 +13,7 @@ from .. import words
 from ..state.models import Fit, actions, fit
 from ..words import tr
 from .parts import Card, button, heading, note
+from .style import colour
 
 OnAction = Callable[[str, ModelAction], None]
 
@@ -132,7 +133,8 @@ class ModelCard(Card):
         text = " · ".join(parts)
         if model.licence is not None:
             name = model.licence.name
-            link = f'<a href="{model.licence.link}">{name}</a>' if model.licence.link else name
+            tint = colour(self.palette(), "link").name()
+            link = f'<a href="{model.licence.link}" style="color: {tint}">{name}</a>' if model.licence.link else name
             text += " · " + tr("licence: {licence}").format(licence=link)
         return text
 

@@ -115,6 +115,14 @@ def column(*parts: QWidget | QLayout | int | None, spacing: int = GAP) -> QVBoxL
     return layout
 
 
+def label_for(text: str, field: QWidget) -> QLabel:
+    """A field's label, in the middle of its line; the field bears the same name for those who cannot see it."""
+    made = QLabel(text)
+    made.setMinimumHeight(field.sizeHint().height())
+    field.setAccessibleName(text)
+    return made
+
+
 class Card(QFrame):
     """A surface that holds together what belongs together."""
 

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
-    QLabel,
     QLineEdit,
     QSizePolicy,
     QSpinBox,
@@ -21,8 +20,8 @@ from tweenbridge import Spacing
 from ..state.recipe import MOST_COUNT, MOST_HOLD, Recipe, chart_of
 from ..words import tr
 from .controls import control
-from .parts import button, note
-from .style import GAP, colour
+from .parts import button, label_for, note
+from .style import GAP, colour, indent
 
 
 class RecipeForm(QWidget):
@@ -42,31 +41,33 @@ class RecipeForm(QWidget):
         self._profile = QComboBox()
         self._profile.activated.connect(lambda _: recipe.choose_profile(self._profile.currentData()))
         self._about = note()
-        form.addRow(tr("Engine"), self._engine)
-        form.addRow(tr("Profile"), self._profile)
+        form.addRow(label_for(tr("Engine"), self._engine), self._engine)
+        form.addRow(label_for(tr("Profile"), self._profile), self._profile)
         form.addRow("", self._about)
         self._count = QSpinBox()
+        indent(self._count)
         self._count.setRange(1, MOST_COUNT)
         self._count.setValue(recipe.timing.count or 7)
         self._count.valueChanged.connect(lambda count: recipe.set_timing(count=count))
         if counted:
-            form.addRow(tr("In-betweens"), self._count)
+            form.addRow(label_for(tr("In-betweens"), self._count), self._count)
         self._spacing = QComboBox()
         for spacing, name in _SPACINGS.items():
             self._spacing.addItem(tr(name), spacing)
         self._spacing.activated.connect(lambda _: recipe.set_timing(spacing=self._spacing.currentData()))
-        form.addRow(tr("Spacing"), self._spacing)
+        form.addRow(label_for(tr("Spacing"), self._spacing), self._spacing)
         self._hold = QSpinBox()
+        indent(self._hold)
         self._hold.setRange(1, MOST_HOLD)
         self._hold.setValue(recipe.timing.hold)
         self._hold.setToolTip(tr("1 is on ones, 2 is on twos"))
         self._hold.valueChanged.connect(lambda hold: recipe.set_timing(hold=hold))
-        form.addRow(tr("Hold, frames"), self._hold)
+        form.addRow(label_for(tr("Hold, frames"), self._hold), self._hold)
         self._chart = QLineEdit()
         self._chart.setPlaceholderText(tr("such as 0.1, 0.5, 0.9"))
         self._chart.setToolTip(tr("The time of each drawing, from 0 to 1"))
         self._chart.textChanged.connect(self._set_chart)
-        form.addRow(tr("Timing chart"), self._chart)
+        form.addRow(label_for(tr("Timing chart"), self._chart), self._chart)
         self._loop = QCheckBox(tr("Back to the start"))
         self._loop.toggled.connect(lambda on: recipe.set_timing(loop=on))
         if counted:
@@ -83,9 +84,6 @@ class RecipeForm(QWidget):
         layout.addWidget(self._settings)
         self._trouble = note()
         layout.addWidget(self._trouble)
-        for label in self.findChildren(QLabel):
-            if label.buddy() is not None:
-                label.buddy().setAccessibleName(label.text())
         for field in (self._engine, self._profile, self._spacing, self._count, self._hold, self._chart):
             # As wide as there is room, and not as their longest entry.
             field.setMinimumWidth(60)
@@ -143,7 +141,7 @@ class RecipeForm(QWidget):
             made = control(setting, self._recipe.value(setting), partial(self._recipe.set_setting, setting.name))
             made.setMinimumWidth(60)
             made.setSizePolicy(QSizePolicy.Policy.Ignored, made.sizePolicy().verticalPolicy())
-            label = QLabel(setting.title)
+            label = label_for(setting.title, made)
             label.setToolTip(setting.help)
             form.addRow(label, made)
         fresh.setVisible(self._more.isChecked())

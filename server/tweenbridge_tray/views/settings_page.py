@@ -6,7 +6,6 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QAbstractSpinBox,
     QCheckBox,
     QDoubleSpinBox,
     QFileDialog,
@@ -21,7 +20,8 @@ from ..session import Link
 from ..state.server import ServerState
 from ..state.settings import Setting, SettingsState
 from ..words import tr
-from .parts import Card, Elided, Page, button, heading, note, row, scrolled
+from .parts import Card, Elided, Page, button, heading, label_for, note, row, scrolled
+from .style import indent
 
 _GB = 1024**3
 _MINUTE = 60.0
@@ -109,10 +109,9 @@ class SettingsPage(Page):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.FieldsStayAtSizeHint)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         for name, label, unit, scale in rows:
-            words = QLabel(tr(label))
-            words.setMinimumWidth(230)
             field = _Number(name, unit, scale, self._settings) if scale else _Line(name, unit, self._settings)
-            field.widget.setAccessibleName(tr(label))
+            words = label_for(tr(label), field.widget)
+            words.setMinimumWidth(230)
             field.label = words
             self._fields[name] = field
             form.addRow(words, field.widget)
@@ -181,11 +180,11 @@ class _Number(_Field):
     def __init__(self, name: str, unit: str, scale: float, settings: SettingsState) -> None:
         self._scale = scale
         spin = QDoubleSpinBox()
+        indent(spin)
         spin.setSuffix(tr(unit) if unit else "")
         spin.setRange(0, 1e9)
         spin.setDecimals(0 if scale == 1.0 else 1)
-        spin.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.UpDownArrows)
-        spin.setMinimumWidth(140)
+        spin.setFixedWidth(150)
         spin.setKeyboardTracking(False)
         spin.editingFinished.connect(lambda: settings.set(name, f"{round(spin.value() * scale)}"))
         self.widget = self._spin = spin

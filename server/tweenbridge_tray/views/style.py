@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QColor, QFont, QPalette
-from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from PySide6.QtCore import QEvent, QObject, QPointF, QRectF
+from PySide6.QtGui import QColor, QFont, QPainter, QPalette, QPen
+from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLabel, QProxyStyle, QStyle, QStyleOption, QWidget
 
 GAP = 8
 MARGIN = 24
@@ -38,9 +39,18 @@ QPushButton[flat="true"]:focus { border: 1px solid palette(highlight); }
 QPushButton[flat="true"]:checked { background: %(tint)s; }
 QProgressBar { border: 0; border-radius: 3px; background: %(line)s; max-height: 6px; min-height: 6px; }
 QProgressBar::chunk { border-radius: 3px; background: palette(highlight); }
-QComboBox, QSpinBox, QDoubleSpinBox, QLineEdit { min-height: 24px; }
+QComboBox { min-height: 24px; }
+QSpinBox, QDoubleSpinBox, QLineEdit { min-height: 24px; padding: 0 5px; background: palette(base); border-radius: 5px;
+  border: 1px solid %(edge)s; }
+QLineEdit#qt_spinbox_lineedit { border: 0; min-height: 0; padding: 0 5px; background: transparent; }
+QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button { width: 0;
+  border: 0; }
+QCheckBox:disabled { color: %(faint)s; }
+QSpinBox:focus, QDoubleSpinBox:focus, QLineEdit:focus { border-color: palette(highlight); }
+QSpinBox:disabled, QDoubleSpinBox:disabled, QLineEdit:disabled { color: %(faint)s; border-color: %(line)s; }
 QToolTip { padding: 4px; }
-QListWidget::item { padding: 2px 4px; }
+QListWidget::item { padding: 2px 4px; border-radius: 6px; }
+QListWidget::item:selected { background: %(tint)s; color: palette(text); }
 QScrollBar:vertical { background: transparent; width: 10px; margin: 2px 0; }
 QScrollBar:horizontal { background: transparent; height: 10px; margin: 0 2px; }
 QScrollBar::handle { background: %(edge)s; border-radius: 3px; margin: 2px; min-width: 28px; min-height: 28px; }
@@ -71,6 +81,8 @@ def colour(palette: QPalette, name: str) -> QColor:
         return mixed(window, highlight, 0.18)
     if name == "tint_line":
         return mixed(window, highlight, 0.40)
+    if name == "link":
+        return mixed(highlight, text, 0.3)
     if name == "deep":
         return mixed(highlight, text, 0.15)
     warm = {"wrong": QColor(205, 60, 50), "note": QColor(196, 130, 20), "ok": QColor(45, 150, 85)}
@@ -84,15 +96,57 @@ def sheet(palette: QPalette) -> str:
     return _SHEET % {name: colour(palette, name).name() for name in names}
 
 
+class _Style(QProxyStyle):
+    """Fusion, but for the boxes of check boxes, whose frames it draws dark on dark."""
+
+    def drawPrimitive(
+        self, element: QStyle.PrimitiveElement, option: QStyleOption, painter: QPainter, widget: QWidget | None = None
+    ) -> None:
+        if element is not QStyle.PrimitiveElement.PE_IndicatorCheckBox:
+            super().drawPrimitive(element, option, painter, widget)
+            return
+        palette, state = QApplication.palette(), option.state
+        box = QRectF(option.rect).adjusted(0.5, 0.5, -0.5, -0.5)
+        on = bool(state & QStyle.StateFlag.State_On)
+        enabled = bool(state & QStyle.StateFlag.State_Enabled)
+        accent = palette.color(QPalette.ColorRole.Highlight) if enabled else colour(palette, "faint")
+        focused = bool(state & QStyle.StateFlag.State_HasFocus)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(accent if on or focused else colour(palette, "faint" if enabled else "edge"), 1))
+        painter.setBrush(accent if on else palette.color(QPalette.ColorRole.Base))
+        painter.drawRoundedRect(box, 3, 3)
+        if on:
+            painter.setPen(QPen(palette.color(QPalette.ColorRole.HighlightedText), 1.8))
+            corners = ((0.24, 0.52), (0.43, 0.70), (0.77, 0.30))
+            painter.drawPolyline([QPointF(box.x() + x * box.width(), box.y() + y * box.height()) for x, y in corners])
+        painter.restore()
+
+
+class _Dresser(QObject):
+    """Dresses the application again whenever the system turns light or dark."""
+
+    def __init__(self, app: QApplication) -> None:
+        super().__init__(app)
+        self._app = app
+        app.installEventFilter(self)
+        self._dress()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() is QEvent.Type.ApplicationPaletteChange and watched is self._app:
+            self._dress()
+        return False
+
+    def _dress(self) -> None:
+        wanted = sheet(self._app.palette())
+        if wanted != self._app.styleSheet():
+            self._app.setStyleSheet(wanted)
+
+
 def apply(app: QApplication) -> None:
-    """Dress the application, and again whenever the system turns light or dark."""
-    app.setStyle("Fusion")
-
-    def dress() -> None:
-        app.setStyleSheet(sheet(app.palette()))
-
-    app.styleHints().colorSchemeChanged.connect(lambda *_: dress())
-    dress()
+    """Dress the application, now and whenever the system turns light or dark."""
+    app.setStyle(_Style("Fusion"))
+    _Dresser(app)
 
 
 def sized(widget: QWidget, scale: float, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
@@ -104,6 +158,11 @@ def sized(widget: QWidget, scale: float, weight: QFont.Weight = QFont.Weight.Nor
         font.setPixelSize(max(1, round(font.pixelSize() * scale)))
     font.setWeight(weight)
     return font
+
+
+def indent(spin: QAbstractSpinBox) -> None:
+    """Put a number as far from the frame of its field as words are in others; the style sheet cannot."""
+    spin.lineEdit().setTextMargins(4, 0, 4, 0)
 
 
 def muted(label: QLabel) -> QLabel:

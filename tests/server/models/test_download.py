@@ -116,6 +116,18 @@ def kill_helper() -> None:
     helper.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
+def test_killed_at_the_last_moment_nothing_is_fetched_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        # What is left when the server is killed before the files are moved.
+        patch.setattr("tweenbridge_server.models.files.settle", lambda parts, place, fetched: None)
+        assert shop.get().state is ModelState.DAMAGED
+    shop.restart()
+    served = shop.hub.all_served()
+    info = shop.get()
+    assert info.state is ModelState.READY and Path(info.location).name == "toon"
+    assert shop.hub.all_served() == served and files_in(info.location) == model()
+
+
 def test_a_lost_connection_is_taken_up_where_it_broke(shop: Shop) -> None:
     size = make_large(shop.hub)
     shop.hub.cut = 900_000
@@ -142,13 +154,26 @@ def test_a_hub_that_refuses_ranges_sends_the_file_anew(shop: Shop) -> None:
     assert shop.hub.served[UNET] > size
 
 
-def test_more_bytes_here_than_there_begin_anew(shop: Shop) -> None:
+def test_bytes_of_another_version_are_not_gone_on_with(shop: Shop) -> None:
     part = parts_folder(shop.home, "toon") / (UNET + ".part")
     part.parent.mkdir(parents=True)
     part.write_bytes(random.Random(1).randbytes(500_000))
     part.with_name(part.name + ".tag").write_text("something else")
     assert shop.get().state is ModelState.READY
     assert files_in(shop.info().location) == model()
+
+
+def test_a_range_beyond_the_end_begins_anew(shop: Shop) -> None:
+    shop.catalogue(PLAIN)
+    shop.hub.plain["paint.safetensors"] = content = weights(CHECKPOINT)
+    shop.hub.etag = '"same"'
+    part = parts_folder(shop.home, "paint") / "paint.safetensors.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(content + b"and more")
+    part.with_name(part.name + ".tag").write_text(shop.hub.etag)
+    info = shop.get("paint")
+    assert info.state is ModelState.READY and Path(info.location).read_bytes() == content
+    assert [wanted for _, _, wanted in shop.hub.asked] == [f"bytes={len(content) + 8}-", ""]
 
 
 def test_damaged_bytes_are_fetched_once_more_and_then_refused(shop: Shop) -> None:

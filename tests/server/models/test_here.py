@@ -229,6 +229,24 @@ def test_remove_deletes_what_was_downloaded(shop: Shop) -> None:
     assert shop.do(ModelAction.REMOVE).state is ModelState.ABSENT, "again is harmless"
 
 
+def test_what_cannot_be_deleted_stays_whole_and_says_so(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Path(shop.get().location)
+
+    def held_open(source: object, target: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tweenbridge_server.models.files.os.replace", held_open)
+        with pytest.raises(TweenbridgeError, match="cannot be deleted: Permission denied") as caught:
+            shop.do(ModelAction.REMOVE)
+    assert "Wait until no job" in caught.value.remedy
+    assert shop.info().state is ModelState.READY
+    shop.close()
+    (place.parent / ".removed-old").mkdir()
+    assert shop.info().state is ModelState.READY
+    assert not (place.parent / ".removed-old").exists(), "what was left over goes at the next start"
+
+
 def test_verify_of_an_import_compares_with_what_it_was_first(shop: Shop, tmp_path: Path) -> None:
     path = tmp_path / "own.safetensors"
     path.write_bytes(weights(CHECKPOINT, seed=1))
