@@ -166,9 +166,12 @@ def sheet(studio: Studio, pairs: Sequence[int], size: int) -> Frame:
         rows["drawn alone"] += made.bare
         rows["standard"] += made.frames
         rows["truth"] += pair.truth
-    whole = np.concatenate([np.concatenate([ablation.label(name, size), *row], 1) for name, row in rows.items()])
-    smaller: Frame = cv2.resize(whole, (whole.shape[1] // 2, whole.shape[0] // 2), interpolation=cv2.INTER_AREA)
-    return smaller
+    half = size // 2
+    lines = []
+    for name, row in rows.items():
+        smaller = [cv2.resize(frame, (half, half), interpolation=cv2.INTER_AREA) for frame in row]
+        lines.append(np.concatenate([ablation.label(name, half), *smaller], axis=1))
+    return np.concatenate(lines)
 
 
 def as_markdown(tables: Mapping[str, Sequence[Row]]) -> str:
