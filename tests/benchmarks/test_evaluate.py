@@ -34,7 +34,7 @@ def test_networks_that_are_spoiled_are_judged_worse(evaluate: ModuleType) -> Non
         model.unet.conv_out.weight.mul_(0.7)
         model.vae.decoder.conv_out.weight.mul_(0.7)
     bad = {row.measure: row.value.mean for row in evaluate.judge_networks(model, shown)}
-    whole, sprites, noise, there_and_back = good
+    whole, sprites, noise, there_and_back, _ = good
     assert good[whole] > max(bad[whole], 22) and good[sprites] > bad[sprites]
     assert good[noise] < min(bad[noise], 0.3)
     # That one says whether a network is smooth, not whether it is right.
