@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 from tweenbridge import EngineInfo, ErrorInfo, Scalar, Spacing, Timing
@@ -51,9 +52,9 @@ class Recipe(QObject):
             self.profile = name
             self.changed.emit()
 
-    def set_timing(self, **changes: object) -> None:
+    def set_timing(self, **changes: Any) -> None:
         """Change fields of the timing."""
-        self.timing = replace(self.timing, **changes)  # type: ignore[arg-type]
+        self.timing = replace(self.timing, **changes)
         self.changed.emit()
 
     def set_setting(self, name: str, value: Scalar) -> None:
