@@ -112,6 +112,11 @@ def test_the_gateway_process_loads_no_pixel_library() -> None:
     assert not HEAVY & loaded
 
 
+def test_the_gateway_process_downloads_nothing_itself() -> None:
+    loaded = _loaded_by("import tweenbridge_server.jobs.service, tweenbridge_server.models.service")
+    assert not (HEAVY | {"huggingface_hub", "httpx", "httpx2", "psutil", "keyring"}) & loaded
+
+
 def test_the_command_line_starts_without_pixel_libraries() -> None:
     loaded = _loaded_by("import tweenbridge_server.cli")
     assert not HEAVY & loaded

@@ -71,7 +71,8 @@ def interpolate(
         typer.Option(help="The engine's profile; `tweenbridge engines` lists them.", show_default="the engine's first"),
     ] = "",
     model: Annotated[
-        str | None, typer.Option(help="The engine's model: a folder, a .safetensors file, or a hub id.")
+        str | None,
+        typer.Option(help="The engine's model: a name of `tweenbridge models list`, a folder, or a .safetensors file."),
     ] = None,
     prompt: Annotated[str | None, typer.Option(help="What the shot shows, for engines that take it in words.")] = None,
     seed: Annotated[int | None, typer.Option(help="For engines that draw at random.")] = None,

@@ -58,6 +58,8 @@ def test_in_betweens_of_the_keyframes_size_and_the_same_again(running: Studio) -
     truth = picture(30, 200, 130).astype(float)
     assert np.abs(made[1] - truth).mean() < 0.6 * np.abs(fade - truth).mean()
     assert job(running)["profile"] == "standard"
+    (worker,) = json.loads(running.expect("status", "--json"))["workers"]
+    assert worker["model"] == str(NANO) and 10_000_000 < worker["model_memory"] < 100_000_000
     # Frames are addressed by what they are made of: nothing is computed again.
     running.expect(*command, "--out", "again")
     assert [path.read_bytes() for path in frames(running.folder / "again")] == [

@@ -27,7 +27,9 @@ class FakeHub:
         asked: (method, path, Range header) of every request for content.
         behave: called for every request for content with the handler and the path, before anything is sent; returns
             True when it has answered by itself.
-        gated: repositories that are given only with `token`; with "" with none.
+        gated: repositories whose files are given only with `token`.
+        private: repositories of which nothing is known without it.
+        tokens: what came with each request to the hub; authorisations: with each for a plain file.
         gone: repositories that are not there any more.
         ranges: whether ranges are honoured.
         pace: seconds to wait before each 16 KiB.
@@ -42,6 +44,8 @@ class FakeHub:
         self.asked: list[tuple[str, str, str]] = []
         self.behave: Callable[[Any, str], bool] = lambda handler, path: False
         self.gated: set[str] = set()
+        self.private: set[str] = set()
+        self.authorisations: list[str] = []
         self.token = "hf_secret"
         self.tokens: list[str] = []
         self.gone: set[str] = set()
@@ -97,6 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
         hub, path = self.of, unquote(re.sub(r"^http://[^/]+", "", self.path).partition("?")[0])
         if path.startswith("/plain/"):
             name = path.removeprefix("/plain/")
+            hub.authorisations.append(self.headers.get("Authorization", ""))
             if name not in hub.plain:
                 self.answer(404, b"not here")
             else:
@@ -105,12 +110,13 @@ class _Handler(BaseHTTPRequestHandler):
         api = re.fullmatch(r"/api/models/([^/]+/[^/]+)/(revision|tree)/([^/]+)", path)
         resolve = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
         repository = api.group(1) if api else resolve.group(1) if resolve else ""
-        if repository in hub.gone or repository not in hub.repositories:
-            self.answer(401, b"{}", {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"})
-            return
         given = self.headers.get("Authorization", "").removeprefix("Bearer ")
         hub.tokens.append(given)
-        if repository in hub.gated and given != hub.token:
+        hidden = repository in hub.private and given != hub.token
+        if repository in hub.gone or repository not in hub.repositories or hidden:
+            self.answer(401, b"{}", {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"})
+            return
+        if resolve and repository in hub.gated and given != hub.token:
             status = 403 if given else 401
             self.answer(status, b"{}", {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access is restricted"})
             return
@@ -119,7 +125,9 @@ class _Handler(BaseHTTPRequestHandler):
             if api.group(3) not in (COMMIT, "main"):
                 self.answer(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
             elif api.group(2) == "revision":
-                self.answer(200, json.dumps({"id": repository, "sha": COMMIT, "siblings": []}).encode())
+                gated = "manual" if repository in hub.gated else False
+                info = {"id": repository, "sha": COMMIT, "siblings": [], "gated": gated}
+                self.answer(200, json.dumps(info).encode())
             else:
                 self.answer(200, json.dumps([_entry(name, content) for name, content in files.items()]).encode())
             return

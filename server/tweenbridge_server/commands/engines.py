@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from tweenbridge.discovery import data_dir
 from tweenbridge.protocol.messages import EngineInfo, Scalar, SettingInfo
 
 from ..engines import registry
+from ..models.present import without_needless
 from .console import print_json
 
 
 def show(as_json: bool) -> None:
     """Print every engine with its profiles and settings."""
+    infos = [without_needless(info, data_dir()) for info in registry.infos()]
     if as_json:
-        print_json([asdict(info) for info in registry.infos()])
+        print_json([asdict(info) for info in infos])
     else:
-        print("\n\n".join(describe(info) for info in registry.infos()))
+        print("\n\n".join(describe(info) for info in infos))
 
 
 def describe(info: EngineInfo) -> str:

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final, NoReturn
 
 from tweenbridge.protocol.errors import TweenbridgeError
+from tweenbridge.version import __version__
 
 from .catalogue import is_inside
 from .fetch_http import Remote, explain, transport_of
@@ -44,26 +45,20 @@ def listing(place: Place, stall: float) -> tuple[str, tuple[HubFile, ...]]:
     from huggingface_hub.hf_api import RepoFile
     from huggingface_hub.utils import get_session
 
-    token = find_token()
-    api = HfApi(token=token or False)
     transport = transport_of(get_session())
+    token: str | None = None
     try:
-        # Asked for a commit, too: unlike the listing, this says at once what is wrong.
-        named = api.model_info(place.hub, revision=place.revision, timeout=stall).sha
-        commit = place.revision if _COMMIT.fullmatch(place.revision) else named or place.revision
-        found = [
-            file
-            for file in api.list_repo_tree(place.hub, recursive=True, revision=commit)
-            if isinstance(file, RepoFile)
-        ]
+        commit, token = _find(place, stall)
+        listed = HfApi(token=token or False).list_repo_tree(place.hub, recursive=True, revision=commit)
+        found = [file for file in listed if isinstance(file, RepoFile)]
     except OfflineModeIsEnabled as error:
         raise download_failed(
             "Downloads are turned off by the environment variable HF_HUB_OFFLINE.", "Remove it, then try again."
         ) from error
     except HfHubHTTPError as error:
-        refuse(place, error, bool(token))
+        refuse(place, error, bool(token or find_token()))
     except transport.TransportError as error:
-        raise explain(transport, error, api.endpoint, stall) from error
+        raise explain(transport, error, HfApi().endpoint, stall) from error
     files = tuple(
         _hub_file(place, commit, file, token)
         for file in found
@@ -71,6 +66,30 @@ def listing(place: Place, stall: float) -> tuple[str, tuple[HubFile, ...]]:
     )
     _check_complete(place, [file.remote.path for file in files])
     return commit, files
+
+
+def _find(place: Place, stall: float) -> tuple[str, str | None]:
+    """The commit that is wanted, and the token that is needed for it or at hand.
+
+    The system's keyring, which may have to be unlocked by the user, is asked only where nothing comes without a token.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    token = find_token()
+    try:
+        # Asked for a commit, too: unlike the listing, this says at once what is wrong.
+        info = HfApi(token=token or False).model_info(place.hub, revision=place.revision, timeout=stall)
+    except RepositoryNotFoundError:
+        # The hub says so of private repositories, too.
+        secret = None if token else secret_in_keyring()
+        if secret is None:
+            raise
+        token = secret
+        info = HfApi(token=token).model_info(place.hub, revision=place.revision, timeout=stall)
+    if info.gated and not token:
+        token = secret_in_keyring()
+    return place.revision if _COMMIT.fullmatch(place.revision) else info.sha or place.revision, token
 
 
 def _hub_file(place: Place, commit: str, file: Any, token: str | None) -> HubFile:
@@ -94,7 +113,7 @@ def _hub_file(place: Place, commit: str, file: Any, token: str | None) -> HubFil
         url=hf_hub_url(place.hub, file.path, revision=commit),
         size=file.size,
         tag=sha256 or file.blob_id,
-        headers=build_hf_headers(token=token or False, library_name="tweenbridge"),
+        headers=build_hf_headers(token=token or False, library_name="tweenbridge", library_version=__version__),
         refused=refused,
     )
     return HubFile(remote, file.size, sha256, "" if sha256 else file.blob_id)
@@ -147,12 +166,14 @@ def refuse(place: Place, error: Any, with_token: bool) -> NoReturn:
 
 
 def find_token() -> str | None:
-    """The user's access token: from the environment, where `hf auth login` puts it, or from the system's keyring."""
+    """The user's access token from the environment (HF_TOKEN) or from where `hf auth login` puts it."""
     from huggingface_hub import get_token
 
-    token = get_token()
-    if token:
-        return token
+    return get_token()
+
+
+def secret_in_keyring() -> str | None:
+    """The user's access token in the system's keyring, where the package for it is installed."""
     try:
         import keyring
         from keyring.errors import KeyringError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -15,19 +16,23 @@ from .catalogue import Entry, HubSource, KnownFile
 from .orders import CheckOrder, FetchOrder, Place
 from .register import Holding
 
+log = logging.getLogger(__name__)
+
+_REMOVED: Final = ".removed-"
+"""What the names begin with of things that are being deleted."""
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _GIT: Final = re.compile(r"[0-9a-f]{40}")
 
 
-def fetch_order(entry: Entry, folder: Path, stall: float) -> FetchOrder:
-    """The order to get an entry's files into a folder."""
+def fetch_order(entry: Entry, folder: Path, here: dict[str, KnownFile], stall: float) -> FetchOrder:
+    """The order to get an entry's files into a folder, where files that are still what they were `here` may stay."""
     places = tuple(
         Place(hub=source.repository, revision=source.revision, files=source.files)
         if isinstance(source, HubSource)
         else Place(addresses=dict(source.addresses()))
         for source in entry.sources
     )
-    return FetchOrder(str(folder), places, dict(entry.files), stall)
+    return FetchOrder(str(folder), places, dict(entry.files), here, stall)
 
 
 def check_order(holding: Holding, entry: Entry | None) -> CheckOrder:
@@ -68,12 +73,18 @@ def root_of(place: Path, folder: Path) -> Path:
     return folder / place.relative_to(folder).parts[0] if folder in place.parents else place
 
 
+def names_in_parts(holding: Holding, entry: Entry) -> dict[str, KnownFile]:
+    """What a model's files were, by their names as a download."""
+    return {path or entry.sources[0].files[0]: known for path, known in holding.files.items()}
+
+
 def take_back(holding: Holding, entry: Entry, parts: Path, folder: Path) -> None:
     """Make a model that is here a download again, which keeps what is right and fetches the rest."""
     place = root_of(Path(holding.place), folder)
-    delete(parts)
     if not place.exists():
+        # It may never have left there: see Keeper._fetched.
         return
+    delete(parts)
     parts.parent.mkdir(parents=True, exist_ok=True)
     if place.is_dir():
         os.replace(place, parts)
@@ -83,45 +94,69 @@ def take_back(holding: Holding, entry: Entry, parts: Path, folder: Path) -> None
     os.replace(place, parts / source.files[0])
 
 
-def settle(parts: Path, id: str, folder: Path, fetched: Iterable[str]) -> Path:
-    """Let a finished download appear in the folder for models, as a whole. Returns its place there."""
+def free_place(id: str, folder: Path, single: bool) -> Path:
+    """Where a finished download may go in the folder for models; what is the user's own under that name stays."""
+    ending = ".safetensors" if single else ""
+    place, number = folder / f"{id}{ending}", 1
+    while place.exists():
+        number += 1
+        place = folder / f"{id}-{number}{ending}"
+    return place
+
+
+def settle(parts: Path, place: Path, fetched: Iterable[str]) -> None:
+    """Let a finished download appear at its place, as a whole."""
     wanted = set(fetched)
     for stray in [path for path in parts.rglob("*") if path.is_file()]:
         # Of an earlier version of the entry.
         if stray.relative_to(parts).as_posix() not in wanted:
             stray.unlink()
-    single = len(wanted) == 1
-    name = f"{id}.safetensors" if single else id
-    number = 1
-    while (folder / name).exists():
-        # Something of the user's that goes by this name stays.
-        number += 1
-        name = f"{id}-{number}.safetensors" if single else f"{id}-{number}"
-    if single:
-        os.replace(parts / next(iter(wanted)), folder / name)
+    if len(wanted) == 1:
+        os.replace(parts / next(iter(wanted)), place)
         delete(parts)
     else:
-        os.replace(parts, folder / name)
-    return folder / name
+        os.replace(parts, place)
 
 
 def delete(place: Path) -> None:
-    """Delete a model's files.
+    """Delete a model's files: all of them, or none where the system does not let us.
 
     Raises:
-        TweenbridgeError: MODEL_FAILED where the system does not let us.
+        TweenbridgeError: MODEL_FAILED where it does not.
     """
+    if not place.exists():
+        return
+    away = place.with_name(f"{_REMOVED}{place.name}")
     try:
-        if place.is_dir() and not place.is_symlink():
-            shutil.rmtree(place)
-        else:
-            place.unlink(missing_ok=True)
+        _erase(away)
+        # What some program holds open cannot be renamed on Windows, and stays whole.
+        os.replace(place, away)
     except OSError as error:
         raise TweenbridgeError(
             ErrorCode.MODEL_FAILED,
             f"{place.name!r} cannot be deleted: {error.strerror or error}.",
             remedy="Wait until no job works with it, then try again.",
         ) from error
+    try:
+        _erase(away)
+    except OSError as error:
+        log.warning("%s could not be deleted yet: %s", away, error)
+
+
+def sweep(folder: Path) -> None:
+    """Delete what could not be deleted before."""
+    for away in folder.glob(f"{_REMOVED}*"):
+        try:
+            _erase(away)
+        except OSError as error:
+            log.warning("%s could not be deleted: %s", away, error)
+
+
+def _erase(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def bytes_in(folder: Path) -> int:

@@ -106,7 +106,7 @@ def _fetch_from(place: Place, order: FetchOrder, say: Say) -> Fetched:
     whole: dict[str, KnownFile] = {}
     meter = _Meter(say, sum(one.remote.size or 0 for one in wanted))
     for one in wanted:
-        found = _found(folder / one.remote.path, one, meter)
+        found = _found(folder / one.remote.path, one, order.here.get(one.remote.path, KnownFile()), meter)
         if found is not None:
             whole[one.remote.path] = found
     begun = {one.remote.path: _begun(folder / one.remote.path) for one in wanted if one.remote.path not in whole}
@@ -146,16 +146,18 @@ def _wanted(place: Place, order: FetchOrder) -> tuple[str, list[_Wanted]]:
     return f"{place.hub}@{commit}", wanted
 
 
-def _found(path: Path, wanted: _Wanted, meter: _Meter) -> KnownFile | None:
-    """The file, if it is here already and right; a wrong one goes."""
+def _found(path: Path, wanted: _Wanted, before: KnownFile, meter: _Meter) -> KnownFile | None:
+    """The file, if it is here already and right, or what it was `before` where nothing else tells; a wrong one goes."""
     if not path.is_file():
         return None
-    before = meter.done
-    if wanted.remote.size is None or path.stat().st_size == wanted.remote.size:
+    counted = meter.done
+    size = wanted.remote.size if wanted.remote.size is not None else before.size
+    if size is None or path.stat().st_size == size:
         known, git = hash_file(path, meter.add, with_git=bool(wanted.git))
-        if wanted.is_met(known.sha256, git):
+        told = wanted.sha256 or wanted.git or before.sha256 in ("", known.sha256)
+        if told and wanted.is_met(known.sha256, git):
             return known
-    meter.done = before
+    meter.done = counted
     path.unlink()
     return None
 

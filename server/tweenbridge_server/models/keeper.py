@@ -62,6 +62,8 @@ class Keeper:
 
     def resume(self) -> None:
         """Go on with downloads that the last end of the server interrupted."""
+        for folder in (models_folder(self._home), parts_folder(self._home, "any").parent):
+            files.sweep(folder)
         for id, begun in self.register.facts.begun.items():
             entry = self.catalogue().find(id)
             if begun.wanted and entry is not None:
@@ -119,8 +121,10 @@ class Keeper:
         if entry.size - here > 0 and entry.size - here + MARGIN > free:
             raise disk_full(entry.size - here, free)
         self._errors.pop(entry.id, None)
-        self.register.change(lambda facts: with_begun(facts, entry.id, Begun(True, total)))
-        transfer = Transfer(entry.id, files.fetch_order(entry, folder, self._stall))
+        before = self.register.facts.begun.get(entry.id, Begun(True))
+        begun = replace(before, wanted=True, total=total)
+        self.register.change(lambda facts: with_begun(facts, entry.id, begun))
+        transfer = Transfer(entry.id, files.fetch_order(entry, folder, begun.here, self._stall))
         transfer.counted = Counted(min(here, total), total)
         self._transfers.add(transfer)
 
@@ -143,7 +147,8 @@ class Keeper:
         if id in self.register.facts.begun and transfer is not None:
             self._transfers.drop(id)
             total = max(transfer.counted.total, self.register.facts.begun[id].total)
-            self.register.change(lambda facts: with_begun(facts, id, Begun(False, total)))
+            begun = replace(self.register.facts.begun[id], wanted=False, total=total)
+            self.register.change(lambda facts: with_begun(facts, id, begun))
         elif transfer is not None:
             self._transfers.drop(id)
 
@@ -180,7 +185,7 @@ class Keeper:
         """Make a model a download again: what is right of it is kept."""
         self._unload()
         files.take_back(there.holding, entry, parts_folder(self._home, entry.id), models_folder(self._home))
-        begun = Begun(False, entry.size)
+        begun = Begun(False, entry.size, files.names_in_parts(there.holding, entry))
         self.register.change(lambda facts: with_begun(with_holding(facts, entry.id, None), entry.id, begun))
 
     def _remove(self, id: str) -> None:
@@ -226,9 +231,10 @@ class Keeper:
 
     # ------------------------------------------------------------ news of the helper
 
-    def _on_news(self, id: str, news: News) -> None:
+    def _on_news(self, transfer: Transfer, news: News) -> None:
+        id = transfer.id
         with self.lock:
-            if not isinstance(news, Counted) and not self._transfers.finish(id):
+            if not isinstance(news, Counted) and not self._transfers.finish(transfer):
                 return
             try:
                 if isinstance(news, Fetched):
@@ -259,29 +265,40 @@ class Keeper:
         if entry is None:
             raise TweenbridgeError(ErrorCode.DOWNLOAD_FAILED, f"{id!r} is no longer in models.toml.")
         parts = parts_folder(self._home, id)
-        found = recognise(parts)
-        if found.role is not entry.role:
-            raise TweenbridgeError(
-                ErrorCode.MODEL_FAILED,
-                f"What was downloaded as {entry.title} is a {found.role.value}, not a {entry.role.value}.",
-                remedy="Correct its entry in models.toml.",
-            )
-        settled = files.settle(parts, id, models_folder(self._home), news.files)
-        place = recognise(settled).place
-        kept = news.files
-        if place.is_file():
-            name = place.name if settled.is_dir() else next(iter(news.files))
-            kept = {"": news.files[name]}
+        try:
+            found = recognise(parts)
+            if found.role is not entry.role:
+                raise TweenbridgeError(
+                    ErrorCode.MODEL_FAILED,
+                    f"What was downloaded as {entry.title} is a {found.role.value}, not a {entry.role.value}.",
+                    remedy="Correct its entry in models.toml.",
+                )
+        except TweenbridgeError:
+            # It is what its source has, and no use: the next try begins anew.
+            files.delete(parts)
+            raise
+        single = len(news.files) == 1
+        target = files.free_place(id, models_folder(self._home), single)
+        place = target if single else target / found.place.relative_to(parts)
+        name = found.place.relative_to(parts).as_posix()
         holding = Holding(
             place=str(place),
             engine=entry.engine,
             role=entry.role,
-            files=kept,
+            files={"": news.files[name]} if name in news.files else news.files,
             source=news.source,
             memory=entry.memory or found.memory,
             added=time.time(),
         )
+        begun = self.register.facts.begun.get(id)
+        # First: should the server be killed in between, getting the model again finds all of it among the parts, while
+        # a model that nobody knows of would be somebody else's and be got a second time.
         self.register.change(lambda facts: with_begun(with_holding(facts, id, holding), id, None))
+        try:
+            files.settle(parts, target, news.files)
+        except OSError:
+            self.register.change(lambda facts: with_begun(with_holding(facts, id, None), id, begun))
+            raise
         log.info("Model %s is here: %s", id, place)
 
     def _checked(self, id: str, news: Checked) -> None:

@@ -34,6 +34,7 @@ class FetchOrder:
 
     Attributes:
         known: what files must be, where that is known beforehand.
+        here: what files must be that are in the folder already, to be kept where nothing else tells.
         stall: seconds without a byte after which a connection counts as lost.
     """
 
@@ -41,6 +42,7 @@ class FetchOrder:
     folder: str
     places: tuple[Place, ...]
     known: dict[str, KnownFile]
+    here: dict[str, KnownFile]
     stall: float
 
 

@@ -53,10 +53,17 @@ class Holding:
 
 @dataclass(frozen=True)
 class Begun:
-    """A download that is not finished. `wanted`: it goes on by itself when the server starts."""
+    """A download that is not finished.
+
+    Attributes:
+        wanted: it goes on by itself when the server starts.
+        total: bytes in all, as far as known.
+        here: what files were that are here from before, when a model is being repaired.
+    """
 
     wanted: bool
     total: int = 0
+    here: dict[str, KnownFile] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -140,9 +147,9 @@ class Register:
         path = register_file(self._home)
         try:
             from_plain(Facts, json.loads(path.read_bytes()))
-        except FileNotFoundError:
+        except OSError:
             return
-        except (OSError, ValueError, TweenbridgeError):
+        except (ValueError, TweenbridgeError):
             # What it said may still be read by a person.
             path.replace(path.with_suffix(".damaged.json"))
 

@@ -26,7 +26,7 @@ _END_SECONDS: Final = 10.0
 log = logging.getLogger(__name__)
 
 
-@dataclass
+@dataclass(eq=False)
 class Transfer:
     """One download or check.
 
@@ -79,11 +79,11 @@ class Transfers:
 
     Args:
         environment: variables for the helper on top of the server's own.
-        on_news: called with the model's id and what is new, from a thread of its own. The transfer stays in the line
-            until whoever is told of its end has called `finish`.
+        on_news: called with a transfer and what is new, from a thread of its own. The transfer stays in the line until
+            whoever is told of its end has called `finish`.
     """
 
-    def __init__(self, environment: Mapping[str, str], on_news: Callable[[str, News], None]) -> None:
+    def __init__(self, environment: Mapping[str, str], on_news: Callable[[Transfer, News], None]) -> None:
         self._environment = {**os.environ, **environment}
         self._on_news = on_news
         self._changed = threading.Condition()
@@ -121,12 +121,13 @@ class Transfers:
             process.wait(_END_SECONDS)
         return True
 
-    def finish(self, id: str) -> bool:
+    def finish(self, transfer: Transfer) -> bool:
         """Take a transfer whose end is being told of out of the line; false where it was dropped in the meantime."""
         with self._changed:
-            found = [transfer for transfer in self._line if transfer.id == id]
-            self._line = [transfer for transfer in self._line if transfer.id != id]
-            return bool(found)
+            if transfer not in self._line:
+                return False
+            self._line.remove(transfer)
+            return True
 
     def close(self) -> None:
         """End what is going on; what is here stays."""
@@ -152,14 +153,13 @@ class Transfers:
                 transfer = self._line[0]
             try:
                 news = self._run(transfer)
-            except Exception as error:
+                with self._changed:
+                    self._process = None
+                if news is not None:
+                    self._on_news(transfer, news)
+            except Exception:
                 log.exception("The download or check of a model met a mistake in the program.")
-                news = _mistake(f"{error!r:.200}")
-            with self._changed:
-                self._process = None
-                dropped = transfer not in self._line
-            if news is not None and not dropped:
-                self._on_news(transfer.id, news)
+            self.finish(transfer)
 
     def _run(self, transfer: Transfer) -> News | None:
         """Do a transfer; how it ended, None where it was dropped before it began."""
@@ -209,7 +209,7 @@ class Transfers:
             if transfer not in self._line:
                 return
             transfer.count(counted, time.monotonic())
-        self._on_news(transfer.id, counted)
+        self._on_news(transfer, counted)
 
 
 def _mistake(how: str) -> Failed:

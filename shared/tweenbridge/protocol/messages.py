@@ -1,4 +1,6 @@
-"""Everything that crosses the wire, as small frozen dataclasses. PROTOCOL.md says when each is sent.
+"""Everything that crosses the wire, as small frozen dataclasses (models.py: what is about models).
+
+PROTOCOL.md says when each is sent.
 
 A message's `TYPE` is the header's `t`; its fields lie flat in the header beside `v`, `id` and `re` (see codec.py).
 A field with a default may be absent. Unknown fields are ignored, so fields can be added within a version.

@@ -87,8 +87,8 @@ def test_a_worker_that_does_not_stop_is_killed(tmp_path: Path, mischief: str) ->
     with Bench(tmp_path / "home", cancel_seconds=0.3) as bench:
         wanted = request(PICTURES, settings={"mischief": mischief, "seconds": 5.0 if mischief == "stubborn" else 0.0})
         bench.send("j", PICTURES, wanted)
-        bench.wait_for(lambda: bench.service.workers() and bench.service.workers()[0].state == "busy")
-        time.sleep(0.5)
+        # On a busy machine the worker takes seconds to begin, and until then it would obey.
+        bench.wait_for(lambda: bench.service.info("j").stage == "blending")
         before = bench.service.workers()[0].pid
         bench.service.cancel("j")
         bench.wait_for(lambda: not psutil.pid_exists(before), seconds=5)

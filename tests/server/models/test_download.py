@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_hub import FakeHub
@@ -115,6 +116,18 @@ def kill_helper() -> None:
     helper.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
+def test_killed_at_the_last_moment_nothing_is_fetched_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        # What is left when the server is killed before the files are moved.
+        patch.setattr("tweenbridge_server.models.files.settle", lambda parts, place, fetched: None)
+        assert shop.get().state is ModelState.DAMAGED
+    shop.restart()
+    served = shop.hub.all_served()
+    info = shop.get()
+    assert info.state is ModelState.READY and Path(info.location).name == "toon"
+    assert shop.hub.all_served() == served and files_in(info.location) == model()
+
+
 def test_a_lost_connection_is_taken_up_where_it_broke(shop: Shop) -> None:
     size = make_large(shop.hub)
     shop.hub.cut = 900_000
@@ -141,13 +154,26 @@ def test_a_hub_that_refuses_ranges_sends_the_file_anew(shop: Shop) -> None:
     assert shop.hub.served[UNET] > size
 
 
-def test_more_bytes_here_than_there_begin_anew(shop: Shop) -> None:
+def test_bytes_of_another_version_are_not_gone_on_with(shop: Shop) -> None:
     part = parts_folder(shop.home, "toon") / (UNET + ".part")
     part.parent.mkdir(parents=True)
     part.write_bytes(random.Random(1).randbytes(500_000))
     part.with_name(part.name + ".tag").write_text("something else")
     assert shop.get().state is ModelState.READY
     assert files_in(shop.info().location) == model()
+
+
+def test_a_range_beyond_the_end_begins_anew(shop: Shop) -> None:
+    shop.catalogue(PLAIN)
+    shop.hub.plain["paint.safetensors"] = content = weights(CHECKPOINT)
+    shop.hub.etag = '"same"'
+    part = parts_folder(shop.home, "paint") / "paint.safetensors.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(content + b"and more")
+    part.with_name(part.name + ".tag").write_text(shop.hub.etag)
+    info = shop.get("paint")
+    assert info.state is ModelState.READY and Path(info.location).read_bytes() == content
+    assert [wanted for _, _, wanted in shop.hub.asked] == [f"bytes={len(content) + 8}-", ""]
 
 
 def test_damaged_bytes_are_fetched_once_more_and_then_refused(shop: Shop) -> None:
@@ -217,14 +243,40 @@ def test_a_version_that_is_gone(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("place", ["environment", "keyring"])
-def test_a_gated_model_comes_with_a_token(shop: Shop, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    shop.hub.gated.add(REPOSITORY)
+@pytest.mark.parametrize("kind", ["gated", "private"])
+def test_a_guarded_model_comes_with_a_token(shop: Shop, monkeypatch: pytest.MonkeyPatch, place: str, kind: str) -> None:
+    getattr(shop.hub, kind).add(REPOSITORY)
     if place == "environment":
         monkeypatch.setenv("HF_TOKEN", shop.hub.token)
     else:
         monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "fake_keyring.OneSecret")
         monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2] / "fakes"))
     assert shop.get().state is ModelState.READY
+
+
+def test_the_keyring_is_left_alone_where_no_token_is_needed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "fake_keyring.OneSecret")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2] / "fakes"))
+    assert shop.get().state is ModelState.READY
+    assert set(shop.hub.tokens) == {""}
+
+
+def test_a_token_goes_to_the_hub_and_not_to_where_the_hub_sends_us(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", shop.hub.token)
+    shop.hub.gated.add(REPOSITORY)
+    store = FakeHub()
+    store.plain["unet"] = shop.hub.repositories[REPOSITORY][UNET]
+
+    def send_away(handler: Any, path: str) -> bool:
+        if path == UNET:
+            handler.answer(302, b"", {"Location": f"{store.url}/plain/unet"})
+        return path == UNET
+
+    shop.hub.behave = send_away
+    assert shop.get().state is ModelState.READY
+    store.close()
+    assert set(shop.hub.tokens) == {shop.hub.token}
+    assert store.authorisations == [""]
 
 
 def test_a_wrong_token_is_named(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,6 +336,8 @@ def test_what_comes_is_recognised_before_it_is_accepted(shop: Shop) -> None:
     assert info.state is ModelState.FAILED and info.error is not None
     assert info.error.code is ErrorCode.MODEL_FAILED and "not a safetensors file" in info.error.message
     assert list((shop.home / "models").glob("*.safetensors")) == []
+    shop.hub.plain["paint.safetensors"] = weights(CHECKPOINT)
+    assert shop.get("paint").state is ModelState.READY, "what was no use is not taken for the model again"
 
 
 def test_downloads_wait_for_each_other(shop: Shop) -> None:
@@ -328,7 +382,7 @@ def test_a_disk_that_fills_up_on_the_way(tmp_path: Path, hub: FakeHub, monkeypat
         monkeypatch.setattr(helper, "_check_room", lambda folder, needed: os.makedirs(folder, exist_ok=True))
         hub.plain["paint.safetensors"] = weights(CHECKPOINT, LARGE)
         place = Place(addresses={"paint.safetensors": f"{hub.url}/plain/paint.safetensors"})
-        news = helper.perform(FetchOrder(str(disk / "parts"), (place,), {}, 1.0), lambda told: None)
+        news = helper.perform(FetchOrder(str(disk / "parts"), (place,), {}, {}, 1.0), lambda told: None)
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
     assert isinstance(news, Failed) and news.error.code is ErrorCode.DISK_FULL

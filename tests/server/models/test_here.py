@@ -197,6 +197,18 @@ def test_verify_finds_a_flipped_bit_and_repair_fetches_that_file_only(shop: Shop
     assert file.read_bytes() == model()[UNET]
 
 
+def test_a_file_without_a_known_hash_is_repaired_by_what_it_was(shop: Shop) -> None:
+    shop.catalogue(PLAIN)
+    shop.hub.plain["paint.safetensors"] = content = weights(CHECKPOINT)
+    place = Path(shop.get("paint").location)
+    place.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    shop.do(ModelAction.REPAIR, "paint")
+    assert shop.settled("paint").state is ModelState.READY and place.read_bytes() == content
+    shop.hub.served.clear()
+    shop.do(ModelAction.REPAIR, "paint")
+    assert shop.settled("paint").state is ModelState.READY and shop.hub.served == {}
+
+
 def test_a_missing_file_shows_at_a_glance_and_is_repaired(shop: Shop) -> None:
     info = shop.get()
     (Path(info.location) / "unet/config.json").unlink()
@@ -215,6 +227,24 @@ def test_remove_deletes_what_was_downloaded(shop: Shop) -> None:
     assert shop.unloads, "a worker may hold its files"
     assert read(shop.home).holdings == {} and read(shop.home).preferred == {}
     assert shop.do(ModelAction.REMOVE).state is ModelState.ABSENT, "again is harmless"
+
+
+def test_what_cannot_be_deleted_stays_whole_and_says_so(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Path(shop.get().location)
+
+    def held_open(source: object, target: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tweenbridge_server.models.files.os.replace", held_open)
+        with pytest.raises(TweenbridgeError, match="cannot be deleted: Permission denied") as caught:
+            shop.do(ModelAction.REMOVE)
+    assert "Wait until no job" in caught.value.remedy
+    assert shop.info().state is ModelState.READY
+    shop.close()
+    (place.parent / ".removed-old").mkdir()
+    assert shop.info().state is ModelState.READY
+    assert not (place.parent / ".removed-old").exists(), "what was left over goes at the next start"
 
 
 def test_verify_of_an_import_compares_with_what_it_was_first(shop: Shop, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from tweenbridge.protocol import codec
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import MAX_HEADER_BYTES
 from tweenbridge.protocol.messages import Delta, Error, Job, JobInfo, JobState, Message, Note, Progress, Snapshot
+from tweenbridge.protocol.models import FoundModel, ModelInfo, ModelRole, Models, ModelsFound, ModelState
 from tweenbridge_server.transport.outgoing import encode
 
 PLAIN = JobInfo("job-1", JobState.DONE, 7, 7, "flow", "draft", title="Walk")
@@ -36,6 +37,18 @@ def test_a_list_loses_notes_before_it_loses_jobs() -> None:
     shortened = codec.decode(encode(Snapshot(4, jobs), 1, None)).message
     assert isinstance(shortened, Snapshot) and shortened.seq == 4
     assert 200 < len(shortened.jobs) < 3000 and shortened.jobs == jobs[: len(shortened.jobs)]
+
+
+def test_a_list_of_models_loses_words_before_it_loses_models() -> None:
+    plain = ModelInfo("toon", "Toon", "dreammover", ModelRole.MODEL, ModelState.READY)
+    wordy = replace(plain, description="d" * 300, sources=("s" * 200,))
+    short = codec.decode(encode(Models(4, (wordy,) * 150), 1, None)).message
+    assert short == Models(4, (plain,) * 150)
+    shortened = codec.decode(encode(Models(4, (wordy,) * 3000), 1, None)).message
+    assert isinstance(shortened, Models) and 150 < len(shortened.models) < 3000
+    found = FoundModel("/models/toon.safetensors", "toon", "dreammover", ModelRole.MODEL, 1)
+    cut = codec.decode(encode(ModelsFound((found,) * 3000), 1, None)).message
+    assert isinstance(cut, ModelsFound) and 150 < len(cut.found) < 3000 and not cut.whole
 
 
 def test_what_cannot_be_shortened_is_an_error() -> None:

@@ -17,7 +17,13 @@ INFO: Final = EngineInfo(
         ProfileInfo("reference", "Reference", "Exactly the published method, for comparison."),
     ),
     settings=(
-        SettingInfo("model", "Model", "str", "", help="A diffusers folder, a .safetensors checkpoint, or a hub id."),
+        SettingInfo(
+            "model",
+            "Model",
+            "str",
+            "",
+            help="A name in the list of models, a folder, or a .safetensors file.",
+        ),
         SettingInfo("vae", "VAE", "str", "", help="Another VAE: a folder or a .safetensors file."),
         SettingInfo("lora", "LoRA", "str", "", help="A LoRA of your own: a .safetensors file."),
         SettingInfo("lora_weight", "LoRA weight", "float", 1.0, 0.0, 2.0, help="How much the LoRA counts."),
