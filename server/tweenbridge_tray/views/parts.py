@@ -174,23 +174,20 @@ class Banner(QFrame):
 
 
 class Empty(QWidget):
-    """What an empty page says: a line, what to do about it, and perhaps a button."""
+    """What an empty page says: a line, and what to do about it in lines of that width."""
 
-    def __init__(self, title: str, words: str, action: QPushButton | None = None) -> None:
+    def __init__(self, title: str, words: str, width: int = 440) -> None:
         super().__init__()
         head = heading(title, 1.15)
         head.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         text = note(words)
         text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        text.setFixedWidth(440)
+        text.setFixedWidth(width)
         layout = QVBoxLayout(self)
         layout.setSpacing(GAP)
         layout.addStretch(2)
         layout.addWidget(head)
         layout.addWidget(text, 0, Qt.AlignmentFlag.AlignHCenter)
-        if action is not None:
-            layout.addSpacing(GAP)
-            layout.addWidget(action, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(3)
 
 
