@@ -27,7 +27,7 @@ class Window(QWidget):
         self.setWindowTitle(tr("Tweenbridge"))
         self.setWindowIcon(app_icon())
         self.resize(1120, 740)
-        self.setMinimumSize(980, 680)
+        self.setMinimumSize(1010, 680)
         self._navigation = self._make_navigation()
         self._sign = QLabel()
         self._link = note()
