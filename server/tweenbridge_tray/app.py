@@ -49,7 +49,7 @@ class Tray(QObject):
         self.pictures = Pictures(self.session, self)
         self.look = Look(self.session, self.jobs, self.pictures, self)
         self.export = Export(self.session, self.preferences, self)
-        self.recipe = Recipe(self.session, self)
+        self.recipe = Recipe(self.session, self.models, self)
         self.drop = DropState(self.session, self.recipe, self.commands, self.preferences, self)
         self.server = ServerState(self.session, self.commands, self)
         self.log = LogState(self.commands, self)

@@ -99,12 +99,13 @@ def run(home: Path, source: IO[str], target: IO[str]) -> int:
         return BAD_PLAN
     from .app import make_application
     from .session import Session
+    from .state.models import ModelsState
     from .state.recipe import Recipe
     from .views.confirm_window import ConfirmWindow
 
     app = make_application(sys.argv[:1])
     session = Session(home)
-    recipe = Recipe(session)
+    recipe = Recipe(session, ModelsState(session))
     window = ConfirmWindow(plan, recipe, session)
     session.start_server()
     window.show()

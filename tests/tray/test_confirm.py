@@ -31,7 +31,7 @@ PLAN = {
 
 
 def test_what_is_chosen_is_told(online: Tray, until: Until, qtbot: QtBot) -> None:
-    recipe = Recipe(online.session)
+    recipe = Recipe(online.session, online.models)
     window = ConfirmWindow(read_plan(json.dumps(PLAN)), recipe, online.session)
     qtbot.addWidget(window)
     window.show()
@@ -46,7 +46,7 @@ def test_what_is_chosen_is_told(online: Tray, until: Until, qtbot: QtBot) -> Non
 
 
 def test_declining_is_an_answer(online: Tray, until: Until, qtbot: QtBot) -> None:
-    window = ConfirmWindow(read_plan(json.dumps(PLAN)), Recipe(online.session), online.session)
+    window = ConfirmWindow(read_plan(json.dumps(PLAN)), Recipe(online.session, online.models), online.session)
     qtbot.addWidget(window)
     window.show()
     window.close()

@@ -132,6 +132,10 @@ def test_page_icons_follow_the_palette(qapp: QApplication) -> None:
     assert light != dark
 
 
-def test_the_window_fits_a_small_screen(tray: Tray) -> None:
+def test_the_window_fits_a_small_screen_and_its_pages_fit_the_window(tray: Tray) -> None:
+    smallest = tray.window.minimumSize()
+    assert smallest.width() <= 1024 and smallest.height() <= 700
     for page in tray.window._pages.values():
-        assert page.minimumSizeHint().width() <= 1024 - 184 and page.minimumSizeHint().height() <= 640, page.title
+        needed = page.minimumSizeHint()
+        assert needed.width() <= smallest.width() - 190, (page.title, needed)
+        assert needed.height() <= smallest.height(), (page.title, needed)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QComboBox
 from pytestqt.qtbot import QtBot
 from tweenbridge.protocol.models import DeviceInfo, ModelAction, ModelInfo, ModelRole, ModelState
 from tweenbridge_tray.app import Tray
@@ -136,6 +137,21 @@ def test_a_checkpoint_that_is_dropped_is_imported(shop: Tray, tmp_path: Path, un
     until(lambda: said and any(model.location == str(good) for model in shop.models.models.values()))
     assert "bad.safetensors" in said[0]
     assert good.read_bytes() == weights(CHECKPOINT), "it stays where it is"
+
+
+def test_a_model_that_is_there_can_be_chosen_and_is_no_longer_missing(
+    shop: Tray, tmp_path: Path, until: Until, qtbot: QtBot
+) -> None:
+    until(lambda: shop.recipe.engines)
+    shop.recipe.choose_engine("dreammover")
+    assert [setting.name for setting in shop.recipe.lacks] == ["model"] and not shop.recipe.is_ready
+    (tmp_path / "mine.safetensors").write_bytes(weights(CHECKPOINT))
+    shop.models.bring(tmp_path / "mine.safetensors")
+    until(lambda: shop.recipe.is_ready)
+    boxes = [box for box in shop.drop_page.findChildren(QComboBox) if box.accessibleName() == "Model"]
+    assert [boxes[-1].itemText(number) for number in range(boxes[-1].count())] == ["", "mine"]
+    boxes[-1].setCurrentText("mine")
+    assert shop.recipe.settings == {"model": "mine"}
 
 
 # ------------------------------------------------------------ what is offered

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QImage
@@ -76,7 +77,7 @@ class Pictures(QObject):
             key, _ = self._wished.popitem()
             self._asked.add(key)
             question = GetThumbnail(key.job, key.frame, key.keyframe, key.side)
-            self._session.ask(question, lambda answer, key=key: self._take(key, answer))  # type: ignore[misc]
+            self._session.ask(question, partial(self._take, key))
 
     def _take(self, key: PictureKey, answer: Answer) -> None:
         self._asked.discard(key)

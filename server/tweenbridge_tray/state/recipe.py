@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 from tweenbridge import EngineInfo, ErrorInfo, Scalar, Spacing, Timing
 from tweenbridge.protocol import messages as wire
+from tweenbridge.protocol.models import ModelState
 
 from ..session import Answer, Link, Session
+from .models import ModelsState
 
 MOST_COUNT = 999
 MOST_HOLD = 24
 
 
 class Recipe(QObject):
-    """What the user has chosen. Engines are asked for in every session, and choices that still exist are kept."""
+    """What the user has chosen. Engines are asked for in every session, and choices that still exist are kept.
+
+    Args:
+        models: those that are there can be chosen, and where one is there, an engine that needs one has it by default.
+    """
 
     changed = Signal()
     """A choice, or what can be chosen."""
 
-    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+    def __init__(self, session: Session, models: ModelsState, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.engines: tuple[EngineInfo, ...] = ()
         self.engine: EngineInfo | None = None
@@ -31,6 +38,8 @@ class Recipe(QObject):
         self._wished_engine = ""
         self._settings: dict[str, dict[str, Scalar]] = {}
         self._session = session
+        self._models = models
+        models.changed.connect(lambda _: self.changed.emit())
         session.link_changed.connect(self._ask)
         self._ask()
 
@@ -51,9 +60,9 @@ class Recipe(QObject):
             self.profile = name
             self.changed.emit()
 
-    def set_timing(self, **changes: object) -> None:
+    def set_timing(self, **changes: Any) -> None:
         """Change fields of the timing."""
-        self.timing = replace(self.timing, **changes)  # type: ignore[arg-type]
+        self.timing = replace(self.timing, **changes)
         self.changed.emit()
 
     def set_setting(self, name: str, value: Scalar) -> None:
@@ -83,7 +92,13 @@ class Recipe(QObject):
         if self.engine is None:
             return ()
         needed = [setting for setting in self.engine.settings if setting.name in self.engine.needs]
-        return tuple(setting for setting in needed if self.value(setting) in ("", None))
+        return tuple(setting for setting in needed if self.value(setting) == "" and not self.choices(setting))
+
+    def choices(self, setting: wire.SettingInfo) -> tuple[str, ...]:
+        """Models that are there for a setting of the engine, by their ids; () for settings that name no model."""
+        ready = [model for model in self._models.models.values() if model.state is ModelState.READY]
+        engine = self.engine.name if self.engine is not None else ""
+        return tuple(model.model for model in ready if (model.engine, model.role.value) == (engine, setting.name))
 
     @property
     def is_ready(self) -> bool:

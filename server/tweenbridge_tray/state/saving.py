@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -79,9 +80,8 @@ class Saver(QObject):
         """Let the thread end when it has written what it was given."""
         self._thread.shutdown(wait=False)
 
-    def _run(self, write: object) -> None:
-        assert callable(write)
-        future: Future[list[Path]] = self._thread.submit(write)
+    def _run(self, write: Callable[[], list[Path]]) -> None:
+        future = self._thread.submit(write)
         future.add_done_callback(self._done)
 
     def _done(self, future: Future[list[Path]]) -> None:

@@ -58,7 +58,6 @@ class ServerState(QObject):
         self.check_problem = ""
         self._session = session
         self._commands = commands
-        self._watched = False
         self._timer = QTimer(self)
         self._timer.setInterval(EVERY)
         self._timer.timeout.connect(self._ask)
@@ -104,7 +103,6 @@ class ServerState(QObject):
 
     def watch(self, on: bool) -> None:
         """Keep the status fresh while somebody looks."""
-        self._watched = on
         if on:
             self._ask()
             self._timer.start()

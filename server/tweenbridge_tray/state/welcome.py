@@ -84,11 +84,8 @@ class WelcomeState(QObject):
             self._mark(host, state=outcome.problem, chosen=False)
         self._install_next()
 
-    def _mark(self, host: str, **changes: object) -> None:
-        self.hosts = tuple(
-            replace(known, **changes) if known.id == host else known  # type: ignore[arg-type]
-            for known in self.hosts
-        )
+    def _mark(self, host: str, **changes: Any) -> None:
+        self.hosts = tuple(replace(known, **changes) if known.id == host else known for known in self.hosts)
         self.changed.emit()
 
     def _found(self, outcome: Outcome) -> None:

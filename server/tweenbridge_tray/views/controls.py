@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QSpinBox, QWidget
 from tweenbridge import Scalar
@@ -13,9 +13,17 @@ from .style import indent
 _FAR = 1_000_000
 
 
-def control(setting: SettingInfo, value: Scalar, changed: Callable[[Scalar], None]) -> QWidget:
-    """A control that shows `value` and tells of another one. Unknown kinds are a line of text."""
+def control(
+    setting: SettingInfo, value: Scalar, changed: Callable[[Scalar], None], known: Sequence[str] = ()
+) -> QWidget:
+    """A control that shows `value` and tells of another one. Unknown kinds are a line of text.
+
+    Args:
+        known: texts to choose from, where others can be typed, too.
+    """
     made = _MAKERS.get(setting.kind, _text)(setting, value, changed)
+    if isinstance(made, QLineEdit) and known:
+        made = _text_or_known(value, changed, known)
     made.setAccessibleName(setting.title)
     made.setToolTip(setting.help)
     return made
@@ -65,6 +73,15 @@ def _text(setting: SettingInfo, value: Scalar, changed: Callable[[Scalar], None]
     line = QLineEdit(str(value))
     line.textChanged.connect(changed)
     return line
+
+
+def _text_or_known(value: Scalar, changed: Callable[[Scalar], None], known: Sequence[str]) -> QComboBox:
+    box = QComboBox()
+    box.setEditable(True)
+    box.addItems(["", *known])
+    box.setCurrentText(str(value))
+    box.currentTextChanged.connect(changed)
+    return box
 
 
 _MAKERS: dict[str, Callable[[SettingInfo, Scalar, Callable[[Scalar], None]], QWidget]] = {

@@ -247,8 +247,11 @@ class DropPage(Page):
             info = drop.handle.info if drop.handle is not None else None
             self._stage.set_whole(words.progress(info) if info is not None else tr("Sending the keyframes"))
         elif drop.stage is Stage.CHOOSING:
-            few = len(drop.keyframes) < 2
-            self._stage.set_whole(tr("At least two keyframes are needed") if few else tr("Ready to generate"))
+            if len(drop.keyframes) < 2:
+                said = tr("At least two keyframes are needed")
+            else:
+                said = tr("Ready to generate") if drop.can_generate else ""
+            self._stage.set_whole(said)
 
     def _show_result(self) -> None:
         drop = self._drop

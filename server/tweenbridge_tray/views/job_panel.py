@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QProgressBar, QSlider, QVBoxLayout, QWidget
@@ -12,6 +14,7 @@ from ..preferences import Preferences
 from ..state.export import Export
 from ..state.jobs import JobsState
 from ..state.look import Look
+from ..state.server import ServerState
 from ..words import tr
 from .parts import Elided, button, heading, note, row
 from .player import Player
@@ -25,7 +28,9 @@ _MOST_GAPS = 4
 class JobPanel(QWidget):
     """Shows the job that is looked at, and passes on what the user wants done with it."""
 
-    def __init__(self, jobs: JobsState, look: Look, export: Export, preferences: Preferences, server: object) -> None:
+    def __init__(
+        self, jobs: JobsState, look: Look, export: Export, preferences: Preferences, server: ServerState
+    ) -> None:
         super().__init__()
         self._jobs = jobs
         self._look = look
@@ -94,8 +99,7 @@ class JobPanel(QWidget):
 
     # ------------------------------------------------------------ doing
 
-    def _with(self, action: object) -> None:
-        assert callable(action)
+    def _with(self, action: Callable[[JobInfo], object]) -> None:
         if self._look.info is not None:
             action(self._look.info)
 
@@ -106,7 +110,7 @@ class JobPanel(QWidget):
 
     def _copy_report(self) -> None:
         if self._look.info is not None:
-            status = getattr(self._server, "status", None)
+            status = self._server.status
             text = words.report(self._look.info, status.server if status is not None else "")
             QGuiApplication.clipboard().setText(text)
 

@@ -89,7 +89,7 @@ class JobsPage(Page):
         split.addWidget(self._list)
         right = QVBoxLayout()
         self._right = QStackedWidget()
-        self._right.addWidget(Empty(tr("Choose a job"), tr("Its pictures are shown here.")))
+        self._right.addWidget(Empty(tr("Choose a job"), tr("Its pictures are shown here."), width=260))
         self._right.addWidget(self._panel)
         right.addWidget(self._right)
         split.addWidget(Card(right))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFont, QKeySequence
+from PySide6.QtGui import QFont, QHideEvent, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -55,7 +55,7 @@ class Elided(QLabel):
         self._whole = text
         self._fit()
 
-    def resizeEvent(self, event: object) -> None:
+    def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit the text into the new width."""
         self._fit()
 
@@ -174,23 +174,20 @@ class Banner(QFrame):
 
 
 class Empty(QWidget):
-    """What an empty page says: a line, what to do about it, and perhaps a button."""
+    """What an empty page says: a line, and what to do about it in lines of that width."""
 
-    def __init__(self, title: str, words: str, action: QPushButton | None = None) -> None:
+    def __init__(self, title: str, words: str, width: int = 440) -> None:
         super().__init__()
         head = heading(title, 1.15)
         head.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         text = note(words)
         text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        text.setFixedWidth(440)
+        text.setFixedWidth(width)
         layout = QVBoxLayout(self)
         layout.setSpacing(GAP)
         layout.addStretch(2)
         layout.addWidget(head)
         layout.addWidget(text, 0, Qt.AlignmentFlag.AlignHCenter)
-        if action is not None:
-            layout.addSpacing(GAP)
-            layout.addWidget(action, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(3)
 
 
@@ -218,11 +215,11 @@ class Page(QWidget):
         layout.addWidget(self.banner)
         layout.addLayout(self.body, 1)
 
-    def showEvent(self, event: object) -> None:
+    def showEvent(self, event: QShowEvent) -> None:
         """The page is looked at."""
         self.shown.emit(True)
 
-    def hideEvent(self, event: object) -> None:
+    def hideEvent(self, event: QHideEvent) -> None:
         """The page is not looked at any more."""
         self.shown.emit(False)
 

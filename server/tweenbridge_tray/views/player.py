@@ -20,7 +20,7 @@ class Player(QWidget):
         super().__init__()
         self._look = look
         self._last: tuple[object, QImage] | None = None
-        self.setMinimumHeight(180)
+        self.setMinimumHeight(120)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.SplitHCursor)

@@ -30,7 +30,7 @@ class RecipeForm(QWidget):
     def __init__(self, recipe: Recipe, counted: bool = True) -> None:
         super().__init__()
         self._recipe = recipe
-        self._drawn: tuple[str, tuple[str, ...]] | None = None
+        self._drawn: tuple[object, ...] | None = None
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -84,6 +84,7 @@ class RecipeForm(QWidget):
         layout.addWidget(self._settings)
         self._trouble = note()
         layout.addWidget(self._trouble)
+        layout.addStretch(1)
         for field in (self._engine, self._profile, self._spacing, self._count, self._hold, self._chart):
             # As wide as there is room, and not as their longest entry.
             field.setMinimumWidth(60)
@@ -115,16 +116,18 @@ class RecipeForm(QWidget):
         self._about.setText(about)
         self._about.setVisible(bool(about))
         self._spacing.setEnabled(not recipe.timing.chart)
-        names = tuple(setting.name for setting in engine.settings) if engine is not None else ()
-        if engine is not None and self._drawn != (engine.name, names):
-            self._drawn = (engine.name, names)
+        settings = engine.settings if engine is not None else ()
+        drawn = (engine.name if engine is not None else "", settings, tuple(map(recipe.choices, settings)))
+        if engine is not None and self._drawn != drawn:
+            self._drawn = drawn
             self._draw_settings()
-        self._more.setVisible(bool(names))
+        self._more.setVisible(bool(settings))
         if recipe.lacks:
             if not self._more.isChecked():
                 self._more.setChecked(True)
                 self._toggle()
-            self._trouble.setText(tr("Still needed: {setting}").format(setting=recipe.lacks[0].title))
+            words_ = tr("Still needed: {setting}. The Models page has some.")
+            self._trouble.setText(words_.format(setting=recipe.lacks[0].title))
         elif engine is None:
             self._trouble.setText(recipe.error.message if recipe.error is not None else tr("Waiting for the server"))
         self._trouble.setVisible(bool(recipe.lacks) or engine is None)
@@ -138,7 +141,8 @@ class RecipeForm(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         for setting in engine.settings:
-            made = control(setting, self._recipe.value(setting), partial(self._recipe.set_setting, setting.name))
+            told = partial(self._recipe.set_setting, setting.name)
+            made = control(setting, self._recipe.value(setting), told, self._recipe.choices(setting))
             made.setMinimumWidth(60)
             made.setSizePolicy(QSizePolicy.Policy.Ignored, made.sizePolicy().verticalPolicy())
             label = label_for(setting.title, made)

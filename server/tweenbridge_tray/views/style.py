@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLabel, QProxyStyl
 
 GAP = 8
 MARGIN = 24
-RADIUS = 8
 
 _SHEET = """
 QFrame[card="true"] { background: palette(base); border: 1px solid %(line)s; border-radius: 8px; }

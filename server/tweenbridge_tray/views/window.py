@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QStackedWidget, QVBoxLayout, QWidget
 
@@ -27,7 +27,7 @@ class Window(QWidget):
         self.setWindowTitle(tr("Tweenbridge"))
         self.setWindowIcon(app_icon())
         self.resize(1120, 740)
-        self.setMinimumSize(820, 560)
+        self.setMinimumSize(1010, 680)
         self._navigation = self._make_navigation()
         self._sign = QLabel()
         self._link = note()
@@ -111,10 +111,10 @@ class Window(QWidget):
         self.closed.emit()
         event.accept()
 
-    def changeEvent(self, event: object) -> None:
+    def changeEvent(self, event: QEvent) -> None:
         """Light has turned dark, or the other way round: icons follow the text."""
-        super().changeEvent(event)  # type: ignore[arg-type]
-        if getattr(self, "_navigation", None) is not None and event.type() == event.Type.PaletteChange:  # type: ignore[attr-defined]
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.PaletteChange and hasattr(self, "_navigation"):
             for number in range(self._navigation.count()):
                 item = self._navigation.item(number)
                 item.setIcon(page_icon(item.data(Qt.ItemDataRole.UserRole), self.palette()))
