@@ -233,7 +233,8 @@ class Run:
                 target = choose_track(timeline.tracks(host), plan.clips)
                 track = self._placer.place(media, plan.clips, target)
             except BaseException:
-                if host.is_alive():
+                # A clip that lies on the timeline cannot go without a question to the user.
+                if host.is_alive() and not self._placer.left_behind:
                     discard(host, media)
                 raise
             kept = tuple(KeptKeyframe(int(keyframe.frame), keyframe.label) for keyframe in plan.keyframes)

@@ -76,6 +76,8 @@ def _settings_kept(host: Host) -> Iterator[None]:
     """Put the render settings back. There is no way to read them, so they are kept as a preset meanwhile."""
     project = host.project
     before, mode = project.GetCurrentRenderFormatAndCodec() or {}, project.GetCurrentRenderMode()
+    # One that a crash has left behind would be in the way.
+    project.DeleteRenderPreset(_PRESET)
     kept = project.SaveAsNewRenderPreset(_PRESET)
     try:
         yield

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 VIDEO: Final = "video"
 _VIDEO_ONLY = 1
 _CLIP_COLOUR: Final = "Green"
+_LISTED = 0.3
+"""Seconds until a clip that was placed has to be listed."""
 _FIRST_COLOUR = "Blue"
 """The colour that Resolve's own marker key (M) makes."""
 
@@ -126,14 +128,20 @@ def check_on_timeline(host: Host, found: Sequence[Keyframe]) -> None:
 def items(host: Host, index: int) -> List[TimelineItem]:
     """The clips of a video track, without those that Resolve cannot tell the place of."""
     listed = host.timeline.GetItemListInTrack(VIDEO, index) or []
-    return [item for item in listed if item is not None and item.GetStart() is not None and item.GetEnd() is not None]
+    return [item for item in listed if item is not None and item.GetStart() is not None and item.GetDuration()]
+
+
+def span(item: TimelineItem) -> Tuple[int, int]:
+    """The frames [start, end) that a clip covers. Whether `GetEnd` is one of them is not documented."""
+    start = int(item.GetStart() or 0)
+    return start, start + int(item.GetDuration() or 0)
 
 
 def tracks(host: Host) -> Tuple[Track, ...]:
     """The video tracks, lowest first."""
     found = []
     for index in range(1, int(host.timeline.GetTrackCount(VIDEO) or 0) + 1):
-        spans = tuple((int(item.GetStart() or 0), int(item.GetEnd() or 0)) for item in items(host, index))
+        spans = tuple(span(item) for item in items(host, index))
         found.append(
             Track(
                 index=index,
@@ -149,7 +157,8 @@ def tracks(host: Host) -> Tuple[Track, ...]:
 def item_at(host: Host, frame: int, index: int) -> Optional[TimelineItem]:
     """The clip of a video track that lies over a frame."""
     for item in items(host, index):
-        if int(item.GetStart() or 0) <= frame < int(item.GetEnd() or 0):
+        start, end = span(item)
+        if start <= frame < end:
             return item
     return None
 
@@ -190,6 +199,8 @@ class Placer:
         self._host = host
         self.exclusive: Optional[bool] = None
         """`endFrame` is the frame after the last one; None until it was measured."""
+        self.left_behind = False
+        """Something that was placed could not be taken away again."""
 
     def place(self, media: MediaPoolItem, clips: Sequence[Clip], target: Target) -> int:
         """Put all clips on the target's track; returns its index.
@@ -206,13 +217,24 @@ class Placer:
                 self._place(media, clips[:number], clip, index)
             for clip in clips:
                 self._find(media, clip, index).SetClipColor(_CLIP_COLOUR)
-        except BaseException:
+        except BaseException as error:
             if self._host.is_alive():
-                self._take_away(media, (), index)
-                if target.index is None and not items(self._host, index):
-                    self._host.timeline.DeleteTrack(VIDEO, index)
+                self._clear(media, index, target, error)
             raise
         return index
+
+    def _clear(self, media: MediaPoolItem, index: int, target: Target, error: BaseException) -> None:
+        """Leave the timeline as it was; say so where that cannot be."""
+        self._take_away(media, (), index)
+        self.left_behind = bool(self._ours(media, index))
+        if self.left_behind:
+            raise PluginError(
+                Trouble.PLACEMENT,
+                f"The in-betweens are not where they belong, and cannot be taken away from track V{index} again.",
+                "Undo the last steps in DaVinci Resolve, or delete them there by hand.",
+            ) from error
+        if target.index is None and not items(self._host, index):
+            self._host.timeline.DeleteTrack(VIDEO, index)
 
     def _place(self, media: MediaPoolItem, before: Sequence[Clip], clip: Clip, index: int) -> None:
         first = True if self.exclusive is None else self.exclusive
@@ -226,7 +248,9 @@ class Placer:
                 "mediaType": _VIDEO_ONLY,
             }
             made = self._host.pool.AppendToTimeline([wanted]) or []
-            if self._is_there(media, clip, index):
+            # What was placed may be listed a moment later.
+            patience = _LISTED if any(made) else 0.0
+            if settled(lambda: self._is_there(media, clip, index), bool, patience):
                 # A stretch that ends with the sequence may have been cut to its end, and tells nothing.
                 if self.exclusive is None and clip.source + clip.length < (frame_count(media) or 0):
                     self.exclusive = exclusive
@@ -248,7 +272,7 @@ class Placer:
     def _find(self, media: MediaPoolItem, clip: Clip, index: int) -> TimelineItem:
         """The clip as Resolve lists it, at the right place and of the right length."""
         for item in self._ours(media, index):
-            if item.GetStart() == clip.record and item.GetDuration() == clip.length and item.GetEnd() == clip.end:
+            if span(item) == (clip.record, clip.end):
                 return item
         raise PluginError(
             Trouble.PLACEMENT,

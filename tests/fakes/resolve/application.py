@@ -106,6 +106,8 @@ class Project(ApiObject):
         return True
 
     def SaveAsNewRenderPreset(self, presetName):
+        if presetName in self._presets:
+            return False
         self._presets[presetName] = {**self._render}
         return True
 

@@ -189,6 +189,7 @@ class MediaPool(ApiObject):
                for other in timeline._tracks[index - 1].items):  # fmt: skip
             return item._broken() if quirks.overlaps == "ghost" else None
         timeline._tracks[index - 1].items.append(item)
+        timeline._unlisted = quirks.stale_lists
         return item
 
 

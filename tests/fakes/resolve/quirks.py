@@ -13,6 +13,8 @@ class Quirks:
     studio: bool = True
     exclusive_end: bool = True
     """`endFrame` is the frame after the last one (20.3 to 21.1), else the last one."""
+    item_end_shown: bool = False
+    """An item's GetEnd is its last frame, not the one after it."""
     refuses_fractions: bool = True
     broken_items: bool = False
     """Tracks list an item whose getters return None."""
@@ -43,6 +45,10 @@ class Quirks:
     """Third-party metadata can be read again."""
     misplaces: int = 0
     """Clips come to lie so many frames late."""
+    keeps_clips: bool = False
+    """Timeline.DeleteClips deletes nothing."""
+    stale_lists: int = 0
+    """So many GetItemListInTrack after a placement do not know of it yet."""
     import_fails: bool = False
     individual_frames: bool = False
     """Show Individual Frames is on: a sequence comes in as one clip for each file."""

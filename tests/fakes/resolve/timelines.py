@@ -34,7 +34,8 @@ class TimelineItem(Annotated):
         return self._said(self._start)
 
     def GetEnd(self, subframe_precision=False):
-        return self._said(self._start + self._length)
+        shown = self._media is not None and self._media._studio.quirks.item_end_shown
+        return self._said(self._start + self._length - shown)
 
     def GetDuration(self, subframe_precision=False):
         return self._said(self._length)
@@ -79,6 +80,7 @@ class Timeline(Annotated):
         self._size = (pictures.WIDTH, pictures.HEIGHT)
         self._old_count, self._stale_counts, self._stale = 1, 0, 0
         self._stuck = studio.quirks.stuck_playhead
+        self._unlisted = 0
 
     def _absent(self):
         quirks = self._studio.quirks
@@ -243,13 +245,21 @@ class Timeline(Annotated):
     def GetItemListInTrack(self, trackType, index):
         if not 1 <= index <= len(self._tracks):
             return None
-        quirks, found = self._studio.quirks, sorted(self._tracks[index - 1].items, key=lambda item: item._start)
+        quirks, there = self._studio.quirks, self._tracks[index - 1].items
+        if self._unlisted > 0:
+            self._unlisted -= 1
+            there = there[:-1]
+        found = sorted(there, key=lambda item: item._start)
         if quirks.broken_items:
             found.insert(0, TimelineItem(None, 0, 0, 0, index)._broken())
         return [None, *found] if quirks.none_in_lists else found
 
     def DeleteClips(self, timelineItems, Bool=False):
-        if self._studio.page != "edit" or any(item is None or item._ghost for item in timelineItems):
+        if (
+            self._studio.quirks.keeps_clips
+            or self._studio.page != "edit"
+            or any(item is None or item._ghost for item in timelineItems)
+        ):
             return False
         for track in self._tracks:
             if not track.locked:

@@ -116,6 +116,7 @@ def test_at_every_rate_across_a_minute(client: Client, films: Path, rate: str, d
 
 HOSTILE = {
     "endFrame is the last frame": Quirks(exclusive_end=False),
+    "an item's end is its last frame": Quirks(item_end_shown=True),
     "items that say nothing": Quirks(broken_items=True),
     "None in lists": Quirks(none_in_lists=True),
     "ghosts": Quirks(overlaps="ghost"),
@@ -128,6 +129,7 @@ HOSTILE = {
     "broken stills": Quirks(broken_stills=4),
     "small stills": Quirks(still_scale=2),
     "stale track count": Quirks(stale_track_count=4),
+    "stale lists": Quirks(stale_lists=2),
     "rate is a number": Quirks(rate_as_number=True),
     "GetSettings": Quirks(settings_only=True),
     "no metadata": Quirks(keeps_metadata=False),
@@ -187,6 +189,9 @@ def test_render_settings_come_back(client: Client, films: Path) -> None:
     mark(resolve, 4, 12)
     project = resolve.GetProjectManager().GetCurrentProject()
     before = {**project._render}
+    project._render = {**before, "settings": {"CustomName": "older"}}
+    project.SaveAsNewRenderPreset("Tweenbridge, your settings before")  # as a crash would leave it
+    project._render = {**before}
     succeed(resolve, client, films)
     assert project._render == before
     assert project._jobs == {}
@@ -234,6 +239,17 @@ def test_what_cannot_be_done_is_said_and_nothing_is_changed(
         assert str(frames[0].parent) in remedy
     else:
         assert not films.exists() or not list(films.iterdir())
+
+
+def test_what_cannot_be_taken_away_again_is_said(client: Client, films: Path) -> None:
+    resolve = make_resolve(Quirks(misplaces=1, keeps_clips=True))
+    mark(resolve, 4, 12)
+    made = run(resolve, client, films)
+    assert made.stage is Stage.FAILED
+    assert "cannot be taken away from track V2 again" in made.error[0]
+    assert made.error[1].startswith("Undo the last steps in DaVinci Resolve, or delete them there by hand. The frames")
+    pool = resolve.GetProjectManager().GetCurrentProject().GetMediaPool()
+    assert len(pool._root._folders[0]._clips) == 1
 
 
 def test_a_keyframe_past_the_end_is_refused(client: Client, films: Path) -> None:
