@@ -168,7 +168,7 @@ def install(home: Path, wanted: Wanted, *, dry_run: bool, yes: bool, as_json: bo
         say("Everything else is installed. Run the same command again when that is mended.")
         raise typer.Exit(1)
     if not as_json and (plan.steps or plan.removals):
-        print(f"Done. Keep the folder {_ROOT}: it is the installation." if not wanted.only else "Done.")
+        print(f"Done. Keep the folder {_ROOT}: it is the installation." if _is_checkout() else "Done.")
 
 
 def _show(found: Found, plan: Plan, kept: Record, as_json: bool) -> None:
@@ -259,4 +259,11 @@ def _remove_models(folder: Path) -> None:
 def _say_what_is_left(home: Path) -> None:
     if home.is_dir():
         print(f"Settings, jobs and the rest of your data are in {home}.")
-    print(f"Tweenbridge itself is the folder {_ROOT}. Delete both folders, and nothing is left.")
+    if _is_checkout():
+        print(f"Tweenbridge itself is the folder {_ROOT}. Delete it, too, and nothing is left.")
+    else:
+        print("Tweenbridge itself is a package of this Python: `pip uninstall tweenbridge`.")
+
+
+def _is_checkout() -> bool:
+    return (_ROOT / "bootstrap.py").is_file()
