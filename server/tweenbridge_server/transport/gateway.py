@@ -19,6 +19,7 @@ from tweenbridge.protocol.codec import Header, bad_message
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import Limits
 from tweenbridge.protocol.messages import Hello, Message, Ping, Pong, Prove, Stop, Stopping, Welcome
+from tweenbridge.words import one_line
 from zmq.utils.monitor import recv_monitor_message
 
 from ..diagnostics.logs import event
@@ -238,7 +239,8 @@ class Gateway:
         elif self._drain_until is not None:
             raise TweenbridgeError(ErrorCode.BUSY, "The server is stopping.", retry_after=_TICK)
         elif isinstance(message, Hello):
-            caller = self._door.caller(incoming.key, message.client.name[:64]) if self._door is not None else None
+            name = one_line(message.client.name[:64])
+            caller = self._door.caller(incoming.key, name) if self._door is not None else None
             challenge = self._sessions.hello(peer, connection, message, now, incoming.key, caller)
             self._desk.send(peer, challenge, header.id)
         elif isinstance(message, Prove):

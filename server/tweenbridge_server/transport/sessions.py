@@ -18,6 +18,7 @@ from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import DEAD_AFTER, HELLO_TIMEOUT, NONCE_BYTES, PROTOCOL_VERSIONS
 from tweenbridge.protocol.messages import Challenge, ClientInfo, Delta, Fetch, Hello, Prove
 from tweenbridge.protocol.models import ModelDelta
+from tweenbridge.words import one_line
 
 from ..jobs.caller import Caller
 
@@ -231,7 +232,7 @@ class Sessions:
             # The oldest gives way: an honest handshake takes milliseconds, so only those who never answer lose.
             self.drop(waiting[0].routing_id)
         nonce = self._make_nonce()
-        client = ClientInfo(message.client.name[:64], message.client.version[:64])
+        client = ClientInfo(one_line(message.client.name[:64]), one_line(message.client.version[:64]))
         self._sessions[routing_id] = Session(
             routing_id=routing_id,
             connection=connection,
