@@ -145,7 +145,9 @@ class MemoryModels:
     device = None
 
     def models(self, seq: int) -> Models:
-        return Models(seq, (ModelInfo("toon", "Toon", "dreammover", ModelRole.MODEL, ModelState.READY),))
+        return Models(
+            seq, (ModelInfo("toon", "Toon", "dreammover", ModelRole.MODEL, ModelState.READY, location="/models/toon"),)
+        )
 
 
 class Peer:
