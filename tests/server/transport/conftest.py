@@ -149,7 +149,13 @@ class MemoryModels:
     device = None
 
     def models(self, seq: int) -> Models:
+<<<<<<< HEAD
         return Models(seq, (TOON,))
+=======
+        return Models(
+            seq, (ModelInfo("toon", "Toon", "dreammover", ModelRole.MODEL, ModelState.READY, location="/models/toon"),)
+        )
+>>>>>>> remote
 
 
 class Peer:
