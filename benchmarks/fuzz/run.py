@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import os
 import shlex
 import subprocess
@@ -57,6 +58,7 @@ def _child(name: str, arguments: list[str]) -> None:
         for module in targets.LATE_IMPORTS.get(name, ()):
             importlib.import_module(module)
 
+    logging.disable(logging.CRITICAL)
     # libFuzzer starts itself again for merging, through a shell.
     itself = shlex.join([sys.executable, __file__, name, "--child"])
     atheris.Setup([itself, *arguments], targets.TARGETS[name])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import itertools
 import json
-import logging
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -31,8 +30,6 @@ from tweenbridge_server.transport.sessions import Sessions
 
 PICTURE_PIXELS = 1_000_000
 """Pictures are refused above this while fuzzing, so that each try stays short; the product's bound is 80 times that."""
-
-logging.disable(logging.CRITICAL)
 
 
 @cache
@@ -182,6 +179,7 @@ def weights(data: bytes) -> None:
 def checkpoint(data: bytes) -> None:
     """The same, loaded as a checkpoint, a VAE and a LoRA: needs torch, and runs in workers only."""
     import torch
+    from tweenbridge_server.engines.dreammover.libraries import failures
     from tweenbridge_server.engines.dreammover.recognise import read_header
     from tweenbridge_server.engines.dreammover.single_file import load_checkpoint, load_vae
 
@@ -189,9 +187,15 @@ def checkpoint(data: bytes) -> None:
     path.write_bytes(data)
     if _refused(lambda: read_header(path), ErrorCode.MODEL_FAILED):
         return
+
+    def load(reader: Callable[[], object]) -> None:
+        # What libraries raise becomes a sentence there, as in the worker.
+        with failures("the model"):
+            reader()
+
     codes = (ErrorCode.MODEL_FAILED, ErrorCode.OUT_OF_MEMORY)
-    _refused(lambda: load_checkpoint(path, torch.float32, lambda done: None), *codes)
-    _refused(lambda: load_vae(path, torch.float32), *codes)
+    _refused(lambda: load(lambda: load_checkpoint(path, torch.float32, lambda done: None)), *codes)
+    _refused(lambda: load(lambda: load_vae(path, torch.float32)), *codes)
 
 
 _PARTS = ("model_index.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors.index.json",

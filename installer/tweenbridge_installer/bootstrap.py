@@ -67,7 +67,7 @@ def main(root: Path, arguments: Sequence[str]) -> int:
     extras = {SERVER}
     if command == "test":
         extras.add(DEV)
-    if command in ("tray", "confirm", "test"):
+    if command in ("tray", "confirm", "install", "test"):
         extras.add(TRAY)
     if command in ("setup", "test") or wants_dreammover(rest, root):
         extras.add(DREAMMOVER)

@@ -173,7 +173,7 @@ KEYS: tuple[Key, ...] = (
     _whole("limits", "keyframes_per_job", _LIMITS.keyframes_per_job, 2, 256, "Most keyframes of one job."),
     _whole("limits", "frames_per_job", _LIMITS.frames_per_job, 1, 10_000, "Most frames that one job may make."),
     _whole("limits", "jobs_per_client", _LIMITS.jobs_per_client, 1, 10_000,
-           "Most jobs of one client that are neither finished nor released."),
+           "Most jobs of one client (of other machines: of one key) that are neither finished nor released."),
     _whole("limits", "queued_jobs", _LIMITS.queued_jobs, 1, 1_000_000, "Most unfinished jobs of all clients together."),
     _whole("limits", "spool_bytes", _LIMITS.spool_bytes, 256 * MIB, 2**60,
            "Most bytes that keyframes and frames together may take on disk."),

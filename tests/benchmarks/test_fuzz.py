@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 fuzz: Any = importlib.import_module("fuzz.targets")
 runner: Any = importlib.import_module("fuzz.run")
-logging.disable(logging.NOTSET)
 
 SLOWEST = 5.0
 """Seconds that one small input may take on a busy machine."""

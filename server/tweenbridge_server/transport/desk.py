@@ -33,7 +33,7 @@ from tweenbridge.protocol.oversight import GetThumbnail
 
 from .inbox import Inbox
 from .outgoing import Outcome, Sender
-from .requests import Circumstances, Reply, Request, Services, answer, job_of
+from .requests import Circumstances, Reply, Request, Services, answer, job_of, shown_to
 from .sessions import Session, Sessions, Stream
 
 if TYPE_CHECKING:
@@ -297,6 +297,7 @@ class Desk:
     def publish_model(self, change: ModelChange) -> None:
         """Tell everyone who watches models of a change."""
         for session in self._sessions.open_sessions():
-            delta = session.models.next(lambda seq: ModelDelta(seq, change.model, change.info))
+            info = shown_to(session.caller, change.info)
+            delta = session.models.next(lambda seq, info=info: ModelDelta(seq, change.model, info))  # type: ignore[misc]
             if delta is not None:
                 self.send(session.routing_id, delta)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, get_args
 
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
@@ -35,6 +35,7 @@ from tweenbridge.protocol.models import (
     ListModels,
     Model,
     ModelAnswer,
+    ModelInfo,
     ModelQuestion,
     ScanModels,
     UnloadModels,
@@ -152,7 +153,7 @@ def answer(
     try:
         check_may(services, request, caller)
         if isinstance(request, (ListModels, WatchModels, ChangeModel, ImportModel, ScanModels, UnloadModels)):
-            return Reply(_answer_of_models(services.models, request, now))
+            return Reply(_answer_of_models(services.models, request, caller, now))
         return _answer(services, request, caller, pixels, now)
     except TweenbridgeError as error:
         return Reply(failure(error, request))
@@ -162,7 +163,12 @@ def answer(
         return Reply(failure(unforeseen, request))
 
 
-def _answer_of_models(models: ModelService, request: ModelQuestion, now: Circumstances) -> ModelAnswer:
+def shown_to(caller: Caller, info: ModelInfo | None) -> ModelInfo | None:
+    """A model as a caller may see it: where it lies on the server's disk is not everybody's business."""
+    return info if info is None or caller.rules else replace(info, location="")
+
+
+def _answer_of_models(models: ModelService, request: ModelQuestion, caller: Caller, now: Circumstances) -> ModelAnswer:
     if isinstance(request, ChangeModel):
         return Model(models.change(request))
     if isinstance(request, ImportModel):
@@ -171,7 +177,9 @@ def _answer_of_models(models: ModelService, request: ModelQuestion, now: Circums
         return models.scan(request.path)
     if isinstance(request, UnloadModels):
         return models.unload()
-    return models.models(now.model_seq)
+    listed = models.models(now.model_seq)
+    shown = (shown_to(caller, info) for info in listed.models)
+    return replace(listed, models=tuple(info for info in shown if info is not None))
 
 
 def _answer(

@@ -217,7 +217,7 @@ def test_an_error_of_the_service_keeps_its_code_and_remedy(served: Served) -> No
     peer = served.client()
     answer = peer.ask(GetJob("nowhere"))
     assert isinstance(answer, Error)
-    assert answer.error == TweenbridgeError(ErrorCode.UNKNOWN_JOB, "There is no job nowhere.").info
+    assert answer.error == TweenbridgeError(ErrorCode.UNKNOWN_JOB, "There is no job 'nowhere' on this server.").info
     assert answer.job == "nowhere"
 
 

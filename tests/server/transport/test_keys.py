@@ -31,11 +31,12 @@ from tweenbridge.protocol.messages import (
     Submit,
     Watch,
 )
-from tweenbridge.protocol.models import UnloadModels
+from tweenbridge.protocol.models import ListModels, UnloadModels, WatchModels
 from tweenbridge.protocol.oversight import GetDetails, GetThumbnail, PauseQueue
 from tweenbridge_server.executors.base import Previewed
 from tweenbridge_server.jobs.caller import Caller
 from tweenbridge_server.jobs.service import Change, Preview
+from tweenbridge_server.models.service import ModelChange
 from tweenbridge_server.transport.client_keys import KeyRing, all_keys, create_key, find_key, keys_folder, revoke_key
 from tweenbridge_server.transport.keys import Keys, kept_keys
 from tweenbridge_server.transport.sessions import MAX_SESSIONS_OF_KEY
@@ -221,6 +222,17 @@ def test_changes_and_previews_reach_their_owner_and_administrators_alone(encrypt
     assert [type(boss.news()) for _ in range(2)] == [Delta, Delta]
     assert isinstance(bert.news(), Error)
     assert bert.is_silent()
+
+
+def test_where_models_lie_is_for_administrators(encrypted: Served, tmp_path: Path) -> None:
+    anna, boss = with_key(encrypted, tmp_path, "anna"), with_key(encrypted, tmp_path, "boss", admin=True)
+    for question in (ListModels(), WatchModels()):
+        assert [peer.ask(question).models[0].location for peer in (anna, boss)] == ["", "/models/toon"]
+    (model,) = boss.ask(ListModels()).models
+    encrypted.gateway.model_changed(ModelChange("toon", model))
+    encrypted.gateway.model_changed(ModelChange("toon", None))
+    assert [anna.news().info, anna.news().info] == [replace(model, location=""), None]
+    assert [boss.news().info, boss.news().info] == [model, None]
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "~/x", "../x", "a/../../b", "C:\\x", "./x", "a/b/c", "a b", "x\0"])
