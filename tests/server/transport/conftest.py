@@ -140,7 +140,7 @@ class MemoryService:
         return (EngineInfo("flow", "Optical flow", "1", (ProfileInfo("draft", "Draft"),)),)
 
 
-TOON = ModelInfo("toon", "Toon", "dreammover", ModelRole.MODEL, ModelState.READY)
+TOON = ModelInfo("toon", "Toon", "dreammover", ModelRole.MODEL, ModelState.READY, location="/models/toon")
 
 
 class MemoryModels:
@@ -149,13 +149,7 @@ class MemoryModels:
     device = None
 
     def models(self, seq: int) -> Models:
-<<<<<<< HEAD
         return Models(seq, (TOON,))
-=======
-        return Models(
-            seq, (ModelInfo("toon", "Toon", "dreammover", ModelRole.MODEL, ModelState.READY, location="/models/toon"),)
-        )
->>>>>>> remote
 
 
 class Peer:
