@@ -27,7 +27,7 @@ def evaluate(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_networks_that_are_spoiled_are_judged_worse(evaluate: ModuleType) -> None:
-    shown = list(evaluate.pictures(2, 128))
+    shown = list(evaluate.pictures(1, 128))
     model = load(find({"model": str(NANO)}), choose("cpu"))
     good = {row.measure: row.value.mean for row in evaluate.judge_networks(model, shown)}
     with torch.no_grad():

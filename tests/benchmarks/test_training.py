@@ -178,12 +178,13 @@ def test_one_command_trains_a_model_that_the_engine_takes(
         nano.train.main()
 
     run = tmp_path / "run"
-    train("--out", run, "--minutes", 0.005, 0.005, 0.005)
+    train("--out", run, "--minutes", 0.02, 0.005, 0.02)
     assert len(files_of_model(run / "model", with_vae=True)) > 8
-    before = nano.checkpoints.read(run / "unet.pt")["step"]
-    train("--out", run, "--minutes", 0.005, 0.005, 0.02)
-    assert nano.checkpoints.read(run / "unet.pt")["step"] > before >= 1
-    train("--out", tmp_path / "on", "--from", run / "model", "--decoder-only", "--minutes", 0.005, 0, 0)
+    before = nano.checkpoints.read(run / "unet.pt")
+    longer = before["seconds"] / 60 + 0.02
+    train("--out", run, "--minutes", 0.02, 0.005, longer)
+    assert nano.checkpoints.read(run / "unet.pt")["step"] > before["step"] >= 1
+    train("--out", tmp_path / "on", "--from", run / "model", "--decoder-only", "--minutes", 0.02, 0, 0)
     old, new = (nano.networks.read_vae(folder / "model") for folder in (run, tmp_path / "on"))
     assert nano.material.fingerprint(old) == nano.material.fingerprint(new)
     assert not torch.equal(old.decoder.conv_out.weight, new.decoder.conv_out.weight)
