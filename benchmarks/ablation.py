@@ -101,7 +101,7 @@ def results_of(recipe: str, number: int, pair: Pair, made: Made, model: str) -> 
 
 def run(studio: Studio, names: Sequence[str], pairs: range, size: int, times: tuple[float, ...], file: Path) -> None:
     """Make and measure what the file does not have yet. Pair by pair, so that a run that is cut short is balanced."""
-    done = {(r.pair, r.recipe) for r in paired.read(file) if _belongs(r, studio, size, times)}
+    done = {(r.pair, r.recipe) for r in paired.read(file) if belongs(r, studio, size, times)}
     for number in pairs:
         missing = [name for name in names if (number, name) not in done]
         if not missing:
@@ -115,7 +115,8 @@ def run(studio: Studio, names: Sequence[str], pairs: range, size: int, times: tu
         print(f"pair {number}: {len(missing)} recipes", file=sys.stderr)
 
 
-def _belongs(result: Result, studio: Studio, size: int, times: tuple[float, ...]) -> bool:
+def belongs(result: Result, studio: Studio, size: int, times: tuple[float, ...]) -> bool:
+    """Whether a result is of this size, these times, and this model or none."""
     return result.size == size and result.times == times and result.model in ("", studio.identity)
 
 
@@ -129,10 +130,11 @@ def sheet(studio: Studio, pairs: Sequence[int], size: int, times: tuple[float, .
         rows["B"] += [pair.b] * len(times)
         for name in SHEET_RECIPES:
             rows[name] += studio.make(name, pair).frames
-    return np.concatenate([np.concatenate([_label(name, size), *row], axis=1) for name, row in rows.items()])
+    return np.concatenate([np.concatenate([label(name, size), *row], axis=1) for name, row in rows.items()])
 
 
-def _label(text: str, height: int) -> Frame:
+def label(text: str, height: int) -> Frame:
+    """The word before a row of a contact sheet."""
     picture = np.full((height, _LABEL_WIDTH, 3), 255, np.uint8)
     labelled: Frame = cv2.putText(
         picture, text, (4, height // 2), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA
@@ -171,7 +173,7 @@ def main() -> None:
     chosen = [
         result
         for result in paired.read(asked.out)
-        if result.recipe in names and result.pair in pairs and _belongs(result, studio, asked.size, times)
+        if result.recipe in names and result.pair in pairs and belongs(result, studio, asked.size, times)
     ]
     rows = paired.summarise(sorted(chosen, key=lambda result: names.index(result.recipe)), YARDSTICK)
     print(paired.as_markdown(rows))

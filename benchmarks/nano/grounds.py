@@ -1,7 +1,8 @@
 """Grounds that procedural pictures are painted on: smooth colours, noise, blobs and textures, each from a number.
 
 A ground is a function of the place alone, so it can be painted at any size and a little beyond the picture's edges, and
-moved there. All are band-limited: moving them by parts of a pixel blurs nothing that can be seen.
+moved there. All are band-limited: moving them by parts of a pixel blurs nothing that can be seen. Soft parts of
+photographs (photographs.py) are for single pictures: those stay where they are.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from . import photographs
 from .sprites import Split, number_in
 
 Picture = NDArray[np.float32]
@@ -31,20 +33,26 @@ _UNDER: Final = 0.3
 
 @dataclass(frozen=True)
 class Ground:
-    """A ground by its number."""
+    """A ground by its number: a drawn one, or a part of a photograph."""
 
     number: int
+    photograph: bool = False
 
 
-def choose(rng: np.random.Generator, split: Split) -> Ground:
-    """A ground of the split."""
-    return Ground(number_in(rng, split, _GROUNDS))
+def choose(rng: np.random.Generator, split: Split, photographed: float = 0.0) -> Ground:
+    """A ground of the split; with probability `photographed`, a photograph's, where photographs are installed."""
+    number = number_in(rng, split, _GROUNDS)
+    if photographed == 0 or not photographs.photographs():
+        return Ground(number)
+    return Ground(number, bool(rng.random() < photographed))
 
 
 def paint(ground: Ground, size: int, margin: float) -> Picture:
     """The ground under a picture of `size` pixels square, `margin` (at most MARGIN) sides larger on every side."""
     rng = np.random.default_rng([2, ground.number])
     pad = round(margin * size)
+    if ground.photograph:
+        return photographs.soft_ground(rng, size + 2 * pad)
     line = ((np.arange(-pad, size + pad) + 0.5) / size).astype(np.float32)
     kind: Callable[[np.random.Generator, Line], Picture] = _KINDS[int(rng.choice(len(_KINDS), p=_SHARES))]
     return kind(rng, line)

@@ -207,8 +207,12 @@ def make_pair(scene: Scene, times: Sequence[float]) -> Pair:
     return Pair(scene, first.frame, last.frame, tuple(times), frames, moving, forward, backward)
 
 
-def picture(seed: int, size: int, split: Split) -> Frame:
-    """One picture to train on or to judge by: as a pair's keyframe, but sprites of more sizes lie anywhere."""
+def picture(seed: int, size: int, split: Split, photographs: float = 0.0) -> Frame:
+    """One picture to train on or to judge by: as a pair's keyframe, but sprites of more sizes lie anywhere.
+
+    Args:
+        photographs: share of pictures whose ground is a soft part of one.
+    """
     rng = np.random.default_rng([4, seed])
     layers = []
     for _ in range(int(rng.choice([1, 2, 3], p=[0.45, 0.35, 0.2]))):
@@ -217,7 +221,7 @@ def picture(seed: int, size: int, split: Split) -> Frame:
         hue = rng.uniform(0, 2 * np.pi) if rng.random() < _TINTED else 0.0
         sprite = sprites.choose(rng, split, DRAWN_SHARE)
         layers.append(Layer(sprite, pose, pose, hue, mirrored=bool(rng.random() < 0.3)))
-    ground = grounds.choose(rng, split)
+    ground = grounds.choose(rng, split, photographs)
     return view(Scene(size, ground, ground, tuple(layers)), 0.0).frame
 
 

@@ -5,6 +5,7 @@ The same sources give the same bytes, whoever builds. Where a Blender is at hand
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -42,13 +43,10 @@ def build(
     Raises:
         InstallError: it cannot be built; the sentence says why.
     """
-    template = root / SOURCES / MANIFEST
-    if not template.is_file():
-        raise InstallError("The Blender extension is built from Tweenbridge's sources: run this in a checkout of them.")
     unknown = sorted(set(platforms) - set(wheels.PLATFORMS))
     if unknown:
         raise InstallError(f"Blender knows no platform {unknown[0]!r}. There are: {', '.join(wheels.PLATFORMS)}.")
-    manifest = template.read_text(encoding="utf-8")
+    manifest = template(root).read_text(encoding="utf-8")
     version = manifest_version(manifest)
     locked = [wheel for wheel in wheels.read_lock() if wheel.blender_platforms() & set(platforms)]
     files = wheels.fetch(locked, cache or wheels.cache_folder(), say)
@@ -70,6 +68,33 @@ def build(
         partial.replace(target)
         built.append(target)
     return tuple(built)
+
+
+def digest(root: Path, platforms: Sequence[str]) -> str:
+    """Names all that the extension is made of, without making it: another digest, another zip.
+
+    Raises:
+        InstallError: there are no sources here.
+    """
+    manifest = template(root).read_text(encoding="utf-8")
+    total = hashlib.sha256(manifest.encode())
+    for name, data in _sources(root / SOURCES).items():
+        total.update(f"{name}\0{len(data)}\0".encode() + data)
+    total.update(wheels.client_wheel(root, manifest_version(manifest))[0].encode())
+    total.update(wheels.LOCK.read_bytes() + " ".join(sorted(platforms)).encode())
+    return total.hexdigest()
+
+
+def template(root: Path) -> Path:
+    """The manifest that the built one is made of.
+
+    Raises:
+        InstallError: there are no sources here.
+    """
+    path = root / SOURCES / MANIFEST
+    if not path.is_file():
+        raise InstallError("The Blender extension is built from Tweenbridge's sources: run this in a checkout of them.")
+    return path
 
 
 def _suffix(platforms: Sequence[str]) -> str:

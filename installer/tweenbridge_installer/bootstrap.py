@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import blender_hosts, checks
+from . import blender_hosts, checks, offline
 from .environment import DEV, DREAMMOVER, SERVER, TRAY, Environment, ensure
 from .errors import InstallError
 
@@ -20,11 +20,13 @@ Makes Tweenbridge's Python environment (.venv) where it is not there yet, then r
   demo      draw three keyframes, make the in-betweens and a film of them
   test      check the code and run the tests, those of the Blender extension inside the newest Blender there is a
             Python for, or, with --all-blenders, inside all that it is made for; other arguments go to pytest
-  build blender
-            build the zip that Blender installs, in dist/
+  install   put Tweenbridge into the editors on this computer; uninstall takes it out again
   tray      open the tray app: jobs, models, and a place to drop stills on
   setup     add what the diffusion engine needs: PyTorch for this machine's GPU, and its libraries
-  ...       any tweenbridge command: interpolate, engines, serve, stop, status, jobs, cancel, logs, doctor
+  ...       any tweenbridge command: interpolate, engines, serve, stop, status, jobs, cancel, logs, doctor, build
+
+Environment variables: TWEENBRIDGE_TORCH chooses PyTorch's build (cu128 or the like, rocm6.4 or the like, cpu);
+TWEENBRIDGE_OFFLINE names a folder of wheels to install from, without a network (`build offline` makes one).
 """
 
 
@@ -65,11 +67,12 @@ def main(root: Path, arguments: Sequence[str]) -> int:
     extras = {SERVER}
     if command == "test":
         extras.add(DEV)
-    if command in ("tray", "confirm", "test"):
+    if command in ("tray", "confirm", "install", "test"):
         extras.add(TRAY)
     if command in ("setup", "test") or wants_dreammover(rest, root):
         extras.add(DREAMMOVER)
     try:
+        offline.use_folder(os.environ)
         installed = ensure(environment, frozenset(extras), say, again=command == "setup")
         if command == "test":
             return _run_tests(environment, rest)

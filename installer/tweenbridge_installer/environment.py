@@ -58,7 +58,7 @@ _IMPORTS = {
     TRAY: ("PySide6",),
 }
 _VENV = ("-m", "venv")
-_OLDEST_PIP = "pip>=24.1"
+OLDEST_PIP = "pip>=24.1"
 """Older ones cannot report the progress of a download to another program."""
 
 
@@ -292,7 +292,7 @@ def _install(
 ) -> str | None:  # fmt: skip
     """Install the extras, announcing the `fresh` ones, and check. Returns what does not work, or None."""
     version = interpreter_version(environment) or "?"
-    pip.install(environment.python, [_OLDEST_PIP], environment.log, version, progress=False)
+    pip.install(environment.python, [OLDEST_PIP], environment.log, version, progress=False)
     if choice is not None and DREAMMOVER in extras:
         _install_torch(environment, version, choice, DREAMMOVER in fresh, say)
     for extra, step in _STEPS.items():
@@ -316,6 +316,7 @@ def _install(
 
 
 def _torch_choice() -> torch_build.Choice:
+    """What suits this machine; installing offline, whatever build the folder of wheels has."""
     try:
         return torch_build.choose_torch(torch_build.look())
     except ValueError as error:
@@ -327,7 +328,7 @@ def _install_torch(
 ) -> None:
     say(choice.reason)
     build = None
-    if choice.builds:
+    if choice.builds and not os.environ.get("PIP_NO_INDEX"):
         try:
             tag = f"cp{version.replace('.', '')}"
             build = torch_build.first_available(choice.builds, tag, platform.machine().lower())

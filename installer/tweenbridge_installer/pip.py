@@ -50,6 +50,10 @@ _CAUSES: tuple[tuple[str, str], ...] = (
     ),
 )
 _OTHER_PYTHON = "Delete the folder .venv and run the same command with Python 3.12."
+OFFLINE = (
+    "The folder of wheels lacks it, or was made for another Python or another kind of computer: make it with the "
+    "Python that this is run with."
+)
 _NO_BUILD = re.compile(r"No matching distribution found for (\S+)")
 
 
@@ -172,4 +176,6 @@ def install(
         finally:
             display.clear()
     if status != 0:
+        if os.environ.get("PIP_NO_INDEX"):
+            no_build = OFFLINE
         raise InstallError(f"{explain(''.join(kept), version, no_build)}\nEverything that pip said is in {log}.")

@@ -74,6 +74,11 @@ def _rocm_builds(version: tuple[int, int]) -> tuple[str, ...]:
     return tuple(f"rocm{major}.{minor}" for major, minor in fitting)
 
 
+def is_build(asked: str) -> bool:
+    """Whether this names one of the kinds of build that the PyTorch project publishes."""
+    return asked == "cpu" or re.fullmatch(r"cu\d{3}|rocm\d+\.\d+", asked) is not None
+
+
 def choose_torch(facts: Facts) -> Choice:
     """Choose a build from what is known of the machine. Pure.
 
@@ -87,7 +92,7 @@ def choose_torch(facts: Facts) -> Choice:
             return Choice(asked, (), f"Installing {asked}, as {OVERRIDE} asks.")
         if asked == "default":
             return Choice(pinned, (), f"Installing PyTorch from the default package source, as {OVERRIDE} asks.")
-        if asked == "cpu" or re.fullmatch(r"cu\d{3}|rocm\d+\.\d+", asked):
+        if is_build(asked):
             return Choice(pinned, (asked,), f"Installing the {asked} build of PyTorch, as {OVERRIDE} asks.")
         raise ValueError(
             f"{OVERRIDE} is {asked!r}; it can be cu128 or the like, rocm6.4 or the like, cpu, default, "

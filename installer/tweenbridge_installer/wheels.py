@@ -11,6 +11,7 @@ import base64
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -79,8 +80,23 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "tweenbridge" / "wheels"
 
 
-def fetch(wheels: Iterable[Wheel], cache: Path, say: Callable[[str], None]) -> tuple[Path, ...]:
+def clear_cache() -> None:
+    """Take the cache away; it is filled again when it is needed."""
+    folder = cache_folder()
+    if folder.is_symlink():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+        folder.parent.rmdir()
+
+
+def fetch(
+    wheels: Iterable[Wheel], cache: Path, say: Callable[[str], None], carrier: str = "the Blender extension"
+) -> tuple[Path, ...]:
     """The wheels as files in the cache, in the given order. Downloads those that are not there, or not whole.
+
+    Args:
+        carrier: what carries them, for messages.
 
     Raises:
         InstallError: one cannot be had; the sentence says why.
@@ -88,10 +104,10 @@ def fetch(wheels: Iterable[Wheel], cache: Path, say: Callable[[str], None]) -> t
     wanted = tuple(wheels)
     missing = [wheel for wheel in wanted if not _is_whole(cache / wheel.name, wheel)]
     if missing:
-        say(f"Downloading {len(missing)} wheels, once...")
+        say(f"Downloading {len(missing)} {'wheel' if len(missing) == 1 else 'wheels'}, once...")
         cache.mkdir(parents=True, exist_ok=True)
     for wheel in missing:
-        _download(wheel, cache)
+        _download(wheel, cache, carrier)
     return tuple(cache / wheel.name for wheel in wanted)
 
 
@@ -102,7 +118,7 @@ def _is_whole(path: Path, wheel: Wheel) -> bool:
         return False
 
 
-def _download(wheel: Wheel, cache: Path) -> None:
+def _download(wheel: Wheel, cache: Path, carrier: str) -> None:
     project, version, python, abi, platforms = wheel.parts
     # Beside its place, so that what an interruption leaves is never taken for the wheel.
     with tempfile.TemporaryDirectory(dir=cache, prefix="part-") as folder:
@@ -120,12 +136,12 @@ def _download(wheel: Wheel, cache: Path) -> None:
         if result.returncode != 0 or not arrived.is_file():
             raise InstallError(
                 pip.known_cause(result.stdout)
-                or f"The package source has no {wheel.name}, which the Blender extension carries. "
+                or f"The package source has no {wheel.name}, which {carrier} carries. "
                 "If pip is set to use a mirror, choose one that has it (PIP_INDEX_URL), then run this again."
             )
         if not _is_whole(arrived, wheel):
             raise InstallError(
-                f"{wheel.name} arrived with other content than is written down in {LOCK.name}. Run the same command "
+                f"{wheel.name} arrived with other content than is written down for it. Run the same command "
                 "again; if it says so again, the package source cannot be trusted."
             )
         os.replace(arrived, cache / wheel.name)
@@ -150,7 +166,7 @@ def client_wheel(root: Path, version: str) -> tuple[str, bytes]:
     info = f"tweenbridge_client-{version}.dist-info"
     content[f"{info}/METADATA"] = (
         f"Metadata-Version: 2.1\nName: tweenbridge-client\nVersion: {version}\nLicense: Apache-2.0\n"
-        "Summary: The client library of Tweenbridge.\nRequires-Python: >=3.9\n"
+        "Summary: The client library of Tweenbridge.\nRequires-Python: >=3.8\n"
         "Requires-Dist: pyzmq>=26\nRequires-Dist: msgpack>=1.0.8\n"
     ).encode()
     content[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: tweenbridge\nRoot-Is-Purelib: true\nTag: py3-none-any\n"

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
+import time
 from typing import Any
 
 import bpy
@@ -19,6 +21,8 @@ _CHARACTERS = 34
 """That many fit into a line of a sidebar that is not made wider."""
 _MOST_SHOWN = 6
 """Gaps that are listed one by one."""
+_LOOK_AGAIN = 2.0
+"""Seconds after which a strip's files are looked for again."""
 
 
 def _frames(count: int) -> str:
@@ -29,6 +33,26 @@ def lines(layout: Any, text: str, icon: str = "NONE") -> None:
     """A sentence, broken where the sidebar ends."""
     for index, line in enumerate(textwrap.wrap(text, _CHARACTERS)):
         layout.label(text=line, icon=icon if index == 0 else "BLANK1" if icon != "NONE" else "NONE")
+
+
+class _Files:
+    """Whether the shown strip's files are there, without asking a slow drive at every redraw."""
+
+    def __init__(self) -> None:
+        self._strip = ("", "")
+        self._looked = -math.inf
+        self._missing = False
+
+    def are_missing(self, scene: Any, name: str) -> bool:
+        """As it was at most two seconds ago."""
+        now = time.monotonic()
+        if (scene.name, name) != self._strip or now - self._looked >= _LOOK_AGAIN:
+            self._strip, self._looked = (scene.name, name), now
+            self._missing = strips.missing_files(scene, name)
+        return self._missing
+
+
+_files = _Files()
 
 
 def draw_problem(layout: Any, problem: Problem) -> None:
@@ -160,7 +184,7 @@ def _draw_active(layout: Any, context: Any, scene: Any) -> None:
     box.label(text=name, icon="FILE_IMAGE")
     made = " ".join(filter(None, (recipe.engine, recipe.profile)))
     box.label(text=f"Take {recipe.take}, made with {made}", icon="BLANK1")
-    if strips.missing_files(scene, name):
+    if _files.are_missing(scene, name):
         lines(box, "Files of this strip are missing. Regenerate makes them again.", "ERROR")
     row = box.row(align=True)
     row.operator("tweenbridge.edit", icon="GREASEPENCIL", text="Edit")

@@ -28,7 +28,7 @@ class TweenbridgePreferences(bpy.types.AddonPreferences):  # type: ignore[misc]
     )
     key_file: StringProperty(
         name="Key file",
-        description="A copy of run/server.json from the data folder of that server. Keep it private",
+        description="What `tweenbridge keys export` wrote on that machine. Keep it private",
         subtype="FILE_PATH",
     )
     folder: StringProperty(

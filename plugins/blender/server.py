@@ -51,6 +51,14 @@ NOT_INSTALLED = Problem(
 )
 
 
+def other_version(name: str, ours: str) -> str:
+    """A clause for the artist where a server, by the name that it gives itself, is of another version; else ""."""
+    theirs = name.rpartition(" ")[2]
+    if not theirs or theirs == ours:
+        return ""
+    return f" (this add-on is of {ours}: run `tweenbridge install`, which makes them the same)"
+
+
 def _can_be_started() -> bool:
     """Something tells how to start the server of this machine."""
     from tweenbridge import TweenbridgeError, data_dir
@@ -113,7 +121,7 @@ class Server:
                 raise PluginError(
                     "The key file of the remote server cannot be read." if where.key_file
                     else "No key file is chosen for the remote server.",
-                    "Copy run/server.json from the data folder of that server and choose it in the preferences.",
+                    "Get one from that machine (tweenbridge keys export) and choose it in the preferences.",
                 )  # fmt: skip
         self._client = Client(address=address, name="Blender")
         self._where = where

@@ -14,7 +14,7 @@ from bpy.props import StringProperty
 from . import properties, session, strips
 from .errors import PluginError
 from .operators import report
-from .server import Problem
+from .server import Problem, other_version
 
 PATIENCE = 20.0
 """Seconds that starting the server may take."""
@@ -94,7 +94,10 @@ def sentence() -> str:
     if not server.connected:
         return "Starting the server" if server.starting else "Not connected"
     devices = sorted({worker.device for worker in server.status.workers}) if server.status is not None else []
-    return f"Connected to {server.name}{': ' + ', '.join(devices) if devices else ''}"
+    from tweenbridge.version import __version__
+
+    working = f": {', '.join(devices)}" if devices else ""
+    return f"Connected to {server.name}{working}{other_version(server.name, __version__)}"
 
 
 class TWEENBRIDGE_OT_check_connection(ServerOperator, bpy.types.Operator):  # type: ignore[misc]

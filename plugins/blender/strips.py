@@ -283,12 +283,3 @@ def move(scene: Any, moves: Iterable[Move]) -> None:
             strip.content_start += wanted[strip.name]
         else:
             strip.frame_start += wanted[strip.name]
-
-
-def remove(scene: Any, name: str) -> None:
-    """Take a strip off the timeline; its files stay.
-
-    Raises:
-        PluginError: it is gone already.
-    """
-    _strips(scene.sequence_editor).remove(find(scene, name))

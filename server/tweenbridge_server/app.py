@@ -105,7 +105,8 @@ def serve(config: Config, on_ready: Callable[[str], None] | None = None) -> int:
 
 
 def _secrets(keys: Keys) -> tuple[str, ...]:
-    return (keys.token.hex(), keys.curve.secret) if keys.curve is not None else (keys.token.hex(),)
+    pairs = [pair for pair in (keys.curve, keys.local) if pair is not None]
+    return (keys.token.hex(), *(pair.secret for pair in pairs))
 
 
 def _run(config: Config, keys: Keys, on_ready: Callable[[str], None] | None) -> None:
@@ -161,7 +162,12 @@ def _services(
     from .models.device import Device
     from .models.service import ModelService
 
-    settings = WorkerSettings(config.devices, config.worker_idle_seconds, threads=config.cpu_threads)
+    settings = WorkerSettings(
+        config.devices,
+        config.worker_idle_seconds,
+        threads=config.cpu_threads,
+        compile_models=config.compile_models,
+    )
     executor = LocalExecutor(config.home, settings)
     device = Device(config.devices[0])
     models = ModelService(config.home, config.models, device, model_changed, executor.workers, executor.unload)
@@ -178,6 +184,7 @@ def _announce(config: Config, gateway: Gateway, keys: Keys) -> None:
         started=time.time(),
         versions=PROTOCOL_VERSIONS,
         curve_key=keys.curve.public if keys.curve is not None else None,
+        client_secret=keys.local.secret if keys.local is not None else None,
     )
     write_address(address, config.home)
     event(log, logging.INFO, "server ready", endpoint=gateway.endpoint, pid=os.getpid(), version=__version__)

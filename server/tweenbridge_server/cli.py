@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,10 @@ import typer
 from tweenbridge.discovery import data_dir
 from tweenbridge.version import __version__
 
+from .cli_build import building
+from .cli_keys import keys
 from .cli_models import models
+from .cli_pictures import pictures
 from .commands.console import plain_errors
 
 app = typer.Typer(
@@ -23,9 +27,18 @@ app = typer.Typer(
     epilog="`tweenbridge COMMAND --help` explains a command.",
 )
 
-building = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build what the editors install.")
 app.add_typer(building, name="build")
 app.add_typer(models, name="models")
+app.add_typer(keys, name="keys")
+app.add_typer(pictures)
+
+
+class Switch(str, Enum):
+    """On or off, as an option's value."""
+
+    ON = "on"
+    OFF = "off"
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
 
@@ -133,15 +146,35 @@ def demo(
 @app.command()
 @plain_errors
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1, or as set")] = None,
-    port: Annotated[
-        int | None, typer.Option(help="Port to listen on.", min=0, max=65535, show_default="any free one")
-    ] = None,
+    listen: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Where to listen, like tcp://0.0.0.0:47800; beyond this machine for clients with a key.",
+            show_default="this machine, any free port, or as set",
+        ),
+    ] = "",
 ) -> None:
     """Run the server here until Ctrl-C. Other commands start it by themselves."""
     from .commands.server import serve as run
 
-    raise typer.Exit(run(data_dir(), host, port))
+    raise typer.Exit(run(data_dir(), listen))
+
+
+@app.command()
+@plain_errors
+def use(
+    key_file: Annotated[
+        Path | None, typer.Argument(help="A key file of another machine's server (`tweenbridge keys export`).")
+    ] = None,
+    own: Annotated[bool, typer.Option("--own", help="Use this machine's own server again.")] = False,
+) -> None:
+    """Choose the server that this machine's command line, tray, scripts and plugins use."""
+    from .commands.keys import use as run
+
+    if own == (key_file is not None):
+        raise typer.BadParameter("Name a key file, or give --own.")
+    run(data_dir(), key_file)
 
 
 @app.command()
@@ -180,7 +213,7 @@ def engines(as_json: Json = False) -> None:
     """List the engines, with their profiles and settings."""
     from .commands.engines import show
 
-    show(as_json)
+    show(data_dir(), as_json)
 
 
 @app.command()
@@ -192,74 +225,6 @@ def cancel(
     from .commands.jobs import cancel as run
 
     run(data_dir(), job)
-
-
-@app.command()
-@plain_errors
-def tray(
-    hidden: Annotated[bool, typer.Option("--hidden", help="Only show the icon, where the desktop has a tray.")] = False,
-) -> None:
-    """Open the tray app: jobs, models, and a place to drop stills on. It starts the server."""
-    from .commands.tray import run
-
-    raise typer.Exit(run(["--hidden"] if hidden else []))
-
-
-@app.command()
-@plain_errors
-def confirm() -> None:
-    """Ask in a window how in-betweens are to be made: JSON comes on standard input and goes to standard output."""
-    from .commands.tray import run
-
-    raise typer.Exit(run(["confirm"]))
-
-
-@app.command()
-@plain_errors
-def stills(
-    film: Annotated[Path, typer.Argument(help="A film.")],
-    at: Annotated[
-        list[str] | None, typer.Option(metavar="WHERE", help="A frame, like 36, or a time, like 00:01.5. Repeatable.")
-    ] = None,
-    spread: Annotated[int, typer.Option(min=0, max=100, help="So many frames, evenly over the film.")] = 0,
-    side: Annotated[
-        int, typer.Option(min=0, max=16384, help="Pixels of the longer side.", show_default="the film's")
-    ] = 0,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("stills"),
-    as_json: Json = False,
-) -> None:
-    """Write frames of a film as PNG files."""
-    from .commands.films import stills as run
-
-    run(film, at or (), spread, side, out, as_json)
-
-
-@app.command()
-@plain_errors
-def thumbnails(
-    pictures: Annotated[list[Path], typer.Argument(help="Stills: PNG, TIFF, OpenEXR, JPEG.")],
-    side: Annotated[int, typer.Option(min=16, max=4096, help="Pixels of the longer side.")] = 256,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("thumbnails"),
-    as_json: Json = False,
-) -> None:
-    """Write small PNG files of stills, as people look at them."""
-    from .commands.films import thumbnails as run
-
-    run(pictures, side, out, as_json)
-
-
-@app.command()
-@plain_errors
-def film(
-    pictures: Annotated[list[Path], typer.Argument(help="Stills in the order in which they are shown.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The film (MP4).")],
-    fps: Annotated[float, typer.Option(help="Frames each second.")] = 24.0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over the film that is there.")] = False,
-) -> None:
-    """Make a film of stills."""
-    from .commands.films import film as run
-
-    run(pictures, out, fps, overwrite)
 
 
 @app.command()
@@ -297,27 +262,73 @@ def logs(
 
 @app.command()
 @plain_errors
-def doctor(as_json: Json = False) -> None:
-    """Check this installation, line by line, and say what to do about what is wrong."""
-    from .diagnostics.doctor import examine, print_report
-
-    raise typer.Exit(0 if print_report(examine(data_dir()), as_json) else 1)
-
-
-@building.command("blender")
-@plain_errors
-def build_blender(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("dist"),
-    platform: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PLATFORM", help="Only for this one, like linux-x64. Repeatable.", show_default="all"),
+def doctor(
+    as_json: Json = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write it to a file, with nothing private in it.")
     ] = None,
-    split: Annotated[bool, typer.Option("--split", help="One smaller zip for each platform.")] = False,
 ) -> None:
-    """Build the Blender extension: a zip that Blender 4.2 and later install from disk."""
-    from .commands.build import blender
+    """Check this installation, line by line, and say what to do about what is wrong."""
+    from .diagnostics.doctor import run
 
-    blender(out, platform or (), split)
+    raise typer.Exit(0 if run(data_dir(), as_json, report) else 1)
+
+
+@app.command()
+@plain_errors
+def resolve(
+    edit: Annotated[bool, typer.Option("--edit", help="Begin with the in-betweens under the playhead.")] = False,
+    selfcheck: Annotated[
+        bool, typer.Option("--selfcheck", help="Try everything on a timeline of its own, and report.")
+    ] = False,
+) -> None:
+    """Make in-betweens on the timeline of the running DaVinci Resolve Studio."""
+    from .commands.resolve import run
+
+    raise typer.Exit(run(edit, selfcheck))
+
+
+@app.command()
+@plain_errors
+def install(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Only this editor, as --dry-run lists it, or login, menu. Repeatable."),
+    ] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Leave this editor, login or menu as it is. Repeatable.")
+    ] = None,
+    autostart: Annotated[
+        Switch | None, typer.Option(help="Only turn start at login on or off.", show_default=False)
+    ] = None,
+    blender: Annotated[
+        list[Path] | None, typer.Option(metavar="FOLDER", help="A Blender in an unusual place. Repeatable.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Also what is there already, to repair it.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Put Tweenbridge into the editors on this computer. Run again, it repairs, finishes and updates."""
+    from .commands.install import Wanted
+    from .commands.install import install as run
+
+    on = None if autostart is None else autostart is Switch.ON
+    wanted = Wanted(tuple(only or ()), tuple(skip or ()), on, tuple(blender or ()), again)
+    run(data_dir(), wanted, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+@app.command()
+@plain_errors
+def uninstall(
+    models: Annotated[bool, typer.Option("--models", help="Also delete the models.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Take away what `install` put on this computer. Settings and jobs stay, and models unless told otherwise."""
+    from .commands.install import uninstall as run
+
+    run(data_dir(), models=models, dry_run=dry_run, yes=yes)
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from tweenbridge.protocol.limits import Limits
 from .jobs.retention import Retention
 from .models.settings import FetchSettings
 
-Value = str | int | float | tuple[str, ...]
+Value = bool | str | int | float | tuple[str, ...]
 
 MIB = 1024 * 1024
 _DAY = 24 * 3600.0
@@ -41,6 +41,7 @@ class Config:
         devices: what workers compute on, one worker for each; "auto" leaves the choice to the engine.
         worker_idle_seconds: a worker process that has had nothing to do for so long is ended.
         cpu_threads: threads a worker may compute with; 0 is one for each core but one.
+        compile_models: whether engines compile their models.
         models: how models are downloaded.
         log_level: least level that is logged.
         warnings: what was odd about the settings, one sentence each.
@@ -54,6 +55,7 @@ class Config:
     devices: tuple[str, ...] = ("auto",)
     worker_idle_seconds: float = 120.0
     cpu_threads: int = 0
+    compile_models: bool = False
     models: FetchSettings = field(default_factory=FetchSettings)
     log_level: str = "info"
     warnings: tuple[str, ...] = ()
@@ -114,6 +116,15 @@ def _number(table: str, name: str, default: float, low: float, high: float, help
     return Key(table, name, default, f"a number from {low:g} to {high:g}", read, help)
 
 
+def _switch(value: Any) -> bool:
+    known = {"true": True, "false": False}
+    if isinstance(value, str) and value.lower() in known:
+        return known[value.lower()]
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
 def _address(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError
@@ -162,7 +173,7 @@ KEYS: tuple[Key, ...] = (
     _whole("limits", "keyframes_per_job", _LIMITS.keyframes_per_job, 2, 256, "Most keyframes of one job."),
     _whole("limits", "frames_per_job", _LIMITS.frames_per_job, 1, 10_000, "Most frames that one job may make."),
     _whole("limits", "jobs_per_client", _LIMITS.jobs_per_client, 1, 10_000,
-           "Most jobs of one client that are neither finished nor released."),
+           "Most jobs of one client (of other machines: of one key) that are neither finished nor released."),
     _whole("limits", "queued_jobs", _LIMITS.queued_jobs, 1, 1_000_000, "Most unfinished jobs of all clients together."),
     _whole("limits", "spool_bytes", _LIMITS.spool_bytes, 256 * MIB, 2**60,
            "Most bytes that keyframes and frames together may take on disk."),
@@ -175,6 +186,8 @@ KEYS: tuple[Key, ...] = (
         "What engines with a model compute on; one worker process for each."),
     _number("workers", "idle_seconds", 120.0, 1, 86400, "Seconds without work after which a worker process ends."),
     _whole("workers", "cpu_threads", 0, 0, 1024, "Threads a worker computes with; 0 is one for each core but one."),
+    Key("workers", "compile", False, "true or false", _switch,
+        "Have PyTorch compile models: minutes at first, then faster frames."),
     Key("models", "proxy", _FETCH.proxy, "an address like http://proxy:3128, or empty", _web_address,
         "Proxy for downloading models; empty takes the environment's (`HTTPS_PROXY`)."),
     Key("models", "mirror", _FETCH.mirror, "an address like https://hub.example.org, or empty", _web_address,
@@ -276,6 +289,7 @@ def _build(home: Path, values: Mapping[str, Any], warnings: tuple[str, ...]) -> 
         devices=values["workers.devices"],
         worker_idle_seconds=values["workers.idle_seconds"],
         cpu_threads=values["workers.cpu_threads"],
+        compile_models=values["workers.compile"],
         models=FetchSettings(**table("models")),
         log_level=values["log.level"],
         warnings=warnings,

@@ -13,7 +13,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from tweenbridge import Client, Connected, Disconnected, ErrorCode, ErrorInfo, JobHandle, Reply, TweenbridgeError
-from tweenbridge.discovery import ServerAddress, read_address
+from tweenbridge.discovery import ServerAddress, chosen_address, read_address
 from tweenbridge.events import ServerStarting, ServerStopping
 from tweenbridge.keyframes import KeyframeLike
 from tweenbridge.protocol import messages as wire
@@ -86,8 +86,8 @@ class Session(QObject):
 
     @property
     def address(self) -> ServerAddress | None:
-        """Where the server of the data folder says it is."""
-        return read_address(self.home)
+        """Where the server is: another machine's that was chosen, or as that of the data folder says."""
+        return chosen_address(self.home) or read_address(self.home)
 
     def ask(self, question: wire.ClientMessage, then: Then) -> None:
         """Ask the server. Where there is no session, the answer is the reason, and nothing is started for it."""

@@ -15,7 +15,7 @@ from typing import Any, Callable, Collection, Generator, Mapping, Optional, Sequ
 import zmq
 
 from .dialogue import Dialogue, Reply
-from .discovery import ServerAddress, data_dir, read_address
+from .discovery import ServerAddress, chosen_address, data_dir, read_address
 from .events import Event, FrameArrived, JobEnded, JobProgress
 from .job import JobHandle
 from .keyframes import KeyframeLike, job_id_for, make_order
@@ -45,7 +45,8 @@ class Client(ModelCalls):
 
     Args:
         home: data folder to find the server in; None for the user's own.
-        address: a server elsewhere, instead of the one in `home`; it is never started from here.
+        address: a server elsewhere, which is never started from here; None for the one in `home`, or the one that was
+            chosen there with `tweenbridge use`.
         name: who asks, as lists and logs show it.
         start_server: start the server of `home` when it is absent and something is asked of it.
         context: a ZeroMQ context to share; None makes one.
@@ -64,14 +65,14 @@ class Client(ModelCalls):
         limits: Optional[Limits] = None,
     ) -> None:
         self._home = data_dir() if home is None else Path(home).absolute()
-        self._fixed = address
+        self._fixed = address or chosen_address(self._home)
         self._name = name
         self._own_context: Optional[zmq.Context[Any]] = zmq.Context() if context is None else None
         used = context or self._own_context
         assert used is not None
         info = wire.ClientInfo(name=name, version=__version__)
         bounds = limits or Limits()
-        self._link = Link(self._home, address, info, start_server, used, bounds)
+        self._link = Link(self._home, self._fixed, info, start_server, used, bounds)
         self._dialogue = Dialogue(self._link, bounds)
         self._closed = False
 

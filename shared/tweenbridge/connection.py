@@ -35,6 +35,8 @@ _HANDSHAKE_FAILURES = (
     zmq.EVENT_HANDSHAKE_FAILED_AUTH,
 )
 
+_NEW_KEY_FILE = "Ask whoever runs the server for a new key file (`tweenbridge keys`)."
+
 log = logging.getLogger("tweenbridge")
 
 
@@ -109,11 +111,17 @@ class Connection:
         socket.setsockopt(zmq.MAXMSGSIZE, limits.frame_bytes)
         # A little more than our own time-out, so that silence is told from a refused handshake.
         socket.setsockopt(zmq.HANDSHAKE_IVL, int(HELLO_TIMEOUT * 1000) + 1000)
-        if self._address.curve_key is not None:
-            public, secret = zmq.curve_keypair()
-            socket.setsockopt(zmq.CURVE_SERVERKEY, self._address.curve_key.encode("ascii"))
-            socket.setsockopt(zmq.CURVE_PUBLICKEY, public)
-            socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
+        if self._address.curve_key is not None and self._address.client_secret is not None:
+            secret = self._address.client_secret.encode("ascii")
+            try:
+                socket.setsockopt(zmq.CURVE_SERVERKEY, self._address.curve_key.encode("ascii"))
+                socket.setsockopt(zmq.CURVE_PUBLICKEY, zmq.curve_public(secret))
+                socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
+            except zmq.ZMQError as error:
+                socket.close()
+                raise TweenbridgeError(
+                    ErrorCode.UNAUTHORIZED, f"The keys for {self._address.endpoint} are damaged.", remedy=_NEW_KEY_FILE
+                ) from error
         return socket
 
     # ------------------------------------------------------------ sending
@@ -222,6 +230,12 @@ class Connection:
                 self._reached = True
             elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 self._secured = True
+            elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+                return TweenbridgeError(
+                    ErrorCode.UNAUTHORIZED,
+                    f"The server at {self._address.endpoint} does not accept this key: it was revoked, or never made.",
+                    remedy=_NEW_KEY_FILE,
+                )
             elif event in _HANDSHAKE_FAILURES or (self._reached and not self._secured):
                 return self._refused()
             elif not self._reached:
@@ -234,12 +248,14 @@ class Connection:
     def _refused(self) -> TweenbridgeError:
         if self._address.curve_key is not None:
             return TweenbridgeError(
-                ErrorCode.UNAUTHORIZED, f"What answers at {self._address.endpoint} does not hold the expected key."
+                ErrorCode.UNAUTHORIZED,
+                f"What answers at {self._address.endpoint} is another server than the one of this key file.",
+                remedy=_NEW_KEY_FILE,
             )
         return TweenbridgeError(
             ErrorCode.BAD_MESSAGE,
-            f"Something else than the Tweenbridge server answers at {self._address.endpoint}.",
-            remedy="Restart the Tweenbridge server, then reconnect.",
+            f"What answers at {self._address.endpoint} is no Tweenbridge server, or one that asks for a key.",
+            remedy="Restart the Tweenbridge server, then reconnect. A server of another machine needs a key file.",
         )
 
     def _check_clock(self, now: float) -> None:

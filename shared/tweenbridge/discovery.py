@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
+from .protocol.errors import ErrorCode, TweenbridgeError
+
 _REPLACE_ATTEMPTS = 20
+_CURVE_KEY_LENGTH = 40
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class ServerAddress:
         started: when it started, in seconds since 1970 (UTC).
         versions: protocol versions it speaks, newest first.
         curve_key: its public CURVE key (40 characters, Z85), where the transport is encrypted.
+        client_secret: the secret CURVE key that lets the client in there; both keys are there or none.
     """
 
     endpoint: str
@@ -36,6 +40,7 @@ class ServerAddress:
     started: float
     versions: tuple[int, ...]
     curve_key: Optional[str] = None
+    client_secret: Optional[str] = None
 
 
 def data_dir() -> Path:
@@ -63,8 +68,9 @@ def lock_file(home: Path) -> Path:
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder that only its user may enter, and return it."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Make a folder that only its user may enter, and return it. Folders above it that are missing are made alike."""
+    for folder in reversed([path, *path.parents]):
+        folder.mkdir(exist_ok=True, mode=0o700)
     if os.name == "posix":
         path.chmod(0o700)
     return path
@@ -97,9 +103,9 @@ def _replace(source: Path, target: Path) -> None:
             time.sleep(0.02)
 
 
-def write_address(address: ServerAddress, home: Path) -> None:
-    """Tell clients where this server is."""
-    content = {
+def address_text(address: ServerAddress) -> str:
+    """What `load_address` reads."""
+    content: dict[str, Any] = {
         "endpoint": address.endpoint,
         "token": address.token.hex(),
         "pid": address.pid,
@@ -108,7 +114,13 @@ def write_address(address: ServerAddress, home: Path) -> None:
     }
     if address.curve_key is not None:
         content["curve_key"] = address.curve_key
-    write_private(address_file(home), json.dumps(content, indent=1) + "\n")
+        content["client_secret"] = address.client_secret
+    return json.dumps(content, indent=1) + "\n"
+
+
+def write_address(address: ServerAddress, home: Path) -> None:
+    """Tell clients where this server is."""
+    write_private(address_file(home), address_text(address))
 
 
 def _parse(content: Any) -> ServerAddress:
@@ -119,11 +131,13 @@ def _parse(content: Any) -> ServerAddress:
         started=float(content["started"]),
         versions=tuple(int(version) for version in content["versions"]),
         curve_key=content.get("curve_key"),
+        client_secret=content.get("client_secret"),
     )
     if not isinstance(address.endpoint, str) or not address.token:
         raise ValueError("no endpoint or no token")
-    if address.curve_key is not None and (not isinstance(address.curve_key, str) or len(address.curve_key) != 40):
-        raise ValueError("not a CURVE key")
+    keys = (address.curve_key, address.client_secret)
+    if keys != (None, None) and not all(isinstance(key, str) and len(key) == _CURVE_KEY_LENGTH for key in keys):
+        raise ValueError("not CURVE keys")
     return address
 
 
@@ -131,13 +145,37 @@ def load_address(path: Path) -> Optional[ServerAddress]:
     """The address in a file, for instance one copied from another machine; None when absent or damaged."""
     try:
         return _parse(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
 def read_address(home: Path) -> Optional[ServerAddress]:
     """Where the server of this data folder says it is; None when it says nothing that can be understood."""
     return load_address(address_file(home))
+
+
+def chosen_file(home: Path) -> Path:
+    """The key file of another machine's server that this machine's programs use instead of their own."""
+    return home / "other-server.json"
+
+
+def chosen_address(home: Path) -> Optional[ServerAddress]:
+    """The other machine's server that `tweenbridge use` has chosen; None where this machine has its own.
+
+    Raises:
+        TweenbridgeError: BAD_REQUEST when what was chosen cannot be read any more.
+    """
+    path = chosen_file(home)
+    if not path.exists():
+        return None
+    address = load_address(path)
+    if address is None:
+        raise TweenbridgeError(
+            ErrorCode.BAD_REQUEST,
+            f"{path}, which says what server to use, cannot be read.",
+            remedy="Choose the server again: `tweenbridge use KEY_FILE`, or `tweenbridge use --own`.",
+        )
+    return address
 
 
 def remove_address(home: Path, pid: int) -> None:

@@ -68,4 +68,8 @@ class FileHelper:
 
     def close(self) -> None:
         """Let the thread end."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        for request in self._hashing.values():
+            request.cancel()
+        if self._loading is not None:
+            self._loading.data.cancel()
+        self._thread.shutdown(wait=False)

@@ -17,6 +17,7 @@ from .protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
 from .protocol.limits import FETCH_WINDOW
 from .protocol.messages import JobInfo, JobRequest, JobState, Note, Priority
 from .results import Frame
+from .words import one_line
 
 RESYNC_AFTER = 5.0
 """Seconds without word of an unfinished job after which the client asks how it stands."""
@@ -67,8 +68,8 @@ class JobHandle:
         self.step = Step.PREPARE
         self.undelivered = 0
         self._priority = priority
-        self._title = title
-        self._origin = origin
+        self._title = one_line(title)
+        self._origin = one_line(origin)
         self._in_order = in_order
         self._previews = previews
         self._submitted = False

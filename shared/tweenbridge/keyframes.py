@@ -20,6 +20,7 @@ from .protocol.errors import ErrorCode, TweenbridgeError
 from .protocol.limits import Limits
 from .protocol.messages import JobRequest, Keyframe, Scalar
 from .timing import Schedule, Timing, schedule
+from .words import one_line
 
 _CHUNK = 1 << 20
 _SIGNATURE_BYTES = 16
@@ -168,7 +169,7 @@ def describe(index: int, source: KeyframeSource) -> Keyframe:
         size=size,
         format=_format(index, source, start, size),
         position=source.position,
-        name=source.label,
+        name=one_line(source.label),
     )
 
 

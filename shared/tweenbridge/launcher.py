@@ -79,6 +79,30 @@ def server_command(home: Path) -> list[str]:
     )
 
 
+def start_command(home: Path, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+    """Start another command of the installation whose server this data folder knows: `tray`, `confirm`.
+
+    Args:
+        arguments: what follows `tweenbridge` on the command line.
+        options: of `subprocess.Popen`, such as pipes.
+
+    Raises:
+        TweenbridgeError: NOT_RUNNING when nothing tells where Tweenbridge is installed.
+        OSError: the command cannot run.
+    """
+    command = server_command(home)
+    if "serve" not in command[1:]:
+        raise TweenbridgeError(
+            ErrorCode.NOT_RUNNING,
+            "Nothing tells where Tweenbridge is installed: the server was started by a command of its own.",
+            remedy="Start it once with `tweenbridge serve`.",
+        )
+    words = [*command[: command.index("serve", 1)], *arguments]
+    if sys.platform == "win32":
+        options.setdefault("creationflags", subprocess.CREATE_NO_WINDOW)
+    return subprocess.Popen(words, env=_environment(words, home), **options)
+
+
 def _environment(command: Sequence[str], home: Path) -> dict[str, str]:
     """The server's environment: this one, without what would make another interpreter load this one's modules."""
     environment = dict(os.environ, TWEENBRIDGE_HOME=str(home))

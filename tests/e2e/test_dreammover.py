@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +11,14 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tweenbridge_server.engines.dreammover.builtin import NANO
 
 from .conftest import Studio, draw, frames, interrupt, picture, until
 
 pytest.importorskip("torch", reason="the diffusion engine's libraries are not installed")
 pytest.importorskip("diffusers", reason="the diffusion engine's libraries are not installed")
 
-NANO = Path(__file__).resolve().parents[3] / "shared" / "nano" / "nano-sd"
-needs_nano = pytest.mark.skipif(not NANO.is_dir(), reason="The small trained model does not lie beside this checkout.")
-
 ENGINE = ("--engine", "dreammover", "--set", "working_size=128")
-
-
-@pytest.fixture
-def acquainted(studio: Studio, running: Studio) -> Studio:
-    """A studio that knows what suits the model, if another has found that out: it takes half a minute."""
-    known = running.home / "cache" / "traits"
-    if known.is_dir():
-        shutil.copytree(known, studio.home / "cache" / "traits")
-    return studio
 
 
 def read(path: Path) -> NDArray[np.uint8]:
@@ -44,12 +33,11 @@ def job(studio: Studio) -> dict[str, Any]:
     return listed
 
 
-@needs_nano
 @pytest.mark.slow
 def test_in_betweens_of_the_keyframes_size_and_the_same_again(running: Studio) -> None:
     draw(running.folder / "a.png", 0, 200, 130)
     draw(running.folder / "b.png", 60, 200, 130)
-    command = ("interpolate", "a.png", "b.png", "-n", 3, *ENGINE, "--model", NANO, "--prompt", "a square")
+    command = ("interpolate", "a.png", "b.png", "-n", 3, *ENGINE, "--model", "nano", "--prompt", "a square")
     printed = running.expect(*command, "--out", "out")
     assert "3 in-betweens" in printed
     made = [read(path) for path in frames(running.folder / "out")]
@@ -67,7 +55,22 @@ def test_in_betweens_of_the_keyframes_size_and_the_same_again(running: Studio) -
     ]
 
 
-@needs_nano
+@pytest.mark.slow
+def test_it_works_at_once_on_a_fresh_data_folder_without_a_network(studio: Studio) -> None:
+    nowhere = "http://127.0.0.1:9"
+    studio.environment.update(dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), nowhere))
+    a, b = draw(studio.folder / "a.png", 0, 256, 256), draw(studio.folder / "b.png", 80, 256, 256)
+    began = time.monotonic()
+    result = studio.run("interpolate", a, b, "-n", 3, "--engine", "dreammover", "--out", "out")
+    seconds = time.monotonic() - began
+    print(f"3 in-betweens of 256 x 256 from nothing to files: {seconds:.1f} s")
+    assert result.returncode == 0, result.stderr
+    assert [read(path).shape for path in frames(studio.folder / "out")] == [(256, 256, 3)] * 3
+    assert "simple artwork only" in result.stderr
+    # A minute on two cores that have nothing else to do.
+    assert seconds < 2 * 60
+
+
 @pytest.mark.slow
 def test_what_is_wrong_is_said_in_a_sentence_with_a_remedy(running: Studio, tmp_path: Path) -> None:
     draw(running.folder / "c.png", 0, 64, 64)
@@ -84,21 +87,18 @@ def test_what_is_wrong_is_said_in_a_sentence_with_a_remedy(running: Studio, tmp_
         assert not frames(tmp_path / "out")
         return result.stderr
 
-    assert "model" in refusal()
     assert "nowhere" in refusal("--model", tmp_path / "nowhere")
     assert "corrupt.safetensors" in refusal("--model", corrupt)
     assert "safetensors" in refusal("--model", pickled)
-    assert "sparkle" in refusal("--model", NANO, "--set", "sparkle=1")
-    assert "Strength" in refusal("--model", NANO, "--set", "strength=7")
+    assert "sparkle" in refusal("--model", "nano", "--set", "sparkle=1")
+    assert "Strength" in refusal("--model", "nano", "--set", "strength=7")
 
 
-@needs_nano
 @pytest.mark.slow
-def test_a_worker_killed_while_denoising_loses_nothing(acquainted: Studio) -> None:
-    studio = acquainted
+def test_a_worker_killed_while_denoising_loses_nothing(studio: Studio) -> None:
     draw(studio.folder / "a.png", 0, 128, 128)
     draw(studio.folder / "b.png", 40, 128, 128)
-    command = ("interpolate", "a.png", "b.png", "-n", 24, *ENGINE, "--model", NANO, "--out", "out")
+    command = ("interpolate", "a.png", "b.png", "-n", 24, *ENGINE, "--model", "nano", "--out", "out")
     with studio.start(*command) as process:
         until(lambda: len(frames(studio.folder / "out")) >= 2)
         before = {path: path.read_bytes() for path in frames(studio.folder / "out")}
@@ -117,13 +117,11 @@ def test_a_worker_killed_while_denoising_loses_nothing(acquainted: Studio) -> No
     assert np.corrcoef(centres, np.arange(24))[0, 1] > 0.9
 
 
-@needs_nano
 @pytest.mark.slow
-def test_cancelling_stops_it_soon(acquainted: Studio) -> None:
-    studio = acquainted
+def test_cancelling_stops_it_soon(studio: Studio) -> None:
     draw(studio.folder / "a.png", 0, 128, 128)
     draw(studio.folder / "b.png", 40, 128, 128)
-    with studio.start("interpolate", "a.png", "b.png", "-n", 60, *ENGINE, "--model", NANO, "--out", "out") as process:
+    with studio.start("interpolate", "a.png", "b.png", "-n", 60, *ENGINE, "--model", "nano", "--out", "out") as process:
         until(lambda: len(frames(studio.folder / "out")) >= 1)
         interrupt(process)
         process.communicate(timeout=20)

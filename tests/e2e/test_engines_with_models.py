@@ -104,7 +104,7 @@ def test_devices_are_shown(blending: Studio) -> None:
     status = json.loads(blending.expect("status", "--json"))
     assert [worker["device"] for worker in status["workers"]] == ["cpu"]
     settled = [line for line in bench.engine_log(blending.home).read_text().splitlines() if line.startswith("settle")]
-    assert [line.split()[2:] for line in settled] == [["cpu", str(blending.home / "cache")]]
+    assert [line.split()[2:] for line in settled] == [["cpu", str(blending.home / "cache"), "plain"]]
 
 
 def test_engines_are_listed(blending: Studio) -> None:

@@ -40,7 +40,7 @@ class Shop:
     def __init__(self, home: Path, hub: FakeHub) -> None:
         self.home = home
         self.hub = hub
-        self.settings = FetchSettings(mirror=hub.url, stall_seconds=1.0)
+        self.settings = FetchSettings(mirror=hub.url, stall_seconds=5.0)
         self.changes: list[ModelChange] = []
         self.workers: tuple[WorkerInfo, ...] = ()
         self.unloads = 0

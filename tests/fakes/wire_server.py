@@ -117,6 +117,7 @@ class FakeServer:
         self.address = ServerAddress(
             endpoint=f"tcp://127.0.0.1:{port}", token=token, pid=os.getpid(), started=time.time(), versions=(1,),
             curve_key=curve[0].decode() if curve is not None else None,
+            client_secret=zmq.curve_keypair()[1].decode() if curve is not None else None,
         )  # fmt: skip
         self._sessions: dict[bytes, bytes | None] = {}
         self._nonces: dict[bytes, tuple[bytes, bytes]] = {}

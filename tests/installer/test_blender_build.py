@@ -141,11 +141,11 @@ def test_it_has_the_version_of_everything_else() -> None:
 # ---------------------------------------------------------------- our own wheel
 
 
-def test_pip_installs_the_client_wheel_as_python_3_9_does(tmp_path: Path) -> None:
+def test_pip_installs_the_client_wheel_as_python_3_8_does(tmp_path: Path) -> None:
     name, data = client_wheel(ROOT, __version__)
     (tmp_path / name).write_bytes(data)
     command = [sys.executable, "-I", "-m", "pip", "install", "--no-deps", "--no-index", "--disable-pip-version-check"]
-    command += ["--python-version", "3.9", "--only-binary", ":all:", "--target", str(tmp_path / "there")]
+    command += ["--python-version", "3.8", "--only-binary", ":all:", "--target", str(tmp_path / "there")]
     result = subprocess.run([*command, str(tmp_path / name)], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     program = (

@@ -109,7 +109,9 @@ class Conversation:
         self.socket = self.context.socket(zmq.DEALER)
         self.socket.linger = 0
         if address.curve_key is not None:
-            self.socket.curve_publickey, self.socket.curve_secretkey = zmq.curve_keypair()
+            assert address.client_secret is not None
+            self.socket.curve_secretkey = address.client_secret.encode()
+            self.socket.curve_publickey = zmq.curve_public(address.client_secret.encode())
             self.socket.curve_serverkey = address.curve_key.encode()
         self.socket.connect(address.endpoint)
         nonce = handshake.make_nonce()

@@ -210,8 +210,8 @@ def test_an_installation_without_torch_is_well(monkeypatch: pytest.MonkeyPatch) 
 # ---------------------------------------------------------------- engines and progress
 
 
-def test_engines_are_listed_with_all_that_can_be_set(capsys: pytest.CaptureFixture[str]) -> None:
-    engines.show(as_json=False)
+def test_engines_are_listed_with_all_that_can_be_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    engines.show(tmp_path, as_json=False)
     said = capsys.readouterr().out
     for info in registry.infos():
         assert f"{info.name}: {info.title}" in said
@@ -222,7 +222,8 @@ def test_engines_are_listed_with_all_that_can_be_set(capsys: pytest.CaptureFixtu
     assert "seed=0 " in said
     assert "to 2147483647" in said
     assert "detail=yes" in said
-    engines.show(as_json=True)
+    assert "must be set" not in said, "a model comes with Tweenbridge"
+    engines.show(tmp_path, as_json=True)
     listed = json.loads(capsys.readouterr().out)
     assert [info["name"] for info in listed] == [info.name for info in registry.infos()]
     assert listed[1]["settings"][0]["name"] == "model"

@@ -37,6 +37,12 @@ def test_the_file_is_read_and_the_environment_has_the_last_word(tmp_path: Path) 
     assert config.host == "127.0.0.1" and config.warnings == ()
 
 
+@pytest.mark.parametrize(("text", "variable", "expected"), [("true", "", True), ("true", "False", False)])
+def test_a_switch_is_a_word_in_the_environment_too(tmp_path: Path, text: str, variable: str, expected: bool) -> None:
+    config = load(tmp_path, f"[workers]\ncompile = {text}\n", TWEENBRIDGE_WORKERS_COMPILE=variable)
+    assert config.compile_models is expected
+
+
 @pytest.mark.parametrize(
     ("text", "named", "allowed"),
     [

@@ -14,6 +14,7 @@ import zmq
 from fakes.wire_server import Answer, FakeServer, error
 from tweenbridge.connection import Connection, SessionState
 from tweenbridge.discovery import ServerAddress
+from tweenbridge.protocol import handshake
 from tweenbridge.protocol import messages as wire
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import HELLO_TIMEOUT, Limits
@@ -106,6 +107,29 @@ def test_a_server_without_the_token_learns_nothing(server: FakeServer, context: 
     assert [type(message) for message in server.store.asked] == [wire.Hello]
 
 
+def test_a_challenge_of_another_session_proves_nothing(
+    server: FakeServer, context: zmq.Context[zmq.Socket[bytes]]
+) -> None:
+    """Somebody has taken the server's port and repeats what the server once said."""
+    nonce, version = bytes(32), 1
+    old = wire.Challenge(version, nonce, handshake.server_proof(server.token, bytes(range(32)), nonce, version))
+    server.rules[wire.Hello] = lambda _message: [Answer(old)]
+    assert outcome(server.address, context) is ErrorCode.UNAUTHORIZED
+    reflected: list[bytes] = []
+
+    def reflect(message: wire.Message) -> list[Answer]:
+        # Its own nonce and a proof made for it would have to be the client's.
+        assert isinstance(message, wire.Hello)
+        reflected.append(message.nonce)
+        proof = handshake.client_proof(server.token, message.nonce, message.nonce, version)
+        return [Answer(wire.Challenge(version, message.nonce, proof))]
+
+    server.rules[wire.Hello] = reflect
+    assert outcome(server.address, context) is ErrorCode.UNAUTHORIZED and reflected
+    time.sleep(0.1)
+    assert server.store.count(wire.Prove) == 0
+
+
 def test_a_client_without_the_token_is_told(server: FakeServer, context: zmq.Context[zmq.Socket[bytes]]) -> None:
     server.prove_with = b"theirs"
     assert outcome(dataclasses.replace(server.address, token=b"theirs"), context) is ErrorCode.UNAUTHORIZED
@@ -129,7 +153,8 @@ def test_the_servers_own_word_is_passed_on(
 def test_a_wrong_curve_key(home: Path, context: zmq.Context[zmq.Socket[bytes]], which: str) -> None:
     with FakeServer(home, curve=None if which == "no key at the server" else zmq.curve_keypair()) as server:
         key = None if which == "no key at the client" else zmq.curve_keypair()[0].decode()
-        address = dataclasses.replace(server.address, curve_key=key)
+        secret = None if key is None else zmq.curve_keypair()[1].decode()
+        address = dataclasses.replace(server.address, curve_key=key, client_secret=secret)
         expected = ErrorCode.BAD_MESSAGE if key is None else ErrorCode.UNAUTHORIZED
         assert outcome(address, context) is expected
 

@@ -18,7 +18,7 @@ from tweenbridge.discovery import (
     write_address,
 )
 
-ADDRESS = ServerAddress("tcp://127.0.0.1:5000", bytes(range(32)), 42, 1760000000.5, (1,), "k" * 40)
+ADDRESS = ServerAddress("tcp://127.0.0.1:5000", bytes(range(32)), 42, 1760000000.5, (1,), "k" * 40, "s" * 40)
 
 
 def test_what_is_written_is_read(home: Path) -> None:
@@ -62,6 +62,8 @@ def test_only_its_own_server_takes_it_away(home: Path) -> None:
         {"versions": 1},
         {"curve_key": "short"},
         {"curve_key": 40},
+        {"client_secret": None},
+        {"client_secret": "short"},
     ],
 )
 def test_a_damaged_file_counts_as_absent(home: Path, change: dict[str, object]) -> None:

@@ -15,7 +15,7 @@ import pytest
 from fakes.real_server import server_python
 
 ROOT = Path(__file__).resolve().parents[2]
-OLDEST = (3, 9)
+OLDEST = (3, 8)
 PACKAGES = ("pyzmq", "msgpack", "pytest", "hypothesis")
 FILES = ("test_real_server.py", "test_client.py", "test_package.py", "test_protocol_page.py", "test_job.py")
 
@@ -33,7 +33,7 @@ def _version(program: Path) -> tuple[int, ...]:
 def _interpreters() -> dict[tuple[int, ...], Path]:
     """Interpreters at hand that the client supports, other than this one's version."""
     programs = [*(Path.home() / ".pyenv" / "versions").glob("*/bin/python")]
-    programs += [Path(found) for found in (shutil.which(f"python3.{minor}") for minor in range(9, 20)) if found]
+    programs += [Path(found) for found in (shutil.which(f"python3.{minor}") for minor in range(8, 20)) if found]
     found: dict[tuple[int, ...], Path] = {}
     for program in programs:
         version = _version(program)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from tweenbridge import launcher
 from tweenbridge.discovery import ServerAddress, read_address, write_address
-from tweenbridge.launcher import record_command, server_command, start_server
+from tweenbridge.launcher import record_command, server_command, start_command, start_server
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
 SERVER = """
@@ -132,3 +133,18 @@ def test_another_interpreter_gets_none_of_this_ones_paths(home: Path, monkeypatc
     assert "PYTHONHOME" not in other and "PYTHONPATH" not in other
     assert other["TWEENBRIDGE_HOME"] == str(home)
     assert launcher._environment([sys.executable], home)["PYTHONPATH"] == "/host/application"
+
+
+def test_another_command_of_the_same_installation_is_started(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "TWEENBRIDGE_SERVER_COMMAND", f"{shlex.quote(sys.executable)} -c 'import sys; print(sys.argv)' serve"
+    )
+    with start_command(home, "confirm", "--once", stdout=subprocess.PIPE) as process:
+        output, _ = process.communicate(timeout=30)
+    assert output.decode().strip() == "['-c', 'confirm', '--once']"
+
+
+def test_a_server_command_of_its_own_tells_of_no_other(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWEENBRIDGE_SERVER_COMMAND", f"{shlex.quote(sys.executable)} my_server.py")
+    with pytest.raises(TweenbridgeError, match="Nothing tells where Tweenbridge is installed"):
+        start_command(home, "tray")

@@ -50,7 +50,7 @@ def is_required(field: Any) -> bool:
 @pytest.mark.parametrize("kind", [*codec.MESSAGE_TYPES.values(), *VALUES], ids=lambda kind: kind.__name__)
 def test_every_field_has_its_row(kind: Any) -> None:
     title = getattr(kind, "TYPE", kind.__name__)
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, localns=codec.GENERICS)
     rows = {
         name.strip("`"): (re.sub(r"\[(\w+)\]\(#\w+\)", r"\1", type_), needed) for name, type_, needed, _ in table(title)
     }

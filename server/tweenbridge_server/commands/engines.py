@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
-from tweenbridge.discovery import data_dir
 from tweenbridge.protocol.messages import EngineInfo, Scalar, SettingInfo
 
 from ..engines import registry
@@ -12,9 +12,9 @@ from ..models.present import without_needless
 from .console import print_json
 
 
-def show(as_json: bool) -> None:
+def show(home: Path, as_json: bool) -> None:
     """Print every engine with its profiles and settings."""
-    infos = [without_needless(info, data_dir()) for info in registry.infos()]
+    infos = [without_needless(info, home) for info in registry.infos()]
     if as_json:
         print_json([asdict(info) for info in infos])
     else:

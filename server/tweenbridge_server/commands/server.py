@@ -12,18 +12,22 @@ from tweenbridge.protocol.messages import Status, WorkerInfo
 from tweenbridge.protocol.models import DeviceInfo
 
 from .console import duration, plural, print_json, say, size
+from .keys import split_address
 
 
-def serve(home: Path, host: str | None, port: int | None) -> int:
-    """Run the server in this process until it is told to end. Returns the exit status."""
+def serve(home: Path, listen: str) -> int:
+    """Run the server in this process until it is told to end. Returns the exit status.
+
+    Args:
+        listen: tcp://ADDRESS:PORT, instead of the settings' host and port; "" for those.
+    """
     from ..app import serve as run
     from ..config import load_config
 
     config = load_config(home)
-    if host is not None:
-        config = replace(config, host=_address(host))
-    if port is not None:
-        config = replace(config, port=port)
+    if listen:
+        host, port = split_address(listen)
+        config = replace(config, host=_address(host), port=config.port if port is None else port)
     return run(config, lambda endpoint: say(f"The Tweenbridge server works in {home}, at {endpoint}. Ctrl-C ends it."))
 
 
@@ -34,7 +38,7 @@ def _address(host: str) -> str:
         return str(ipaddress.ip_address("127.0.0.1" if host == "localhost" else host))
     except ValueError:
         raise TweenbridgeError(
-            ErrorCode.BAD_REQUEST, f"{host} is not an IP address.", remedy="Give one, e.g. --host 127.0.0.1."
+            ErrorCode.BAD_REQUEST, f"{host} is not an IP address.", remedy="Give one, like tcp://0.0.0.0:47800."
         ) from None
 
 

@@ -10,8 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from enum import Enum
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
@@ -19,8 +18,11 @@ from tweenbridge.client import Client
 from tweenbridge.discovery import lock_file
 from tweenbridge.launcher import server_command
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
+from tweenbridge.version import __version__
 
-from ..commands.console import in_users_words
+from ..commands.console import in_users_words, say, short_path
+from . import surroundings
+from .checks import Check, Verdict
 
 OLDEST_PYTHON = (3, 10)
 LOW_DISK = 5e9
@@ -47,37 +49,45 @@ _SETUP = "Run `python3 bootstrap.py setup`."
 _REINSTALL = "Run `python3 bootstrap.py setup`, or install the package again."
 
 
-class Verdict(str, Enum):
-    """How a check came out."""
-
-    OK = "ok"
-    NOTE = "note"
-    WRONG = "wrong"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line: what was looked at, the verdict, what was found, and what to do."""
-
-    name: str
-    verdict: Verdict
-    found: str
-    remedy: str = ""
-
-
 def examine(home: Path) -> Iterator[Check]:
     """Run every check on this installation and its data folder."""
     yield _python()
     yield from _packages(PACKAGES)
     yield _data_folder(home)
+    yield surroundings.permissions(home)
     yield _disk(home)
+    yield surroundings.memory()
     yield _settings(home)
     yield _models(home)
     yield _loopback()
+    port = surroundings.port(home)
+    if port is not None:
+        yield port
     yield _start_command(home)
     yield _server(home)
+    yield from surroundings.plugins(home)
     yield _engines()
+    yield surroundings.models(home)
+    yield surroundings.driver()
     yield _dreammover()
+
+
+def run(home: Path, as_json: bool, report: Path | None) -> bool:
+    """Print every check as it is made, and write the report. Returns whether nothing is wrong."""
+    kept: list[Check] = []
+
+    def seen() -> Iterator[Check]:
+        for check in examine(home):
+            kept.append(check)
+            yield check
+
+    sound = print_report(seen(), as_json)
+    if report is not None:
+        from .report import write
+
+        write(report, home, kept)
+        say(f"Written to {short_path(report)}, without folders and names: read it before you send it.")
+    return sound
 
 
 def print_report(checks: Iterator[Check], as_json: bool) -> bool:
@@ -207,7 +217,11 @@ def _server(home: Path) -> Check:
             remedy = "Wait a moment. If that does not help, restart the computer."
             return Check("Server", Verdict.WRONG, "one holds the data folder but does not answer", remedy)
         return Check("Server", Verdict.OK, "not running; it starts by itself")
-    return Check("Server", Verdict.OK, f"{status.server} runs, process {status.pid}")
+    found = f"{status.server} runs, process {status.pid}"
+    if not status.server.endswith(f" {__version__}"):
+        remedy = "Run `tweenbridge stop`; this version starts when it is needed."
+        return Check("Server", Verdict.NOTE, f"{found}, and this is {__version__}", remedy)
+    return Check("Server", Verdict.OK, found)
 
 
 def _is_locked(home: Path) -> bool:

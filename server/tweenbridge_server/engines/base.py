@@ -74,10 +74,12 @@ class Workplace:
         device: what to compute on: "auto", "cpu", "cuda", "cuda:1", "mps", "xpu". Engines that compute on the
             processor alone ignore it.
         cache: a folder for what can be made again; None where nothing may be kept.
+        compile_models: have a model compiled for the device, where the engine has one and can.
     """
 
     device: str = "auto"
     cache: Path | None = None
+    compile_models: bool = False
 
 
 class Progress(Protocol):

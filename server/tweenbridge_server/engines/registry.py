@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import logging
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -39,11 +40,13 @@ class Registration:
             the server's data folder; returns a `Resolved` or raises a TweenbridgeError that says what is missing. It
             runs in the server's own process: within milliseconds, and without importing what the engine computes with.
             Given settings that it resolved before, it must return them again. "" for an engine that needs none.
+        places: the settings that name files on the server's disk, or something that is looked up there.
     """
 
     info: EngineInfo
     factory: str
     resolve: str = ""
+    places: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,17 @@ class Resolved:
     notes: tuple[Note, ...] = ()
 
 
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?(@\w[\w.-]*)?", re.ASCII)
+"""What a model goes by on the server, a file's name in its folder of models, or a hub id."""
+
 _ENGINES = "tweenbridge_server.engines"
 _BUILT_IN = (
     Registration(FLOW, f"{_ENGINES}.optical_flow.engine:FlowEngine"),
     Registration(
-        DREAMMOVER, f"{_ENGINES}.dreammover.engine:DreamMoverEngine", f"{_ENGINES}.dreammover.resolve:resolve"
+        DREAMMOVER,
+        f"{_ENGINES}.dreammover.engine:DreamMoverEngine",
+        f"{_ENGINES}.dreammover.resolve:resolve",
+        ("model", "vae", "lora"),
     ),
 )
 
@@ -145,6 +154,22 @@ def resolve(name: str, profile: str, settings: Mapping[str, Scalar], home: Path)
         message = f"The engine {name} could not check what it needs ({error!r:.200})."
         raise TweenbridgeError(ErrorCode.INTERNAL, message) from error
     return resolved
+
+
+def check_names(name: str, settings: Mapping[str, Scalar]) -> None:
+    """Refuse settings that name files by their path: for clients that are not to look about on the server's disk.
+
+    Raises:
+        TweenbridgeError: FORBIDDEN; BAD_REQUEST when there is no such engine.
+    """
+    for place in _find(name).places:
+        value = str(settings.get(place, ""))
+        if value and (not _PLAIN_NAME.fullmatch(value) or ".." in value):
+            raise TweenbridgeError(
+                ErrorCode.FORBIDDEN,
+                f"On this server {place} is a name and not a path: {value[:80]!r}.",
+                remedy="Name a model that the server has, or leave it out. Whoever runs the server can add models.",
+            )
 
 
 def check_identity(before: str, now: str) -> None:

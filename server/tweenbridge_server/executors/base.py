@@ -206,6 +206,7 @@ class WorkerSettings:
         cancel_seconds: a worker that does not stop a cancelled task within this time is killed.
         threads: threads that one worker computes with; 0 is one for each core but one, on which frames are encoded
             and the editor stays responsive.
+        compile_models: whether engines compile their models.
         environment: variables on top of the server's own.
     """
 
@@ -213,6 +214,7 @@ class WorkerSettings:
     idle_seconds: float = 120.0
     cancel_seconds: float = 3.0
     threads: int = 0
+    compile_models: bool = False
     environment: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -174,6 +174,7 @@ class LocalExecutor:
                 self._settings.compute_threads,
                 slot.device,
                 self._home,
+                self._settings.compile_models,
                 self._environment,
                 on_event=lambda worker, happened: self._inbox.put(lambda: self._happened(worker, happened)),
                 on_exit=lambda worker: self._inbox.put(lambda: self._exited(worker)),
@@ -279,9 +280,10 @@ def _nobody(task: str, event: object) -> None:
 
 def worker_environment(home: Path, settings: WorkerSettings) -> dict[str, str]:
     """Variables that must be set before a worker's libraries are imported."""
-    cache = home / "cache" / "numba"
+    cache = home / "cache"
     # OpenBLAS's threads go on spinning after a matrix product, on the cores that compute and encode.
-    variables = {"NUMBA_CACHE_DIR": str(cache), "PYTHONUNBUFFERED": "1", "OPENBLAS_NUM_THREADS": "1"}
+    variables = {"PYTHONUNBUFFERED": "1", "OPENBLAS_NUM_THREADS": "1"}
+    variables |= {"NUMBA_CACHE_DIR": str(cache / "numba"), "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor")}
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
     variables |= {name: str(settings.compute_threads) for name in names}
     return {**variables, **settings.environment}

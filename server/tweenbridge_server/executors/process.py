@@ -27,6 +27,7 @@ class WorkerProcess:
         threads: int,
         device: str,
         home: Path,
+        compile_models: bool,
         environment: Mapping[str, str],
         on_event: Callable[[WorkerProcess, Happened], None],
         on_exit: Callable[[WorkerProcess], None],
@@ -36,7 +37,10 @@ class WorkerProcess:
         self._on_exit = on_exit
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tweenbridge_server.executors.worker", str(threads), device, str(home)],
+            [
+                *(sys.executable, "-m", "tweenbridge_server.executors.worker", str(threads), device, str(home)),
+                *(["--compile"] if compile_models else []),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

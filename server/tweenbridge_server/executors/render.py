@@ -62,11 +62,11 @@ class Renderer:
         stills: keyframes, decoded.
     """
 
-    def __init__(self, report: Report, device: str, home: Path) -> None:
+    def __init__(self, report: Report, device: str, home: Path, compile_models: bool) -> None:
         self.report = report
         self.home = home
         self._storing = Storing()
-        self._workplace = Workplace(device, home / "cache")
+        self._workplace = Workplace(device, home / "cache", compile_models)
         self._engines: dict[str, Engine] = {}
         self.stills = Stills()
 

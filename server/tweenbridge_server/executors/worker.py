@@ -45,12 +45,12 @@ def give_memory_back() -> None:
 class Worker:
     """Runs commands in turn."""
 
-    def __init__(self, commands: IO[bytes], events: IO[bytes], device: str, home: Path) -> None:
+    def __init__(self, commands: IO[bytes], events: IO[bytes], device: str, home: Path, compile_models: bool) -> None:
         self._commands = commands
         self._writer = PipeWriter(events)
         self._waiting: queue.SimpleQueue[Prepare | Run] = queue.SimpleQueue()
         self._cancelled: set[str] = set()
-        self._renderer = Renderer(self._report, device, home)
+        self._renderer = Renderer(self._report, device, home, compile_models)
         self._held: Held | None = None
 
     def run(self) -> None:
@@ -137,14 +137,14 @@ def _ended_by(error: BaseException) -> TaskEvent:
 
 
 def main() -> None:
-    """Entry point of the process. Arguments: threads to compute with, device, the server's data folder."""
+    """Entry point of the process. Arguments: threads to compute with, device, the server's data folder, "--compile"."""
     threads, device, home = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     # Ctrl-C in the server's terminal reaches the worker, too; the server decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     commands, events = claim_pipes()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
     use_threads(threads)
-    Worker(commands, events, device, home).run()
+    Worker(commands, events, device, home, "--compile" in sys.argv[4:]).run()
 
 
 if __name__ == "__main__":

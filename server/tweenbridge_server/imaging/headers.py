@@ -28,6 +28,13 @@ ENCODING_NAMES: Final = {
 """What users call the encodings."""
 
 _PNG_CHUNK_OVERHEAD: Final = 12
+_PNG_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_PNG_COMPRESSED_NOTES: Final = frozenset({b"zTXt", b"iTXt"})
+_PNG_SPARE: Final = 65_536
+_MOST_NOTES: Final = 64
+"""Compressed notes of one PNG file: each may unfold to megabytes."""
+_MOST_SCANS: Final = 100
+"""Scans of one JPEG file: each is a walk over the whole picture. Progressive files have about ten."""
 _JPEG_FRAME_MARKERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_SCAN: Final = 0xDA
 _JPEG_END: Final = 0xD9
@@ -96,8 +103,10 @@ def _check_signature(file: BinaryIO, encoding: Encoding, name: str) -> None:
 
 
 def _check_png(file: BinaryIO, name: str) -> None:
+    """Follow the chunks to the end. What unfolds to far more than the picture needs is refused unseen."""
     file.seek(8)
     first = True
+    room = notes = 0
     while True:
         head = file.read(8)
         if len(head) < 8:
@@ -106,13 +115,19 @@ def _check_png(file: BinaryIO, name: str) -> None:
         if first:
             if kind != b"IHDR" or length != 13:
                 raise bad_keyframe(name, "is damaged: it does not begin like a PNG image")
-            body = file.read(8)
-            if len(body) < 8:
+            body = file.read(10)
+            if len(body) < 10:
                 raise bad_keyframe(name, "is damaged: the end of the file is missing")
-            width, height = struct.unpack(">II", body)
+            width, height, depth, colour = struct.unpack(">IIBB", body)
             check_size(width, height, name)
+            # Twice its rows unpacked: nothing that a program writes is so large.
+            room = 2 * height * (2 + width * depth * _PNG_CHANNELS.get(colour, 4) // 8) + _PNG_SPARE
             file.seek(8 + 8)
             first = False
+        room -= length if kind == b"IDAT" else 0
+        notes += kind in _PNG_COMPRESSED_NOTES
+        if room < 0 or notes > _MOST_NOTES:
+            raise bad_keyframe(name, "holds far more data than a picture of its size can need")
         if kind == b"IEND":
             if len(file.read(4)) < 4:
                 raise bad_keyframe(name, "is damaged: the end of the file is missing")
@@ -124,6 +139,7 @@ def _check_jpeg(file: BinaryIO, name: str) -> None:
     file.seek(0)
     data = file.read()
     position = 2
+    scans = 0
     sized = False
     while position + 2 <= len(data):
         if data[position] != 0xFF:
@@ -143,6 +159,9 @@ def _check_jpeg(file: BinaryIO, name: str) -> None:
             sized = True
         position += 2 + length
         if marker == _JPEG_SCAN:
+            scans += 1
+            if scans > _MOST_SCANS:
+                raise bad_keyframe(name, "holds far more data than a picture of its size can need")
             found = _JPEG_NEXT_MARKER.search(data, position)
             if found is None:
                 break

@@ -6,12 +6,14 @@ Pure but for engines that look where their model's files are.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from tweenbridge.pixels import Encoding
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import Limits
 from tweenbridge.protocol.messages import JobRequest, Keyframe, Note, Submit
+from tweenbridge.words import is_one_line
 
 from ..engines import registry
 from .job import JobRecord
@@ -22,6 +24,7 @@ _JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _LONGEST_TEXT = 1000
 _LARGEST_POSITION = 2**53
+_BUSY_SECONDS = 2.0
 
 
 def _refused(message: str) -> TweenbridgeError:
@@ -38,8 +41,12 @@ def check_job_id(job: str) -> None:
         raise _refused("A job id is 1 to 64 letters, digits, dots, dashes and underscores.")
 
 
+def _is_text(text: str) -> bool:
+    return len(text) <= _LONGEST_TEXT and is_one_line(text)
+
+
 def _check_keyframe(keyframe: Keyframe, index: int, limits: Limits) -> None:
-    if abs(keyframe.position) > _LARGEST_POSITION or len(keyframe.name) > _LONGEST_TEXT:
+    if abs(keyframe.position) > _LARGEST_POSITION or not _is_text(keyframe.name):
         raise _refused(f"Keyframe {index + 1} has a senseless position or name.")
     name = at_start(called(keyframe, index))
     if not _HASH.fullmatch(keyframe.sha256):
@@ -79,8 +86,8 @@ def check(message: Submit, owner: str, limits: Limits, home: Path, now: float) -
     """
     check_job_id(message.job)
     request = message.request
-    if max(len(message.title), len(message.origin)) > _LONGEST_TEXT:
-        raise _refused("The job's title or origin is too long.")
+    if not (_is_text(message.title) and _is_text(message.origin)):
+        raise _refused("The job's title or origin is too long, or not one line of text.")
     if len(request.keyframes) > limits.keyframes_per_job:
         raise TweenbridgeError(
             ErrorCode.TOO_LARGE,
@@ -107,3 +114,17 @@ def check(message: Submit, owner: str, limits: Limits, home: Path, now: float) -
         notes=notes,
     )
     return record, plan
+
+
+def check_count(owner: str, jobs: Iterable[JobRecord], limits: Limits) -> None:
+    """Refuse one more job of `owner` where `jobs` are as many unfinished ones as the server takes.
+
+    Raises:
+        TweenbridgeError: BUSY.
+    """
+    unfinished = [job for job in jobs if not job.state.is_final]
+    mine = sum(job.owner == owner for job in unfinished)
+    if len(unfinished) >= limits.queued_jobs or mine >= limits.jobs_per_client:
+        raise TweenbridgeError(
+            ErrorCode.BUSY, "The server has as many unfinished jobs as it takes.", retry_after=_BUSY_SECONDS
+        )

@@ -22,11 +22,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Change:
-    """A job changed: as it is now (None: forgotten), and the drawings that became ready since the last change."""
+    """A job changed.
+
+    Attributes:
+        info: as it is now; None when it is forgotten.
+        ready: drawings that became ready since the last change.
+        owner: whose job it is.
+    """
 
     job: str
     info: JobInfo | None
     ready: tuple[int, ...] = ()
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,7 @@ class Preview:
     job: str
     gap: int
     picture: Previewed
+    owner: str = ""
 
 
 class Notifier:
@@ -45,6 +53,7 @@ class Notifier:
         self._look_up = look_up
         self._on_change = on_change
         self._pending: dict[str, list[int]] = {}
+        self._owners: dict[str, str] = {}
         self._sent: dict[str, float] = {}
         self._urgent: set[str] = set()
         self._condition = threading.Condition()
@@ -55,10 +64,11 @@ class Notifier:
         """Begin to pass changes on."""
         self._thread.start()
 
-    def changed(self, job: str, ready: tuple[int, ...] = (), urgent: bool = False) -> None:
-        """The job changed. Never blocks for long; any thread may."""
+    def changed(self, job: str, owner: str, ready: tuple[int, ...] = (), urgent: bool = False) -> None:
+        """A job of that owner changed. Never blocks for long; any thread may."""
         with self._condition:
             self._pending.setdefault(job, []).extend(ready)
+            self._owners[job] = owner
             if urgent:
                 self._urgent.add(job)
             self._condition.notify()
@@ -77,7 +87,7 @@ class Notifier:
             return 0.0
         return self._sent.get(job, 0.0) + (READY_INTERVAL if self._pending[job] else PROGRESS_INTERVAL)
 
-    def _take(self) -> list[tuple[str, tuple[int, ...]]] | None:
+    def _take(self) -> list[tuple[str, str, tuple[int, ...]]] | None:
         """Changes that are due, waiting for the first; None at the end."""
         with self._condition:
             while True:
@@ -87,7 +97,7 @@ class Notifier:
                     self._urgent.difference_update(due)
                     for job in due:
                         self._sent[job] = now
-                    return [(job, tuple(self._pending.pop(job))) for job in due]
+                    return [(job, self._owners.pop(job), tuple(self._pending.pop(job))) for job in due]
                 if self._closing:
                     return None
                 wait = min((self._due(job) for job in self._pending), default=None)
@@ -95,10 +105,10 @@ class Notifier:
 
     def _loop(self) -> None:
         while (changes := self._take()) is not None:
-            for job, ready in changes:
+            for job, owner, ready in changes:
                 try:
                     info = self._look_up(job)
-                    self._on_change(Change(job, info, ready))
+                    self._on_change(Change(job, info, ready, owner))
                 except Exception:
                     log.exception("A change of job %s could not be passed on.", job)
                     continue

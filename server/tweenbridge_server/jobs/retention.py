@@ -56,8 +56,8 @@ def choose(
 
 def collect(
     store: Store, spool: Spool, protected: AbstractSet[str], policy: Retention, most_bytes: int, now: float
-) -> list[str]:
-    """Delete what has to go (see `choose`), and files that nobody finished. Returns the ids of forgotten jobs."""
+) -> list[tuple[str, str]]:
+    """Delete what has to go (see `choose`), and files that nobody finished. Returns forgotten jobs and their owners."""
     before = now - policy.max_age
     spool.sweep(now - HALF_WRITTEN_SECONDS)
     going: set[str] = set()

@@ -42,8 +42,8 @@ from .store import FrameRow, Store
 
 log = logging.getLogger(__name__)
 
-OnReady = Callable[[str, tuple[int, ...]], None]
-"""Called with a job's id when it changed, and the drawings that became ready."""
+OnReady = Callable[[ActiveJob, tuple[int, ...]], None]
+"""Called with a job when it changed, and the drawings that became ready."""
 OnPreview = Callable[[Preview], None]
 
 
@@ -86,7 +86,7 @@ class Scheduler:
             self._wanted.setdefault(key, set()).add(job.id)
         if job.record.state is not JobState.RECEIVING:
             self._enqueue(job)
-        self._changed(job.id, job.ready())
+        self._changed(job, job.ready())
 
     def keyframe_arrived(self, name: str, size: int) -> None:
         """A keyframe file lies in the spool: tell the store and all jobs that wait for it.
@@ -95,6 +95,9 @@ class Scheduler:
             TweenbridgeError: DISK_FULL, when the store cannot note it.
         """
         waiting = [job for job in self.jobs.values() if name in job.missing_keyframes]
+        # First of all: while the store writes to the disk, the worker can read.
+        for job in waiting:
+            self._read_ahead(job, name)
         complete = [job for job in waiting if len(job.missing_keyframes) == 1]
         now = time.time()
         records = {job.id: job.record.after(Event.KEYFRAMES_COMPLETE, now=now) for job in complete}
@@ -104,15 +107,13 @@ class Scheduler:
                 self._store.update_job(record)
         for job in waiting:
             job.missing_keyframes.discard(name)
-            if job not in complete:
-                self._read_ahead(job, name)
         for job in complete:
             job.record = records[job.id]
-            self._changed(job.id, ())
+            self._changed(job, ())
             self._enqueue(job)
 
     def _read_ahead(self, job: ActiveJob, name: str) -> None:
-        """Have a keyframe of the gap that a job will begin with read while the others are on their way."""
+        """Have a keyframe of the gap that a job will begin with read before the gap is given to a worker."""
         first = next((gap for gap in job.plan.gaps if not job.gap_complete(gap.index)), None)
         if first is None or self._queue or not self._has_room():
             return
@@ -142,7 +143,7 @@ class Scheduler:
             for gap in job.plan.gaps:
                 if self._can_run(job, gap.index):
                     self._push(job, gap.index)
-        self._changed(job.id, ())
+        self._changed(job, ())
 
     @property
     def paused(self) -> bool:
@@ -188,7 +189,7 @@ class Scheduler:
         if job.record.state.is_final:
             self._retire(job)
             log.info("Job %s is %s: %d of %d frames.", job.id, job.record.state.value, done, job.record.total)
-        self._changed(job.id, ())
+        self._changed(job, ())
 
     def _save(self, job: ActiveJob) -> None:
         try:
@@ -233,7 +234,7 @@ class Scheduler:
         self._settle(job)
 
     def _push(self, job: ActiveJob, gap: int) -> None:
-        self._queue.push(QueuedGap(job.record.priority, job.record.order, gap, job.id))
+        self._queue.push(QueuedGap(job.record.priority, job.record.order, gap, job.id, job.record.owner))
 
     def dispatch(self) -> None:
         """Give waiting gaps to free slots. A gap whose frames another task is making waits for that task."""
@@ -247,6 +248,7 @@ class Scheduler:
             if any(keys & running.keys for running in self._running.values()):
                 waiting.append(entry)
             else:
+                self._queue.served(entry.owner)
                 self._run(job, entry.gap, keys)
         for entry in waiting:
             self._queue.push(entry)
@@ -303,12 +305,12 @@ class Scheduler:
             self._related(running, event)
         elif isinstance(event, Advanced):
             running.job.advance(running.gap, event.fraction, event.stage)
-            self._changed(running.job.id, ())
+            self._changed(running.job, ())
         elif isinstance(event, Noted):
             self._noted(running.job, Note(event.code, event.message, running.gap))
         elif isinstance(event, Previewed):
             if self._is_live(running.job):
-                self._on_preview(Preview(running.job.id, running.gap, event))
+                self._on_preview(Preview(running.job.id, running.gap, event, running.job.record.owner))
         elif isinstance(event, Computed):
             self._storing.add(task)
             self.dispatch()
@@ -331,7 +333,7 @@ class Scheduler:
             return
         for job_id in list(self._wanted.get(made.key, ())):
             job = self.jobs[job_id]
-            self._changed(job_id, job.frame_ready(made.key, made.relation))
+            self._changed(job, job.frame_ready(made.key, made.relation))
             if job.record.state is not JobState.RECEIVING:
                 self._settle(job)
 
@@ -353,7 +355,7 @@ class Scheduler:
         if self._is_live(job) and job.note(note):
             job.record = replace(job.record, notes=job.notes())
             self._save(job)
-            self._changed(job.id, ())
+            self._changed(job, ())
 
     def _ended(self, running: _Running, event: TaskEvent) -> None:
         """A task of a job that is still wanted came to its end."""

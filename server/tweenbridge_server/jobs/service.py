@@ -42,7 +42,6 @@ __all__ = ["Change", "JobService", "Preview", "Retention", "StoredFrame"]
 log = logging.getLogger(__name__)
 
 _FINISHED_IN_SNAPSHOT = 50
-_BUSY_SECONDS = 2.0
 _SPOOL_FULL_SECONDS = 30.0
 
 
@@ -215,7 +214,7 @@ class JobService:
     def release(self, job: str) -> None:
         """Forget a job. Its frames stay for other jobs until retention takes them."""
         with self._lock:
-            self._known(job)
+            record = self._known(job)
             active = self._scheduler.jobs.get(job)
             if active is not None and not active.record.state.is_final:
                 self._scheduler.cancel(active)
@@ -223,7 +222,7 @@ class JobService:
                 self._store.remove_job(job)
             if active is not None:
                 self._scheduler.forget(active)
-        self._notifier.changed(job, urgent=True)
+        self._notifier.changed(job, record.owner, urgent=True)
 
     # ------------------------------------------------------------ questions
 
@@ -232,22 +231,23 @@ class JobService:
         with self._lock:
             return self._to_info(self._known(job))
 
-    def jobs(self, limit: int, skip: int = 0) -> tuple[JobInfo, ...]:
-        """The newest jobs but for the `skip` newest, newest first."""
+    def jobs(self, limit: int, skip: int = 0, owner: str | None = None) -> tuple[JobInfo, ...]:
+        """The newest jobs, of one owner or of all, but for the `skip` newest, newest first."""
         with self._lock:
-            return tuple(self._to_info(record) for record in self._store.newest(max(0, limit), max(0, skip)))
+            return tuple(self._to_info(record) for record in self._store.newest(max(0, limit), max(0, skip), owner))
 
-    def snapshot(self) -> tuple[JobInfo, ...]:
-        """All unfinished jobs, oldest first, then the newest finished ones."""
+    def snapshot(self, owner: str | None = None) -> tuple[JobInfo, ...]:
+        """All unfinished jobs, of one owner or of all, oldest first, then the newest finished ones."""
         with self._lock:
-            unfinished = [self._to_info(job.record) for job in self._scheduler.jobs.values()]
-            finished = list(self._store.newest_finished(_FINISHED_IN_SNAPSHOT))
+            jobs = [job.record for job in self._scheduler.jobs.values() if owner in (None, job.record.owner)]
+            unfinished = [self._to_info(record) for record in jobs]
+            finished = list(self._store.newest_finished(_FINISHED_IN_SNAPSHOT, owner))
             return (*unfinished, *(record.to_info() for record in finished if record.id not in self._scheduler.jobs))
 
-    def counts(self) -> dict[str, int]:
-        """How many jobs there are in each state."""
+    def counts(self, owner: str | None = None) -> dict[str, int]:
+        """How many jobs there are in each state, of one owner or of all."""
         with self._lock:
-            found = self._store.counts()
+            found = self._store.counts(owner)
         return {state.value: found.get(state.value, 0) for state in JobState}
 
     def spool_bytes(self) -> int:
@@ -303,12 +303,7 @@ class JobService:
         return active.plan if active else self._plans.plan(record)
 
     def _check_room(self, record: JobRecord) -> None:
-        unfinished = [job.record for job in self._scheduler.jobs.values() if not job.record.state.is_final]
-        mine = sum(other.owner == record.owner for other in unfinished)
-        if len(unfinished) >= self._limits.queued_jobs or mine >= self._limits.jobs_per_client:
-            raise TweenbridgeError(
-                ErrorCode.BUSY, "The server has as many unfinished jobs as it takes.", retry_after=_BUSY_SECONDS
-            )
+        admission.check_count(record.owner, (job.record for job in self._scheduler.jobs.values()), self._limits)
         sizes = {keyframe_name(keyframe): keyframe.size for keyframe in record.request.keyframes}
         new = sum(sizes.values()) - sum(sizes[name] for name in self._store.keyframes(sizes))
         if self._store.spool_bytes() + new > self._limits.spool_bytes:
@@ -326,7 +321,7 @@ class JobService:
             again = known.after(Event.SUBMITTED_AGAIN, now=now)
             # What engines said of gaps that are made already, they will not say again.
             notes = known.notes if known.making == record.making else record.notes
-            record = replace(record, order=again.order, created=again.created, notes=notes)
+            record = replace(record, owner=known.owner, order=again.order, created=again.created, notes=notes)
         names = [keyframe_name(keyframe) for keyframe in record.request.keyframes]
         stored = self._store.keyframes(names)
         present = {name for name in stored if self._spool.keyframe_path(name).exists()}
@@ -358,9 +353,8 @@ class JobService:
             self._store.add_frame(replace(row, sha256=digest), time.time())
         return digest
 
-    def _changed(self, job: str, ready: tuple[int, ...]) -> None:
-        active = self._scheduler.jobs.get(job)
-        self._notifier.changed(job, ready, urgent=active is None or active.record.state.is_final)
+    def _changed(self, job: ActiveJob, ready: tuple[int, ...]) -> None:
+        self._notifier.changed(job.id, job.record.owner, ready, urgent=job.record.state.is_final)
 
     def _on_event(self, task: str, event: TaskEvent) -> None:
         with self._lock:
@@ -393,5 +387,5 @@ class JobService:
         frames, keyframes = self._scheduler.protected()
         protected = frames | keyframes
         forgotten = collect(self._store, self._spool, protected, self._retention, most_bytes, time.time())
-        for job in forgotten:
-            self._notifier.changed(job, urgent=True)
+        for job, owner in forgotten:
+            self._notifier.changed(job, owner, urgent=True)

@@ -110,6 +110,11 @@ def _frame_from_row(row: Sequence[Any]) -> FrameRow:
     return FrameRow(key, _unpack(PixelFormat, form), sha256, size, Relation(relation) if relation else None)
 
 
+def _of(owner: str | None) -> tuple[str, tuple[str, ...]]:
+    """A condition on jobs, and its values: of that owner, or any."""
+    return ("TRUE", ()) if owner is None else ("owner = ?", (owner,))
+
+
 def _translated(error: sqlite3.Error) -> TweenbridgeError:
     if "disk is full" in str(error) or "disk I/O error" in str(error):
         return TweenbridgeError(ErrorCode.DISK_FULL, "The disk that holds the job list is full or failing.")
@@ -189,28 +194,30 @@ class Store:
         states = [state.value for state in JobState if not state.is_final]
         return self._jobs("WHERE state IN (?, ?, ?) ORDER BY number", states)
 
-    def newest(self, limit: int, skip: int = 0) -> list[JobRecord]:
-        """The newest jobs but for the `skip` newest, newest first."""
-        return self._jobs("ORDER BY number DESC LIMIT ? OFFSET ?", (limit, skip))
+    def newest(self, limit: int, skip: int = 0, owner: str | None = None) -> list[JobRecord]:
+        """The newest jobs, of one owner or of all, but for the `skip` newest, newest first."""
+        whose, values = _of(owner)
+        return self._jobs(f"WHERE {whose} ORDER BY number DESC LIMIT ? OFFSET ?", (*values, limit, skip))
 
-    def newest_finished(self, limit: int) -> list[JobRecord]:
-        """The newest jobs in a final state, newest first."""
-        states = [state.value for state in JobState if state.is_final]
-        return self._jobs("WHERE state IN (?, ?, ?) ORDER BY number DESC LIMIT ?", (*states, limit))
+    def newest_finished(self, limit: int, owner: str | None = None) -> list[JobRecord]:
+        """The newest jobs in a final state, of one owner or of all, newest first."""
+        whose, values = _of(owner)
+        return self._jobs(f"WHERE finished IS NOT NULL AND {whose} ORDER BY number DESC LIMIT ?", (*values, limit))
 
-    def counts(self) -> dict[str, int]:
-        """How many jobs there are in each state that has any."""
-        return dict(self._read("SELECT state, COUNT(*) FROM jobs GROUP BY state"))
+    def counts(self, owner: str | None = None) -> dict[str, int]:
+        """How many jobs, of one owner or of all, there are in each state that has any."""
+        whose, values = _of(owner)
+        return dict(self._read(f"SELECT state, COUNT(*) FROM jobs WHERE {whose} GROUP BY state", values))
 
-    def trim_history(self, most: int, before: float) -> list[str]:
-        """Forget finished jobs beyond the `most` newest, or finished before that time. Returns their ids."""
+    def trim_history(self, most: int, before: float) -> list[tuple[str, str]]:
+        """Forget finished jobs beyond the `most` newest, or finished before that time. Returns ids and owners."""
         rows = self._read(
-            "SELECT id FROM jobs WHERE finished IS NOT NULL AND (finished < ? OR number NOT IN"
+            "SELECT id, owner FROM jobs WHERE finished IS NOT NULL AND (finished < ? OR number NOT IN"
             " (SELECT number FROM jobs WHERE finished IS NOT NULL ORDER BY number DESC LIMIT ?))",
             (before, most),
         )
-        self._connection.executemany("DELETE FROM jobs WHERE id = ?", rows)
-        return [row[0] for row in rows]
+        self._connection.executemany("DELETE FROM jobs WHERE id = ?", [(row[0],) for row in rows])
+        return rows
 
     # ------------------------------------------------------------ keyframes and frames
 
@@ -306,6 +313,7 @@ def _open(path: Path) -> Store:
             raise _Outdated
         if version == 0:
             connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+        connection.execute("CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (owner, number)")
         problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if problem != "ok":
             raise sqlite3.DatabaseError(problem)

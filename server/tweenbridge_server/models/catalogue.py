@@ -73,7 +73,26 @@ class UrlSource:
             yield path, self.url + path if self.url.endswith("/") else self.url
 
 
-Source = HubSource | UrlSource
+@dataclass(frozen=True)
+class OwnSource:
+    """It comes with Tweenbridge: a folder of the server's package, used as it lies.
+
+    Only Tweenbridge's own entries have it. No files are named, for none is ever fetched.
+    """
+
+    folder: str
+    files: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "comes with Tweenbridge"
+
+    @property
+    def place(self) -> Path:
+        """Where it lies."""
+        return Path(__file__).resolve().parents[1] / self.folder
+
+
+Source = HubSource | UrlSource | OwnSource
 
 
 @dataclass(frozen=True)
@@ -99,6 +118,11 @@ class Entry:
     notes: str = ""
     terms: Terms | None = None
     files: Mapping[str, KnownFile] = field(default_factory=dict)
+
+    @property
+    def built_in(self) -> Path | None:
+        """Where it lies, if it comes with Tweenbridge."""
+        return next((source.place for source in self.sources if isinstance(source, OwnSource)), None)
 
     @property
     def size(self) -> int:
@@ -206,7 +230,7 @@ def _entry(table: Mapping[str, Any], origin: ModelOrigin) -> Entry:
         title=_text(table, "title", id),
         engine=engine,
         role=role,
-        sources=tuple(_source(source) for source in sources),
+        sources=tuple(_source(source, origin) for source in sources),
         origin=origin,
         memory=_size(table.get("memory", 0), "memory"),
         notes=_text(table, "notes", ""),
@@ -215,7 +239,10 @@ def _entry(table: Mapping[str, Any], origin: ModelOrigin) -> Entry:
     )
 
 
-def _source(table: Any) -> Source:
+def _source(table: Any, origin: ModelOrigin) -> Source:
+    if origin is ModelOrigin.CATALOGUE and isinstance(table, dict) and "package" in table:
+        _only(table, {"package"}, " in a source")
+        return OwnSource(_text(table, "package"))
     if not isinstance(table, dict) or ("hub" in table) == ("url" in table):
         raise BadEntry("has a source that names neither hub nor url, or both.")
     files = table.get("files", [])

@@ -7,10 +7,12 @@ the hash that the hub has for it: SHA-256 for large files, git's for small ones.
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 from tweenbridge.protocol.errors import TweenbridgeError
 from tweenbridge.version import __version__
@@ -19,8 +21,13 @@ from .catalogue import is_inside
 from .fetch_http import Remote, explain, transport_of
 from .orders import Place, download_failed
 
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
 _KEYRING: Final = ("tweenbridge", "huggingface")
 """Service and user name under which a token may lie in the system's keyring."""
+_TRIES: Final = 3
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 
@@ -79,7 +86,9 @@ def _find(place: Place, stall: float) -> tuple[str, str | None]:
     token = find_token()
     try:
         # Asked for a commit, too: unlike the listing, this says at once what is wrong.
-        info = HfApi(token=token or False).model_info(place.hub, revision=place.revision, timeout=stall)
+        info = _patiently(
+            lambda: HfApi(token=token or False).model_info(place.hub, revision=place.revision, timeout=stall)
+        )
     except RepositoryNotFoundError:
         # The hub says so of private repositories, too.
         secret = None if token else secret_in_keyring()
@@ -90,6 +99,19 @@ def _find(place: Place, stall: float) -> tuple[str, str | None]:
     if info.gated and not token:
         token = secret_in_keyring()
     return place.revision if _COMMIT.fullmatch(place.revision) else info.sha or place.revision, token
+
+
+def _patiently(ask: Callable[[], T]) -> T:
+    """Ask again where no answer came in time; the library does so for everything else that is asked here."""
+    from huggingface_hub.utils import get_session
+
+    transport = transport_of(get_session())
+    for _ in range(_TRIES - 1):
+        try:
+            return ask()
+        except transport.TimeoutException as error:
+            log.warning("No answer in time, asking again: %s", error)
+    return ask()
 
 
 def _hub_file(place: Place, commit: str, file: Any, token: str | None) -> HubFile:

@@ -12,7 +12,7 @@ from typing import Final
 
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
-from .catalogue import Entry, HubSource, KnownFile
+from .catalogue import Entry, HubSource, KnownFile, OwnSource
 from .orders import CheckOrder, FetchOrder, Place
 from .register import Holding
 
@@ -31,6 +31,7 @@ def fetch_order(entry: Entry, folder: Path, here: dict[str, KnownFile], stall: f
         if isinstance(source, HubSource)
         else Place(addresses=dict(source.addresses()))
         for source in entry.sources
+        if not isinstance(source, OwnSource)
     )
     return FetchOrder(str(folder), places, dict(entry.files), here, stall)
 

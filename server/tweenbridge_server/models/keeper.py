@@ -115,6 +115,12 @@ class Keeper:
         self._fetch(entry, entry.size)
 
     def _fetch(self, entry: Entry, total: int) -> None:
+        if entry.built_in is not None:
+            raise TweenbridgeError(
+                ErrorCode.MODEL_MISSING,
+                f"{entry.title} comes with Tweenbridge, and its files are gone or damaged.",
+                remedy="Install Tweenbridge again: `python3 bootstrap.py setup`.",
+            )
         folder = parts_folder(self._home, entry.id)
         here = files.bytes_in(folder)
         free = files.free_bytes(folder)
@@ -193,6 +199,12 @@ class Keeper:
         there = self._find(id)
         if there is None:
             return
+        if there.built_in:
+            raise TweenbridgeError(
+                ErrorCode.BAD_REQUEST,
+                f"{there.title} comes with Tweenbridge and stays.",
+                remedy="Any other model that is here is taken before it.",
+            )
         if there.by_hand:
             inside = models_folder(self._home) in Path(there.holding.place).parents
             where = "the folder for models by hand" if inside else "the Hugging Face cache, which other programs use"

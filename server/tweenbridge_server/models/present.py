@@ -1,7 +1,8 @@
 """What models there are on this machine, and which place a name means: asked by engines when a job comes in.
 
-A model is here because it was downloaded or imported (the register says so), because it lies in the folder `models`,
-or because the catalogue's repository is in the hub's cache. Small files are read; a few milliseconds.
+A model is here because it comes with Tweenbridge, because it was downloaded or imported (the register says so),
+because it lies in the folder `models`, or because the catalogue's repository is in the hub's cache. Small files are
+read; a few milliseconds.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Present:
         id: what it goes by.
         holding: where it is and what it is for.
         entry: what the catalogue says of it, where it is in there.
-        by_hand: nobody asked for it here: it lies in `models` or in the hub's cache, and goes only from there.
+        by_hand: nobody asked for it here: it lies in `models`, in the hub's cache or in Tweenbridge itself, and goes
+            only from there.
         gone: what is wrong with its files, at a glance or since they were verified; "" where nothing is.
     """
 
@@ -50,6 +52,11 @@ class Present:
     entry: Entry | None = None
     by_hand: bool = False
     gone: str = ""
+
+    @property
+    def built_in(self) -> bool:
+        """It comes with Tweenbridge."""
+        return self.entry is not None and self.entry.built_in is not None
 
     @property
     def origin(self) -> ModelOrigin:
@@ -76,7 +83,7 @@ def present(home: Path, known: Catalogue, facts: Facts) -> tuple[Present, ...]:
         found[id] = Present(id, title, holding, entry, gone=what_is_gone(holding))
     for entry in known.entries:
         if entry.id not in found and entry.id not in facts.begun:
-            cached = _in_cache(entry, home)
+            cached = _elsewhere(entry, home)
             if cached is not None:
                 found[entry.id] = Present(entry.id, entry.title, _as_holding(cached), entry, by_hand=True)
     places = {one.holding.place for one in found.values()}
@@ -107,16 +114,16 @@ def place_of(name: str, home: Path) -> Path | None:
             return Path(facts.holdings[id].place)
     for entry in known.entries:
         if entry.id == name:
-            cached = _in_cache(entry, home)
+            cached = _elsewhere(entry, home)
             return cached.place if cached is not None else None
     return None
 
 
 def default(engine: str, home: Path) -> tuple[Present | None, tuple[Present, ...]]:
-    """The model to take where a job of that engine names none, and all that could be taken."""
+    """The model to take where a job of that engine names none, and those to choose among."""
     known, facts = catalogue.load(home), register.read(home)
     there = present(home, known, facts)
-    return choose(engine, there, facts), _usable(engine, there)
+    return choose(engine, there, facts), _not_built_in(_usable(engine, there))
 
 
 def without_needless(info: EngineInfo, home: Path) -> EngineInfo:
@@ -127,13 +134,22 @@ def without_needless(info: EngineInfo, home: Path) -> EngineInfo:
 
 
 def choose(engine: str, there: tuple[Present, ...], facts: Facts) -> Present | None:
-    """The model to take where none is named: the preferred one, else the only one there is."""
+    """The model to take where none is named: the preferred one, else the only one there is.
+
+    What comes with Tweenbridge is taken where there is no other: it is there to show what an engine does.
+    """
     usable = _usable(engine, there)
     preferred = facts.preferred.get(preference(engine, ModelRole.MODEL))
     for one in usable:
         if one.id == preferred:
             return one
-    return usable[0] if len(usable) == 1 else None
+    own = _not_built_in(usable)
+    return own[0] if len(own) == 1 else None
+
+
+def _not_built_in(usable: tuple[Present, ...]) -> tuple[Present, ...]:
+    """Without what comes with Tweenbridge, where there is anything else."""
+    return tuple(one for one in usable if not one.built_in) or usable
 
 
 def _usable(engine: str, there: tuple[Present, ...]) -> tuple[Present, ...]:
@@ -182,8 +198,10 @@ def _as_holding(found: Recognised) -> Holding:
     return Holding(str(found.place), found.engine, found.role, True, files=files, memory=found.memory)
 
 
-def _in_cache(entry: Entry, home: Path) -> Recognised | None:
-    """The catalogue's model as another program has downloaded it."""
+def _elsewhere(entry: Entry, home: Path) -> Recognised | None:
+    """The catalogue's model as it comes with Tweenbridge, or as another program has downloaded it."""
+    if entry.built_in is not None:
+        return _try(entry.built_in)
     for source in entry.sources:
         if isinstance(source, HubSource):
             for folder in snapshots(source.repository, home):

@@ -33,7 +33,7 @@ from tweenbridge.protocol.oversight import GetThumbnail
 
 from .inbox import Inbox
 from .outgoing import Outcome, Sender
-from .requests import Circumstances, Reply, Request, Services, answer, job_of
+from .requests import Circumstances, Reply, Request, Services, answer, job_of, shown_to
 from .sessions import Session, Sessions, Stream
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ class Desk:
         settle: Callable[[], None] | None = None,
     ) -> None:
         """Answer a request on an I/O thread. Back on the loop comes `settle`, then `finish` if the session still is."""
-        routing_id, serial, owner = session.routing_id, session.serial, session.client.name
+        routing_id, serial, caller = session.routing_id, session.serial, session.caller
         now = self._circumstances(session)
         self._tasks += 1
 
@@ -221,7 +221,7 @@ class Desk:
                 finish(present, reply)
 
         def run(pixels: memoryview | None) -> None:
-            reply = answer(self._services, request, owner, pixels, now)
+            reply = answer(self._services, request, caller, pixels, now)
             if pixels is not None:
                 # Now, and not whenever the pool lets go of its arguments: it may be a whole frame.
                 pixels.release()
@@ -275,7 +275,7 @@ class Desk:
         picture = shown.picture
         message = Preview(shown.job, shown.gap, picture.t, picture.width, picture.height)
         for session in self._sessions.open_sessions():
-            if session.may_be_shown(shown.job):
+            if session.caller.may_see(shown.owner) and session.may_be_shown(shown.job):
                 outcome, session.showing = self._sender.send_pixels(session.routing_id, message, None, picture.png)
                 if outcome is Outcome.GONE:
                     self._sessions.drop(session.routing_id)
@@ -283,6 +283,8 @@ class Desk:
     def publish(self, change: Change) -> None:
         """Tell the job's clients and everyone who watches of a change."""
         for session in self._sessions.open_sessions():
+            if not session.caller.may_see(change.owner):
+                continue
             if change.job in session.attached:
                 if change.info is None:
                     del session.attached[change.job]
@@ -295,6 +297,7 @@ class Desk:
     def publish_model(self, change: ModelChange) -> None:
         """Tell everyone who watches models of a change."""
         for session in self._sessions.open_sessions():
-            delta = session.models.next(lambda seq: ModelDelta(seq, change.model, change.info))
+            info = shown_to(session.caller, change.info)
+            delta = session.models.next(lambda seq, info=info: ModelDelta(seq, change.model, info))  # type: ignore[misc]
             if delta is not None:
                 self.send(session.routing_id, delta)

@@ -9,6 +9,7 @@ import zmq
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import DEAD_AFTER, HELLO_TIMEOUT, MAX_HEADER_BYTES, PING_AFTER
 
+from .doorkeeper import ZAP_DOMAIN
 from .outgoing import MAX_QUEUED
 
 _MAX_UNREAD = 8
@@ -60,6 +61,7 @@ def open_router(
     router.heartbeat_ttl = int(DEAD_AFTER * 1000)
     if curve is not None:
         router.curve_server = True
+        router.zap_domain = ZAP_DOMAIN
         router.curve_publickey = curve.public.encode("ascii")
         router.curve_secretkey = curve.secret.encode("ascii")
     try:

@@ -19,17 +19,20 @@ from tweenbridge.protocol.codec import Header, bad_message
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import Limits
 from tweenbridge.protocol.messages import Hello, Message, Ping, Pong, Prove, Stop, Stopping, Welcome
+from tweenbridge.words import one_line
 from zmq.utils.monitor import recv_monitor_message
 
 from ..diagnostics.logs import event
 from . import intake
+from .client_keys import KeyRing
 from .desk import Desk, Identity
+from .doorkeeper import Doorkeeper, revoked
 from .endpoint import close_sockets, open_monitor, open_router, reachable_endpoint
 from .inbox import Inbox
 from .keys import Keys
 from .outgoing import Sender
 from .refusals import Refusals
-from .requests import REQUESTS, Services, failure
+from .requests import REQUESTS, Services, failure, forbidden
 from .sessions import Sessions
 
 if TYPE_CHECKING:
@@ -64,7 +67,7 @@ class Gateway:
             name: what the server calls itself, with its version.
             home: the data folder, as `status` shows it.
             limits: what is accepted.
-            keys: token, and the CURVE keys where others than this machine may connect.
+            keys: token, and the CURVE keys where others than this machine may connect; then the keys of `home` say who.
             host, port: an IP address; port 0 takes any free one.
 
         Raises:
@@ -73,16 +76,27 @@ class Gateway:
         self._limits = limits
         self._identity = Identity(name, secrets.token_hex(8), home, limits, time.monotonic())
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._refusals = Refusals()
+        self._door = self._open_door(home, keys)
         self._router = open_router(self._context, host, port, limits.frame_bytes, keys.curve)
         self._monitor = open_monitor(self._router)
         self.endpoint = reachable_endpoint(self._router)
         self._inbox: Inbox[Callable[[], None]] = Inbox()
         self._sessions = Sessions(keys.token)
         self._desk = Desk(services, self._identity, self._sessions, Sender(self._router), self._inbox)
-        self._refusals = Refusals()
         self._thread = threading.Thread(target=self._run, name="gateway")
         self._last_tick = time.monotonic()
         self._drain_until: float | None = None
+
+    def _open_door(self, home: Path, keys: Keys) -> Doorkeeper | None:
+        """Where the connection is encrypted, what decides about each client's key."""
+        if keys.local is None:
+            return None
+
+        def refused(host: str) -> None:
+            self._refusals.note(host.encode(), host, "key", "A client's key is not known here.", time.monotonic())
+
+        return Doorkeeper(self._context, keys.local.public, KeyRing(home), refused)
 
     # ------------------------------------------------------------ from other threads
 
@@ -118,6 +132,8 @@ class Gateway:
         poller.register(self._router, zmq.POLLIN)
         poller.register(self._monitor, zmq.POLLIN)
         poller.register(self._inbox.fileno(), zmq.POLLIN)
+        if self._door is not None:
+            poller.register(self._door.socket, zmq.POLLIN)
         try:
             while not self._is_drained():
                 poller.poll(int(self._patience() * 1000))
@@ -125,6 +141,8 @@ class Gateway:
         finally:
             self._desk.close()
             close_sockets(self._router, self._monitor, _FAREWELL)
+            if self._door is not None:
+                self._door.close()
             self._inbox.close()
             self._context.term()
 
@@ -137,6 +155,8 @@ class Gateway:
     def _turn(self) -> None:
         for action in self._inbox.take_all():
             self._guarded(action)
+        if self._door is not None:
+            self._guarded(self._door.answer)
         for _ in range(_BATCH):
             incoming = intake.receive(self._router)
             # After receiving: whoever now uses an ended connection's routing id must not inherit its session.
@@ -149,6 +169,8 @@ class Gateway:
         if now - self._last_tick >= _TICK:
             self._last_tick = now
             self._end_silent_sessions(now)
+            if self._door is not None:
+                self._end_revoked_sessions(self._door)
 
     def _patience(self) -> float:
         blocked = self._desk.blocked_for()
@@ -162,6 +184,12 @@ class Gateway:
             event(log, logging.INFO, "session timed out", client=session.client.name)
             error = TweenbridgeError(ErrorCode.UNAUTHORIZED, "Nothing was heard of this client for too long.")
             self._desk.send(session.routing_id, failure(error))
+
+    def _end_revoked_sessions(self, door: Doorkeeper) -> None:
+        door.refresh()
+        for session in self._sessions.drop_unless(door.is_welcome):
+            event(log, logging.INFO, "session ended: key revoked", client=session.client.name, by=session.caller.owner)
+            self._desk.send(session.routing_id, failure(revoked()))
 
     def _heed_monitor(self) -> None:
         while True:
@@ -211,13 +239,25 @@ class Gateway:
         elif self._drain_until is not None:
             raise TweenbridgeError(ErrorCode.BUSY, "The server is stopping.", retry_after=_TICK)
         elif isinstance(message, Hello):
-            self._desk.send(peer, self._sessions.hello(peer, connection, message, now), header.id)
+            name = one_line(message.client.name[:64])
+            caller = self._door.caller(incoming.key, name) if self._door is not None else None
+            challenge = self._sessions.hello(peer, connection, message, now, incoming.key, caller)
+            self._desk.send(peer, challenge, header.id)
         elif isinstance(message, Prove):
             session = self._sessions.prove(peer, connection, message, now)
-            event(log, logging.INFO, "session opened", client=session.client.name, version=session.client.version)
+            event(
+                log,
+                logging.INFO,
+                "session opened",
+                client=session.client.name,
+                version=session.client.version,
+                by=session.caller.owner,
+            )
             self._desk.send(peer, Welcome(self._identity.epoch, self._identity.name, self._limits), header.id)
         elif isinstance(message, Stop):
             session = self._sessions.require(peer, connection, now)
+            if not session.caller.rules:
+                raise forbidden()
             event(log, logging.INFO, "asked to stop", client=session.client.name)
             self._desk.send(peer, Stopping(), header.id)
             self._begin_stop()

@@ -21,6 +21,7 @@ class Incoming:
         routing_id: who sent it.
         connection: the number of its network connection; -1 where the system does not tell.
         host: its network address.
+        key: the public key that its connection was let in with; "" where it is not encrypted.
         parts: the first two parts after the routing id.
         count: how many parts there were.
     """
@@ -28,6 +29,7 @@ class Incoming:
     routing_id: bytes
     connection: int
     host: str
+    key: str
     parts: tuple[zmq.Frame, ...]
     count: int
 
@@ -45,16 +47,23 @@ def receive(router: zmq.Socket[bytes]) -> Incoming | None:
         count += 1
         if count <= _MOST_PARTS:
             parts.append(frame)
-    return Incoming(routing_id, _connection(parts), _host(parts), tuple(parts), count)
+    return Incoming(
+        routing_id,
+        _connection(parts),
+        _property(parts, "Peer-Address"),
+        _property(parts, "User-Id"),
+        tuple(parts),
+        count,
+    )
 
 
 def _connection(parts: list[zmq.Frame]) -> int:
     return int(parts[0].get(zmq.SRCFD)) if parts else -1
 
 
-def _host(parts: list[zmq.Frame]) -> str:
+def _property(parts: list[zmq.Frame], name: str) -> str:
     try:
-        return str(parts[0].get("Peer-Address")) if parts else ""
+        return str(parts[0].get(name)) if parts else ""
     except zmq.ZMQError:
         return ""
 

@@ -1,4 +1,5 @@
-"""The secrets of a server that other machines may reach: CURVE key pair and token, kept so that clients need them once.
+"""The secrets of a server that other machines may reach: CURVE key pair and token, kept, so that the key
+files of clients stay good.
 
 On loopback nothing is kept: the token is new at every start and lives in the run file alone.
 """
@@ -6,7 +7,7 @@ On loopback nothing is kept: the token is new at every start and lives in the ru
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,17 @@ _Z85_KEY_LENGTH = 40
 
 @dataclass(frozen=True)
 class Keys:
-    """What a server holds; `curve` is None on loopback."""
+    """What a server holds.
+
+    Attributes:
+        token: what both sides prove to hold.
+        curve: the server's key pair; None on loopback.
+        local: the pair of this machine's own clients, new at every start; None on loopback.
+    """
 
     token: bytes
     curve: CurveKeys | None = None
+    local: CurveKeys | None = None
 
 
 def key_file(home: Path) -> Path:
@@ -39,16 +47,23 @@ def fresh_keys() -> Keys:
 
 def kept_keys(home: Path) -> Keys:
     """The kept secrets; made, readable by this user alone, when there are none that can be understood."""
-    path = key_file(home)
+    return replace(_kept(key_file(home)), local=_new_pair())
+
+
+def _kept(path: Path) -> Keys:
     try:
         return _parse(json.loads(path.read_text(encoding="ascii")))
     except (OSError, ValueError, KeyError, TypeError):
-        public, secret = zmq.curve_keypair()
-        keys = Keys(make_nonce(), CurveKeys(public.decode("ascii"), secret.decode("ascii")))
-        assert keys.curve is not None
-        content = {"token": keys.token.hex(), "public": keys.curve.public, "secret": keys.curve.secret}
+        pair = _new_pair()
+        keys = Keys(make_nonce(), pair)
+        content = {"token": keys.token.hex(), "public": pair.public, "secret": pair.secret}
         write_private(path, json.dumps(content, indent=1) + "\n")
         return keys
+
+
+def _new_pair() -> CurveKeys:
+    public, secret = zmq.curve_keypair()
+    return CurveKeys(public.decode("ascii"), secret.decode("ascii"))
 
 
 def _parse(content: Any) -> Keys:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, get_args
 
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
@@ -35,6 +35,7 @@ from tweenbridge.protocol.models import (
     ListModels,
     Model,
     ModelAnswer,
+    ModelInfo,
     ModelQuestion,
     ScanModels,
     UnloadModels,
@@ -43,6 +44,8 @@ from tweenbridge.protocol.models import (
 from tweenbridge.protocol.oversight import GetDetails, GetThumbnail, PauseQueue, Retry, Thumbnail
 
 from ..diagnostics.memory import resident_bytes
+from ..engines import registry
+from ..jobs.caller import Caller
 from .frame_files import Payload, open_payload
 
 if TYPE_CHECKING:
@@ -56,6 +59,9 @@ Overseen = SetPriority | PauseQueue | Retry | GetDetails | GetThumbnail
 Request = JobQuestion | Overseen | ModelQuestion
 REQUESTS = (*get_args(JobQuestion), *get_args(Overseen), *get_args(ModelQuestion))
 """What only a client with an open session may send, and the services answer."""
+
+FOR_ADMINISTRATORS = (PauseQueue, ChangeModel, ImportModel, ScanModels, UnloadModels)
+"""What changes the server for everybody, or looks at its disk."""
 
 MOST_LISTED = 1000
 
@@ -108,12 +114,47 @@ def failure(error: TweenbridgeError, request: object = None) -> Error:
     return Error(error.info, job_of(request))
 
 
-def answer(services: Services, request: Request, owner: str, pixels: memoryview | None, now: Circumstances) -> Reply:
+def check_may(services: Services, request: Request, caller: Caller) -> None:
+    """Refuse what is not the caller's business. Of others' jobs it does not even learn that they are there.
+
+    Raises:
+        TweenbridgeError: FORBIDDEN, UNKNOWN_JOB or CONFLICT.
+    """
+    if caller.rules:
+        return
+    if isinstance(request, FOR_ADMINISTRATORS):
+        raise forbidden()
+    job = job_of(request)
+    if not job:
+        return
+    if isinstance(request, Submit):
+        registry.check_names(request.request.engine, request.request.settings)
+    try:
+        owner = services.jobs.record(job).owner
+    except TweenbridgeError:
+        if isinstance(request, Submit):
+            return
+        raise
+    if not caller.may_see(owner):
+        if isinstance(request, Submit):
+            raise TweenbridgeError(ErrorCode.CONFLICT, f"The job id {job[:64]!r} is taken.")
+        raise TweenbridgeError(ErrorCode.UNKNOWN_JOB, f"There is no job {job[:64]!r} on this server.")
+
+
+def forbidden() -> TweenbridgeError:
+    """The error for what only administrators and the server's own user may do."""
+    return TweenbridgeError(ErrorCode.FORBIDDEN, "That takes an administrator's key.")
+
+
+def answer(
+    services: Services, request: Request, caller: Caller, pixels: memoryview | None, now: Circumstances
+) -> Reply:
     """Do what a request asks. Errors, also those nobody thought of, become replies."""
     try:
+        check_may(services, request, caller)
         if isinstance(request, (ListModels, WatchModels, ChangeModel, ImportModel, ScanModels, UnloadModels)):
-            return Reply(_answer_of_models(services.models, request, now))
-        return _answer(services, request, owner, pixels, now)
+            return Reply(_answer_of_models(services.models, request, caller, now))
+        return _answer(services, request, caller, pixels, now)
     except TweenbridgeError as error:
         return Reply(failure(error, request))
     except Exception:  # whatever a request hits, the server and its other clients go on
@@ -122,7 +163,12 @@ def answer(services: Services, request: Request, owner: str, pixels: memoryview 
         return Reply(failure(unforeseen, request))
 
 
-def _answer_of_models(models: ModelService, request: ModelQuestion, now: Circumstances) -> ModelAnswer:
+def shown_to(caller: Caller, info: ModelInfo | None) -> ModelInfo | None:
+    """A model as a caller may see it: where it lies on the server's disk is not everybody's business."""
+    return info if info is None or caller.rules else replace(info, location="")
+
+
+def _answer_of_models(models: ModelService, request: ModelQuestion, caller: Caller, now: Circumstances) -> ModelAnswer:
     if isinstance(request, ChangeModel):
         return Model(models.change(request))
     if isinstance(request, ImportModel):
@@ -131,15 +177,17 @@ def _answer_of_models(models: ModelService, request: ModelQuestion, now: Circums
         return models.scan(request.path)
     if isinstance(request, UnloadModels):
         return models.unload()
-    return models.models(now.model_seq)
+    listed = models.models(now.model_seq)
+    shown = (shown_to(caller, info) for info in listed.models)
+    return replace(listed, models=tuple(info for info in shown if info is not None))
 
 
 def _answer(
-    services: Services, request: JobQuestion | Overseen, owner: str, pixels: memoryview | None, now: Circumstances
+    services: Services, request: JobQuestion | Overseen, caller: Caller, pixels: memoryview | None, now: Circumstances
 ) -> Reply:
     service = services.jobs
     if isinstance(request, Submit):
-        return Reply(service.submit(request, owner))
+        return Reply(service.submit(request, caller.owner))
     if isinstance(request, Put):
         assert pixels is not None, "the gateway passes a put on with its pixels"
         return Reply(service.put(request.job, request.keyframe, pixels))
@@ -155,17 +203,18 @@ def _answer(
     if isinstance(request, GetJob):
         return Reply(Job(service.info(request.job)))
     if isinstance(request, ListJobs):
-        return Reply(Jobs(service.jobs(max(0, min(request.limit, MOST_LISTED)), max(0, request.skip))))
+        limit, skip = max(0, min(request.limit, MOST_LISTED)), max(0, request.skip)
+        return Reply(Jobs(service.jobs(limit, skip, caller.scope)))
     if isinstance(request, Watch):
-        return Reply(Snapshot(now.seq, service.snapshot() if request.on else ()))
+        return Reply(Snapshot(now.seq, service.snapshot(caller.scope) if request.on else ()))
     if isinstance(request, GetEngines):
         return Reply(Engines(service.engines()))
     if isinstance(request, (SetPriority, PauseQueue, Retry, GetDetails, GetThumbnail)):
-        return _oversee(services, request, now)
-    return Reply(_status(services, now))
+        return _oversee(services, request, caller, now)
+    return Reply(_status(services, caller, now))
 
 
-def _oversee(services: Services, request: Overseen, now: Circumstances) -> Reply:
+def _oversee(services: Services, request: Overseen, caller: Caller, now: Circumstances) -> Reply:
     oversight = services.jobs.oversight
     if isinstance(request, SetPriority):
         return Reply(Job(oversight.set_priority(request.job, request.priority)))
@@ -177,10 +226,10 @@ def _oversee(services: Services, request: Overseen, now: Circumstances) -> Reply
         made = oversight.thumbnail(request)
         return Reply(Thumbnail(request.job, made.width, made.height, request.frame, request.keyframe), made.png)
     oversight.pause(request.on)
-    return Reply(_status(services, now))
+    return Reply(_status(services, caller, now))
 
 
-def _status(services: Services, now: Circumstances) -> Status:
+def _status(services: Services, caller: Caller, now: Circumstances) -> Status:
     service = services.jobs
     return Status(
         server=now.server,
@@ -189,9 +238,9 @@ def _status(services: Services, now: Circumstances) -> Status:
         uptime=now.uptime,
         memory=resident_bytes(),
         sessions=now.sessions,
-        jobs=service.counts(),
+        jobs=service.counts(caller.scope),
         spool_bytes=service.spool_bytes(),
-        data_dir=now.data_dir,
+        data_dir=now.data_dir if caller.rules else "",
         workers=service.workers(),
         paused=service.oversight.paused,
         device=services.models.device,

@@ -18,9 +18,14 @@ from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import DEAD_AFTER, HELLO_TIMEOUT, NONCE_BYTES, PROTOCOL_VERSIONS
 from tweenbridge.protocol.messages import Challenge, ClientInfo, Delta, Fetch, Hello, Prove
 from tweenbridge.protocol.models import ModelDelta
+from tweenbridge.words import one_line
+
+from ..jobs.caller import Caller
 
 MAX_SESSIONS = 256
 MAX_HALF_OPEN = 64
+MAX_SESSIONS_OF_KEY = 32
+"""Open sessions of one client of another machine, so that none can keep the others out."""
 MAX_ATTACHED = 1024
 """Jobs whose progress one session hears of; the longest attached is let go beyond that."""
 _MAX_REMEMBERED = 1024
@@ -93,6 +98,8 @@ class Session:
         connection: number of its network connection: a peer that turns up under the same routing id on another
             connection is somebody else.
         serial: tells apart sessions that follow each other under one routing id.
+        caller: who it is to the services.
+        key: its public key; "" where the connection is not encrypted.
         heard: when it last gave a sign of life.
         attached: ids of the jobs whose progress it wants, in the order of attachment; true where it wants
             previews, too.
@@ -110,6 +117,8 @@ class Session:
     connection: int
     serial: int
     client: ClientInfo
+    caller: Caller
+    key: str
     version: int
     client_nonce: bytes
     server_nonce: bytes
@@ -191,8 +200,20 @@ class Sessions:
         """Every peer that was challenged and has not answered yet, the oldest first."""
         return [session for session in self._sessions.values() if session.stage is Stage.CHALLENGED]
 
-    def hello(self, routing_id: bytes, connection: int, message: Hello, now: float) -> Challenge:
+    def hello(
+        self,
+        routing_id: bytes,
+        connection: int,
+        message: Hello,
+        now: float,
+        key: str = "",
+        caller: Caller | None = None,
+    ) -> Challenge:
         """Challenge a peer. A peer that was challenged already is challenged anew.
+
+        Args:
+            key: the public key that its connection was let in with; "" where there is no encryption.
+            caller: whose key that is; None for a client of this machine's user.
 
         Raises:
             TweenbridgeError: BAD_MESSAGE, VERSION, or BUSY when there are too many sessions.
@@ -211,11 +232,14 @@ class Sessions:
             # The oldest gives way: an honest handshake takes milliseconds, so only those who never answer lose.
             self.drop(waiting[0].routing_id)
         nonce = self._make_nonce()
+        client = ClientInfo(one_line(message.client.name[:64]), one_line(message.client.version[:64]))
         self._sessions[routing_id] = Session(
             routing_id=routing_id,
             connection=connection,
             serial=next(self._serials),
-            client=ClientInfo(message.client.name[:64], message.client.version[:64]),
+            client=client,
+            caller=caller or Caller(client.name),
+            key=key,
             version=version,
             client_nonce=message.nonce,
             server_nonce=nonce,
@@ -238,6 +262,7 @@ class Sessions:
             self.drop(routing_id)
             raise _unauthorized("The client does not hold this server's key.")
         self._check_room()
+        self._check_share(session)
         session.stage = Stage.OPEN
         session.heard = now
         return session
@@ -288,6 +313,13 @@ class Sessions:
             self.drop(session.routing_id)
         return [session for session in ended if session.stage is Stage.OPEN]
 
+    def drop_unless(self, is_welcome: Callable[[str], bool]) -> list[Session]:
+        """Forget the peers whose key is not welcome any more; returns those that were open."""
+        ended = [session for session in self._sessions.values() if session.key and not is_welcome(session.key)]
+        for session in ended:
+            self.drop(session.routing_id)
+        return [session for session in ended if session.stage is Stage.OPEN]
+
     def expire(self, now: float) -> list[Session]:
         """Forget peers that did not answer their challenge or gave no sign of life; returns those that were open."""
         limits = {Stage.CHALLENGED: HELLO_TIMEOUT, Stage.OPEN: DEAD_AFTER}
@@ -295,6 +327,12 @@ class Sessions:
         for session in silent:
             self.drop(session.routing_id)
         return [session for session in silent if session.stage is Stage.OPEN]
+
+    def _check_share(self, session: Session) -> None:
+        if not session.caller.rules and (
+            sum(other.key == session.key for other in self.open_sessions()) >= MAX_SESSIONS_OF_KEY
+        ):
+            raise TweenbridgeError(ErrorCode.BUSY, "This key has too many open sessions.", retry_after=2.0)
 
     def _check_room(self) -> None:
         if len(self.open_sessions()) >= self._max_open:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass
+from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from tweenbridge import Status
-from tweenbridge.discovery import address_file
 from tweenbridge.protocol import messages as wire
 
 from ..command import Commands, Outcome
@@ -46,6 +46,8 @@ class ServerState(QObject):
     changed = Signal()
     status_seen = Signal(object)
     checks_changed = Signal()
+    key_made = Signal(str)
+    """A key file was written, or why it was not."""
 
     def __init__(self, session: Session, commands: Commands, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -79,12 +81,25 @@ class ServerState(QObject):
         return address.endpoint if address is not None and self.link is Link.ON else ""
 
     @property
-    def key_file(self) -> str:
-        """The file that lets another machine in; "" where the server serves this machine alone."""
+    def serves_others(self) -> bool:
+        """This machine's server runs, and other machines may use it."""
         address = self._session.address
-        if address is None or address.curve_key is None or self.link is not Link.ON:
-            return ""
-        return str(address_file(self._session.home))
+        # A key file, which tells of another machine's server, knows no process.
+        return address is not None and bool(address.curve_key and address.pid) and self.link is Link.ON
+
+    def make_key(self, target: Path) -> None:
+        """Make a key called as the file is, and write its key file; `key_made` tells how it went."""
+
+        def made(outcome: Outcome) -> None:
+            if outcome.ok:
+                self._commands.run(["keys", "export", target.stem, str(target)], written)
+            else:
+                self.key_made.emit(outcome.problem)
+
+        def written(outcome: Outcome) -> None:
+            self.key_made.emit("" if outcome.ok else outcome.problem)
+
+        self._commands.run(["keys", "create", target.stem], made)
 
     def watch(self, on: bool) -> None:
         """Keep the status fresh while somebody looks."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -40,6 +39,7 @@ class ServerPage(Page):
         self.shown.connect(self._watch)
         server.changed.connect(self._show)
         server.checks_changed.connect(self._show_checks)
+        server.key_made.connect(self._show_key)
         self._show()
         self._show_checks()
 
@@ -64,7 +64,7 @@ class ServerPage(Page):
             self._facts[name] = Elided(mode=Qt.TextElideMode.ElideMiddle)
             self._facts[name].setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             form.addRow(label, self._facts[name])
-        self._export = button(tr("Save key for other computers"), self._export_key)
+        self._export = button(tr("New key for another computer"), self._export_key)
         self._alone = note(tr("Only this computer can use the server. Settings say how to serve others."))
         memory = QVBoxLayout()
         memory.setSpacing(10)
@@ -107,17 +107,14 @@ class ServerPage(Page):
         self._log.watch(on and self._tabs.currentIndex() == 1)
 
     def _export_key(self) -> None:
-        target, _ = QFileDialog.getSaveFileName(self, tr("Save key"), "tweenbridge-server.json", "JSON (*.json)")
+        title = tr("Key file, named after the computer or person that gets it")
+        target, _ = QFileDialog.getSaveFileName(self, title, "new-computer.json", "JSON (*.json)")
         if target:
-            self.save_key(Path(target))
+            self._server.make_key(Path(target))
 
-    def save_key(self, target: Path) -> None:
-        """Copy the file that lets another computer in to a place that the user chose."""
-        try:
-            shutil.copyfile(self._server.key_file, target)
-            target.chmod(0o600)
-        except OSError as error:
-            self.banner.say(tr("The key could not be saved: {reason}.").format(reason=error.strerror))
+    def _show_key(self, problem: str) -> None:
+        if problem:
+            self.banner.say(tr("The key could not be saved: {reason}").format(reason=problem))
         else:
             self.banner.say(tr("Saved. Whoever holds this file may use the server; treat it like a password."), "ok")
 
@@ -149,8 +146,8 @@ class ServerPage(Page):
             }
         for name, text in facts.items():
             self._facts[name].set_whole(text)
-        self._export.setVisible(bool(server.key_file))
-        self._alone.setVisible(on and not server.key_file)
+        self._export.setVisible(server.serves_others)
+        self._alone.setVisible(on and not server.serves_others)
 
     def _device_line(self) -> str:
         device = self._server.status.device if self._server.status is not None else None

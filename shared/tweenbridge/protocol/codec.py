@@ -12,7 +12,7 @@ import types
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import Any, Mapping, Optional, Union, get_args, get_origin, get_type_hints
+from typing import Any, Dict, Mapping, Optional, Tuple, Union, get_args, get_origin, get_type_hints
 
 import msgpack
 
@@ -28,6 +28,9 @@ MESSAGE_TYPES: dict[str, type] = {
 
 _UNIONS = (Union, getattr(types, "UnionType", Union))
 """What `Optional[X]` is, and what `X | None` is from Python 3.10 on (server code writes it so)."""
+
+GENERICS = {"tuple": Tuple, "dict": Dict}
+"""Python 3.8 cannot evaluate `tuple[X, ...]`; both spellings mean the same to the functions below."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def to_plain(value: Any) -> Any:
 @lru_cache(maxsize=None)
 def _field_types(kind: type) -> dict[str, tuple[Any, bool]]:
     """Field name → (type, may be absent) of a dataclass."""
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, localns=GENERICS)
     return {
         f.name: (
             hints[f.name],

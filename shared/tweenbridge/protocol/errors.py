@@ -17,6 +17,7 @@ class ErrorCode(str, Enum):
     BAD_MESSAGE = "bad_message"
     VERSION = "version"
     UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
     TOO_LARGE = "too_large"
     UNSUPPORTED_FORMAT = "unsupported_format"
     BAD_REQUEST = "bad_request"
@@ -52,6 +53,7 @@ REMEDIES: dict[ErrorCode, str] = {
     ErrorCode.BAD_MESSAGE: "Update the plugin and the server to the same version.",
     ErrorCode.VERSION: "Update the plugin and the server to the same version.",
     ErrorCode.UNAUTHORIZED: "Restart the Tweenbridge server, then reconnect.",
+    ErrorCode.FORBIDDEN: "Ask whoever runs the server.",
     ErrorCode.TOO_LARGE: "Use fewer or smaller keyframes.",
     ErrorCode.UNSUPPORTED_FORMAT: "Use PNG, TIFF, OpenEXR or JPEG keyframes.",
     ErrorCode.BAD_REQUEST: "Correct the setting named in the message and try again.",

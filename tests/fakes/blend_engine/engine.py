@@ -30,7 +30,8 @@ class BlendEngine:
     held: Held | None = None
 
     def settle(self, workplace: Workplace) -> None:
-        _note(f"settle {os.getpid()} {workplace.device} {workplace.cache}")
+        form = "compiled" if workplace.compile_models else "plain"
+        _note(f"settle {os.getpid()} {workplace.device} {workplace.cache} {form}")
 
     def warm_up(self, profile: str, settings: Mapping[str, Scalar]) -> None:
         _note(f"warm {os.getpid()} {profile} {settings['model']}")

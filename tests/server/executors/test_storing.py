@@ -120,7 +120,7 @@ class Scene:
         monkeypatch.setattr(registry, "create", lambda name: Mixing())
         monkeypatch.setattr(Worker, "_report", lambda _, task, event: self.events.append((task, event)))
         nothing = (home / "nothing").open("w+b")
-        self.worker = Worker(nothing, nothing, "cpu", home)
+        self.worker = Worker(nothing, nothing, "cpu", home, False)
 
     def wait_for_the_end(self, tasks: int) -> None:
         end = time.monotonic() + 10

@@ -21,12 +21,12 @@ def lines(bench: Bench, word: str) -> list[list[str]]:
 
 
 def test_an_engine_is_told_where_it_works_and_warmed_with_its_settings(tmp_path: Path) -> None:
-    with Bench(tmp_path / "home", devices=("mps",)) as bench:
+    with Bench(tmp_path / "home", devices=("mps",), compile_models=True) as bench:
         (bench.home / "model").write_text("weights")
         bench.submit("j", request(PICTURES, settings={"model": "model"}))
         bench.wait_for(lambda: lines(bench, "warm"))
         (pid,) = [worker.pid for worker in bench.service.workers()]
-        assert lines(bench, "settle") == [[str(pid), "mps", str(bench.home / "cache")]]
+        assert lines(bench, "settle") == [[str(pid), "mps", str(bench.home / "cache"), "compiled"]]
         assert lines(bench, "warm") == [[str(pid), "plain", str(bench.home / "model")]]
         assert [worker.device for worker in bench.service.workers()] == ["mps"]
         for index, picture in enumerate(PICTURES):

@@ -41,7 +41,7 @@ def listener() -> Iterator[Listener]:
 def test_progress_comes_ten_times_a_second_and_the_last_always(listener: Listener) -> None:
     end = time.monotonic() + 0.55
     while time.monotonic() < end:
-        listener.notifier.changed("j")
+        listener.notifier.changed("j", "me")
         time.sleep(0.001)
     time.sleep(0.15)
     assert 3 <= len(listener.changes) <= 8
@@ -50,19 +50,19 @@ def test_progress_comes_ten_times_a_second_and_the_last_always(listener: Listene
 
 def test_every_ready_frame_comes_once_and_in_order(listener: Listener) -> None:
     for index in range(500):
-        listener.notifier.changed("j", (index,))
-        listener.notifier.changed("k", (1000 + index,))
+        listener.notifier.changed("j", "me", (index,))
+        listener.notifier.changed("k", "me", (1000 + index,))
     listener.notifier.close()
     for job, first in (("j", 0), ("k", 1000)):
         assert [i for c in listener.changes if c.job == job for i in c.ready] == list(range(first, first + 500))
 
 
 def test_a_final_state_comes_at_once(listener: Listener) -> None:
-    listener.notifier.changed("j")
+    listener.notifier.changed("j", "me")
     time.sleep(0.03)
     listener.state = JobState.DONE
     began = time.monotonic()
-    listener.notifier.changed("j", urgent=True)
+    listener.notifier.changed("j", "me", urgent=True)
     while len(listener.changes) < 2:
         assert time.monotonic() < began + 5
         time.sleep(0.001)
@@ -73,16 +73,16 @@ def test_a_final_state_comes_at_once(listener: Listener) -> None:
 
 def test_a_forgotten_job_has_no_info(listener: Listener) -> None:
     listener.state = None
-    listener.notifier.changed("j", urgent=True)
+    listener.notifier.changed("j", "me", urgent=True)
     listener.notifier.close()
-    assert listener.changes == [Change("j", None)]
+    assert listener.changes == [Change("j", None, owner="me")]
 
 
 def test_a_slow_listener_does_not_hold_up_the_service(listener: Listener) -> None:
     listener.block.clear()
     began = time.monotonic()
     for index in range(1000):
-        listener.notifier.changed("j", (index,))
+        listener.notifier.changed("j", "me", (index,))
     assert time.monotonic() - began < 0.5
     listener.block.set()
     listener.notifier.close()
@@ -91,10 +91,10 @@ def test_a_slow_listener_does_not_hold_up_the_service(listener: Listener) -> Non
 
 def test_a_listener_s_mistake_ends_nothing(listener: Listener, caplog: pytest.LogCaptureFixture) -> None:
     listener.changes = None  # type: ignore[assignment]
-    listener.notifier.changed("j")
+    listener.notifier.changed("j", "me")
     time.sleep(0.05)
     listener.changes = []
-    listener.notifier.changed("j", urgent=True)
+    listener.notifier.changed("j", "me", urgent=True)
     listener.notifier.close()
     assert len(listener.changes) == 1
     assert "could not be passed on" in caplog.text

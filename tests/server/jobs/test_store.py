@@ -87,8 +87,8 @@ def test_history_keeps_the_newest_finished_jobs_and_all_unfinished_ones(path: Pa
             with store.transaction():
                 store.update_job(job.after(Event.CANCELLED, now=100.0 + number))
     with store.transaction():
-        assert store.trim_history(2, 0.0) == ["j0", "j2"]
-        assert store.trim_history(9, 104.0) == ["j3"]
+        assert store.trim_history(2, 0.0) == [("j0", "me"), ("j2", "me")]
+        assert store.trim_history(9, 104.0) == [("j3", "me")]
     assert [job.id for job in store.newest(9)] == ["j4", "j1"]
     assert store.counts() == {"cancelled": 1, "receiving": 1}
     assert [job.state for job in store.unfinished()] == [JobState.RECEIVING]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,9 @@ def test_what_tweenbridge_brings_is_pinned_and_licensed(tmp_path: Path) -> None:
     assert {"stable-diffusion-1.5", "sd-vae-ft-mse", "stable-diffusion-2.1"} <= {entry.id for entry in known.entries}
     for entry in known.entries:
         assert entry.origin is ModelOrigin.CATALOGUE and entry.terms is not None and entry.memory and entry.notes
+        if entry.built_in is not None:
+            assert (entry.id, entry.built_in.is_dir()) == ("nano", True)
+            continue
         for source in entry.sources:
             assert isinstance(source, HubSource) and len(source.revision) == 40
             assert set(entry.files) <= set(source.files), "what is known must be of files that are fetched"
@@ -48,6 +52,15 @@ def test_users_add_their_own(tmp_path: Path) -> None:
         UrlSource("https://example.org/mine.safetensors", ("mine.safetensors",)),
     )
     assert known.entries[0].id == "stable-diffusion-1.5"
+
+
+def test_the_example_in_the_guide_is_without_mistakes(tmp_path: Path) -> None:
+    guide = Path(__file__).resolve().parents[3] / "docs" / "models.md"
+    (example,) = re.findall(r"```toml\n(.*?)```", guide.read_text("utf-8"), re.S)
+    known = load(tmp_path, example.replace('"..."', f'"{"0" * 64}"'))
+    assert known.problems == ()
+    style = known.find("studio-style")
+    assert style is not None and len(style.sources) == 2 and style.files
 
 
 def test_a_folder_over_plain_http_lists_its_files(tmp_path: Path) -> None:

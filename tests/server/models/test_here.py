@@ -291,8 +291,6 @@ def test_what_lies_in_the_folder_for_models_is_listed_and_left_alone(shop: Shop)
 
 
 def test_the_only_model_is_taken_and_that_is_said(shop: Shop, tmp_path: Path) -> None:
-    with pytest.raises(TweenbridgeError, match="none was given"):
-        resolve("standard", SETTINGS, shop.home)
     info = shop.get()
     resolved = resolve("standard", SETTINGS, shop.home)
     assert resolved.settings["model"] == info.location
@@ -306,6 +304,33 @@ def test_the_only_model_is_taken_and_that_is_said(shop: Shop, tmp_path: Path) ->
     assert shop.do(ModelAction.PREFER, other).default
     assert resolve("standard", SETTINGS, shop.home).settings["model"] == str(path)
     assert resolve("standard", {**SETTINGS, "model": "toon"}, shop.home).notes == ()
+
+
+def test_what_comes_with_tweenbridge_is_taken_where_there_is_no_other(shop: Shop) -> None:
+    resolved = resolve("standard", SETTINGS, shop.home)
+    nano = shop.info("nano")
+    assert resolved.settings["model"] == nano.location
+    assert [note.code for note in resolved.notes] == ["demonstration_model"]
+    assert nano.default and nano.state is ModelState.READY
+    got = shop.get()
+    assert resolve("standard", SETTINGS, shop.home).settings["model"] == got.location
+    assert not shop.info("nano").default
+    named = resolve("standard", {**SETTINGS, "model": "nano"}, shop.home)
+    assert (named.settings["model"], [note.code for note in named.notes]) == (nano.location, ["demonstration_model"])
+
+
+def test_what_comes_with_tweenbridge_stays(shop: Shop) -> None:
+    with pytest.raises(TweenbridgeError, match="comes with Tweenbridge and stays"):
+        shop.do(ModelAction.REMOVE, "nano")
+    shop.do(ModelAction.GET, "nano")
+    shop.do(ModelAction.VERIFY, "nano")
+    assert shop.settled("nano").state is ModelState.READY
+    assert Path(shop.info("nano").location).is_dir()
+
+
+def test_users_cannot_claim_to_come_with_tweenbridge(shop: Shop) -> None:
+    (shop.home / "models.toml").write_text('[[model]]\nid = "mine"\n[[model.source]]\npackage = "jobs"\n')
+    assert "neither hub nor url" in shop.service.models(0).notes[0]
 
 
 def test_a_vae_cannot_be_the_default(shop: Shop, tmp_path: Path) -> None:

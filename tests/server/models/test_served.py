@@ -45,8 +45,7 @@ class Desk:
 def desk(tmp_path: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     home = tmp_path / "home"
     write(home, {"models.toml": ENTRY.encode(), "config.toml": f'[models]\nmirror = "{hub.url}"\n'.encode()})
-    for name, value in {"HF_HOME": str(tmp_path / "hf"), "TWEENBRIDGE_HOME": str(home)}.items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TWEENBRIDGE_HOME", str(home))
     used = Desk(home)
     used.server.start()
     yield used

@@ -6,6 +6,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,13 @@ def info(job: str, state: JobState = JobState.RUNNING, **fields: Any) -> JobInfo
     return JobInfo(job=job, state=state, total=7, done=0, engine="flow", profile="draft", **fields)
 
 
+@dataclass(frozen=True)
+class Owned:
+    """What of a job's record the transport looks at."""
+
+    owner: str
+
+
 class MemoryService:
     """Keeps jobs in memory and frames in files that a test puts there."""
 
@@ -53,6 +61,7 @@ class MemoryService:
         self.frames: dict[tuple[str, int], StoredFrame] = {}
         self.received: list[tuple[str, int, str]] = []
         self.owners: list[str] = []
+        self.owner_of: dict[str, str] = {}
         self.put_gate = threading.Event()
         self.put_gate.set()
         self.raises: Exception | None = None
@@ -72,11 +81,12 @@ class MemoryService:
         if self.raises is not None:
             raise self.raises
         if job not in self.known:
-            raise TweenbridgeError(ErrorCode.UNKNOWN_JOB, f"There is no job {job}.")
+            raise TweenbridgeError(ErrorCode.UNKNOWN_JOB, f"There is no job {job!r} on this server.")
         return self.known[job]
 
     def submit(self, message: Submit, owner: str) -> Accepted:
         self.owners.append(owner)
+        self.owner_of.setdefault(message.job, owner)
         self.known[message.job] = info(message.job, JobState.RECEIVING, title=message.title)
         need = tuple(range(len(message.request.keyframes)))
         return Accepted(message.job, JobState.RECEIVING, need, (), 7)
@@ -104,13 +114,20 @@ class MemoryService:
     def info(self, job: str) -> JobInfo:
         return self._known(job)
 
-    def jobs(self, limit: int, skip: int) -> tuple[JobInfo, ...]:
-        return tuple(self.known.values())[skip:][:limit]
+    def jobs(self, limit: int, skip: int, owner: str | None) -> tuple[JobInfo, ...]:
+        return self._of(owner)[skip:][:limit]
 
-    def snapshot(self) -> tuple[JobInfo, ...]:
-        return tuple(self.known.values())
+    def snapshot(self, owner: str | None) -> tuple[JobInfo, ...]:
+        return self._of(owner)
 
-    def counts(self) -> dict[str, int]:
+    def _of(self, owner: str | None) -> tuple[JobInfo, ...]:
+        return tuple(job for name, job in self.known.items() if owner in (None, self.owner_of.get(name)))
+
+    def record(self, job: str) -> Owned:
+        self._known(job)
+        return Owned(self.owner_of[job])
+
+    def counts(self, owner: str | None) -> dict[str, int]:
         return {"receiving": len(self.known)}
 
     def spool_bytes(self) -> int:
@@ -123,7 +140,7 @@ class MemoryService:
         return (EngineInfo("flow", "Optical flow", "1", (ProfileInfo("draft", "Draft"),)),)
 
 
-TOON = ModelInfo("toon", "Toon", "dreammover", ModelRole.MODEL, ModelState.READY)
+TOON = ModelInfo("toon", "Toon", "dreammover", ModelRole.MODEL, ModelState.READY, location="/models/toon")
 
 
 class MemoryModels:
@@ -138,15 +155,17 @@ class MemoryModels:
 class Peer:
     """A raw DEALER that speaks the protocol as badly as a test likes."""
 
-    def __init__(self, endpoint: str, token: bytes, curve_key: str | None = None, lazy: bool = False) -> None:
+    def __init__(
+        self, endpoint: str, token: bytes, curve_key: str | None = None, lazy: bool = False, secret: str = ""
+    ) -> None:
         self.context = zmq.Context()
         self.socket = self.context.socket(zmq.DEALER)
         self.socket.linger = 0
         self.token = token
         self.numbers = 0
         if curve_key:
-            public, secret = zmq.curve_keypair()
-            self.socket.curve_publickey, self.socket.curve_secretkey = public, secret
+            own = secret.encode() or zmq.curve_keypair()[1]
+            self.socket.curve_publickey, self.socket.curve_secretkey = zmq.curve_public(own), own
             self.socket.curve_serverkey = curve_key.encode()
         if lazy:
             # Its ZeroMQ takes next to nothing off the network until the test reads.
@@ -215,10 +234,14 @@ class Served:
         self.gateway.start()
         self._peers: list[Peer] = []
 
-    def peer(self, token: bytes | None = None, curve_key: str | None = None, lazy: bool = False) -> Peer:
+    def peer(
+        self, token: bytes | None = None, curve_key: str | None = None, lazy: bool = False, secret: str = ""
+    ) -> Peer:
         if curve_key is None and self.keys.curve is not None:
             curve_key = self.keys.curve.public
-        peer = Peer(self.gateway.endpoint, self.keys.token if token is None else token, curve_key, lazy)
+        if self.keys.local is not None and not secret:
+            secret = self.keys.local.secret
+        peer = Peer(self.gateway.endpoint, self.keys.token if token is None else token, curve_key, lazy, secret)
         self._peers.append(peer)
         return peer
 

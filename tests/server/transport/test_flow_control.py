@@ -106,7 +106,7 @@ def _put_header(peer: Peer) -> bytes:
 
 def test_too_many_requests_at_once_are_busy(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = threading.Event()
-    monkeypatch.setattr(served.service, "jobs", lambda limit, skip: gate.wait(20) and ())
+    monkeypatch.setattr(served.service, "jobs", lambda limit, skip, owner: gate.wait(20) and ())
     peer = served.client()
     for _ in range(MAX_REQUESTS + 1):
         peer.send(ListJobs())

@@ -217,7 +217,7 @@ def test_an_error_of_the_service_keeps_its_code_and_remedy(served: Served) -> No
     peer = served.client()
     answer = peer.ask(GetJob("nowhere"))
     assert isinstance(answer, Error)
-    assert answer.error == TweenbridgeError(ErrorCode.UNKNOWN_JOB, "There is no job nowhere.").info
+    assert answer.error == TweenbridgeError(ErrorCode.UNKNOWN_JOB, "There is no job 'nowhere' on this server.").info
     assert answer.job == "nowhere"
 
 
@@ -281,7 +281,7 @@ def test_watching_starts_with_a_snapshot_and_numbers_what_follows_without_holes(
 
 
 def test_changes_while_the_snapshot_is_made_come_after_it(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    def slow_snapshot() -> tuple[()]:
+    def slow_snapshot(owner: str | None) -> tuple[()]:
         for _ in range(3):
             served.change("job-1")
         time.sleep(0.2)

@@ -92,7 +92,7 @@ class DreamMoverEngine:
 
     def __init__(self) -> None:
         self._place = Workplace()
-        self._residence = Residence(self._place.device, self._place.cache)
+        self._residence = Residence(self._place)
         self._flow = FlowEngine()
         self._chunks: dict[tuple[int, int], Chunk] = {}
 
@@ -109,7 +109,7 @@ class DreamMoverEngine:
     def settle(self, workplace: Workplace) -> None:
         """Work there from now on."""
         self._place = workplace
-        self._residence = Residence(workplace.device, workplace.cache)
+        self._residence = Residence(workplace)
 
     def warm_up(self, profile: str, settings: Mapping[str, Scalar]) -> None:
         """Load the model while keyframes are still on their way."""

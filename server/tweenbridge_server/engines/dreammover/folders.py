@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -43,6 +43,9 @@ _TOKENIZER_FILES: Final = (
 )
 _PICKLES: Final = (".bin", ".ckpt", ".pt", ".pth")
 _MAX_JSON: Final = 64 * 2**20
+_MOST_LAYERS: Final = 128
+"""Of anything that a configuration counts to build: Stable Diffusion has 24 at most."""
+_LARGEST_SIZE: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -218,6 +221,7 @@ def _files_of_part(folder: Path) -> list[Path]:
         return [folder / name for name in _TOKENIZER_FILES if (folder / name).is_file()]
     if folder.name == "scheduler":
         return [folder / "scheduler_config.json"]
+    _check_counts(folder / "config.json")
     return [folder / "config.json", *checked(weights_in(folder, stem)).files]
 
 
@@ -227,6 +231,24 @@ def checked(weights: Weights) -> Weights:
         if path.suffix == ".safetensors":
             read_header(path)
     return weights
+
+
+def _check_counts(path: Path) -> None:
+    """Refuse a configuration that would have networks built until memory or patience ends, before weights are read."""
+    for name, value in read_json(path).items():
+        most = _MOST_LAYERS if "layers" in name else _LARGEST_SIZE
+        for number in _numbers(value):
+            if not -_LARGEST_SIZE <= number <= most:
+                raise damaged(path, f"says that {name[:40]} is {number:.6g}, which no such model has")
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, (int, float)):
+        yield value
+    elif isinstance(value, (list, dict)):
+        yield len(value) if isinstance(value, list) else 0
+        for inner in value if isinstance(value, list) else value.values():
+            yield from _numbers(inner)
 
 
 def _check_unet(folder: Path) -> None:
@@ -273,6 +295,7 @@ def files_of_vae(folder: Path) -> tuple[Path, ...]:
     kind = component_contents(read_json(config))
     if kind is not Contents.VAE:
         raise wrong_kind(folder, "vae", kind)
+    _check_counts(config)
     return (config, *checked(weights_in(folder, UNET_WEIGHTS)).files)
 
 

@@ -36,7 +36,7 @@ INFO: Final = EngineInfo(
         SettingInfo("second_opinion", "Use optical flow", "bool", True, help="Also ask optical flow where things go."),
         SettingInfo("seed", "Seed", "int", 0, 0, 2**31 - 1, help="For what is drawn at random (Best)."),
     ),
-    description="Large motion and things that appear: a diffusion model draws what is between. Needs a model.",
+    description="Large motion and things that appear: a diffusion model draws what is between.",
     needs=("model",),
     # A Stable Diffusion 1.5 model in half precision, keys and values of 12 steps, and 16 frames of 512 x 512 at once.
     memory=4_000_000_000,

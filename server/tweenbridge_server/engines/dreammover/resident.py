@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 
-from ..base import Held
+from ..base import Held, Workplace
 from .attention import AttentionControl, Bank
+from .builtin import NANO, NANO_TRAITS
+from .compiling import compile_parts
 from .devices import choose
 from .identity import ModelSource, identity
 from .memory import check_room, release_unused, weight_bytes
@@ -69,9 +70,8 @@ class Resident:
 class Residence:
     """Room for one model."""
 
-    def __init__(self, device: str, cache: Path | None) -> None:
-        self._device = device
-        self._cache = cache
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
         self._resident: Resident | None = None
 
     @property
@@ -97,14 +97,20 @@ class Residence:
         if self._resident is None or not self.has(source):
             self._resident = None
             release_unused()
-            device = choose(self._device)
+            device = choose(self._place.device)
             check_room(source, device)
             before = device.free()
             _be_repeatable()
             model = load(source, device, lambda fraction: progress(fraction * 0.7))
-            traits = traits_of(model, self._cache, lambda fraction: progress(0.7 + 0.3 * fraction))
+            traits = (
+                NANO_TRAITS
+                if source.model == NANO
+                else traits_of(model, self._place.cache, lambda fraction: progress(0.7 + 0.3 * fraction))
+            )
             # The self-check looks at the network as it is; only then is its attention taken over.
             self._resident = Resident(source, model, AttentionControl(model.unet), traits, weight_bytes(model))
+            if self._place.compile_models:
+                compile_parts(model)
             log.info("Model %s is loaded on %s (%s), %s.", source.model.name, device.name, device.dtype, traits)
             free = [round(count / 1e6) for count in (before, device.free(), self._resident.taken)]
             log.info("Memory of %s: %d MB were free before, %d MB after; its weights take %d MB.", device.name, *free)

@@ -13,9 +13,15 @@ from tweenbridge.protocol.messages import Note, Scalar
 from ...models import present
 from ..registry import Resolved
 from . import identity
+from .builtin import NANO
 from .info import INFO
 from .settings import RECIPES
 
+_DEMONSTRATION = Note(
+    "demonstration_model",
+    "The model is `nano`, which knows simple artwork only and shows what the engine does. For real work get one with "
+    "`tweenbridge models get stable-diffusion-1.5`.",
+)
 _LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors")
 
 
@@ -31,6 +37,8 @@ def resolve(profile: str, settings: Mapping[str, Scalar], home: Path) -> Resolve
     if not str(settings["model"]).strip():
         settings, notes = _with_default(settings, home)
     source = identity.find(settings, home)
+    if source.model == NANO:
+        notes = (*notes, _DEMONSTRATION)
     places = {"model": source.model, "vae": source.vae, "lora": source.lora}
     definite = {name: os.path.abspath(place) if place is not None else "" for name, place in places.items()}
     return Resolved({**settings, **definite}, identity.identity(source), RECIPES[profile].fit_lora, notes)
@@ -43,6 +51,9 @@ def _with_default(settings: Mapping[str, Scalar], home: Path) -> tuple[Mapping[s
         TweenbridgeError: MODEL_MISSING where there are several and nobody said which.
     """
     chosen, others = present.default(INFO.name, home)
+    if chosen is not None and chosen.built_in:
+        # Said below, as where it was named.
+        return {**settings, "model": chosen.holding.place}, ()
     if chosen is not None:
         note = Note("model", f"No model was named; {chosen.title} is taken.")
         return {**settings, "model": chosen.holding.place}, (note,)

@@ -163,6 +163,20 @@ def soften(share: Array, trust: Array, even: float, softness: float) -> None:
             share[y, x] += softness * (_ONE - trust[y, x]) * (even - share[y, x])
 
 
+@njit([void(_Stack, float32, _Numbers)], fastmath=True, cache=True, nogil=True)
+def mark_jumps(way: Array, least: float, jumps: Array) -> None:
+    """Set `jumps` (H, W) to 1 where `way` (H, W, 2) differs by more than `least` to the right or downwards."""
+    height, width = jumps.shape
+    for y in range(height):
+        below = min(y + 1, height - 1)
+        for x in range(width):
+            right = min(x + 1, width - 1)
+            for axis in range(2):
+                here = way[y, x, axis]
+                if abs(way[y, right, axis] - here) > least or abs(way[below, x, axis] - here) > least:
+                    jumps[y, x] = 1
+
+
 @njit([void(_Stack, _Plane, _Plane, _Volume, int64)], fastmath=True, cache=True, nogil=True)
 def pass_messages(costs: Array, across: Array, down: Array, messages: Array, rounds: int) -> None:
     """Min-sum belief propagation on the pixel grid with a contrast-sensitive Potts prior, swept in four directions.

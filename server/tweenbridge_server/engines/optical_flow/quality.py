@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import kernels
+from .settle import settle_edges
 from .synthesise import Ways, fill
 from .tracks import Estimate, Tracks
 
@@ -49,6 +50,7 @@ def ways(estimate: Estimate, size: tuple[int, int], t: float) -> Ways:
         fill(way_b, empty)
         np.maximum(trust, 0, out=trust)
     kernels.soften(share, cv2.blur(trust, (7, 7)), 1 - t, _SOFTNESS)
+    settle_edges(way_a, way_b, share)
     return Ways(way_a, way_b, share, trust)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_models import make_folder
+from tweenbridge_server.engines.dreammover.builtin import NANO
 
 SHARED = Path(__file__).resolve().parents[5] / "shared"
 
@@ -28,8 +29,8 @@ def tiny_sd() -> Path:
 
 @pytest.fixture(scope="session")
 def nano_sd() -> Path:
-    """A small trained model of the same layout."""
-    return beside("nano", "nano-sd")
+    """A small trained model of the same layout: the one that comes with Tweenbridge."""
+    return NANO
 
 
 @pytest.fixture(scope="session")

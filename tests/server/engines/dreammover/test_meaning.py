@@ -1,4 +1,4 @@
-"""What the engine makes of pictures, with a small model that was trained, on pairs of which the truth is known."""
+"""What the engine makes of pictures with the built-in model, on pairs of which the truth is known."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from tweenbridge.protocol.messages import Scalar
 from tweenbridge_server.engines.base import Gap, Image, Workplace
 from tweenbridge_server.engines.dreammover.attention import AttentionControl
+from tweenbridge_server.engines.dreammover.builtin import NANO_TRAITS
 from tweenbridge_server.engines.dreammover.devices import choose
 from tweenbridge_server.engines.dreammover.engine import DreamMoverEngine
 from tweenbridge_server.engines.dreammover.identity import find
 from tweenbridge_server.engines.dreammover.matching import match
 from tweenbridge_server.engines.dreammover.model import Model, embed, load
 from tweenbridge_server.engines.dreammover.pipeline import Tools, prepare
-from tweenbridge_server.engines.dreammover.settings import RECIPES, Matching, Traits
+from tweenbridge_server.engines.dreammover.settings import RECIPES, Matching
 
 BENCHMARKS = str(Path(__file__).resolve().parents[4] / "benchmarks")
 if BENCHMARKS not in sys.path:
@@ -114,7 +115,7 @@ def test_its_features_find_things_that_changed_colour_where_pixels_do_not(traine
 
     def feature(pair: Pair) -> tuple[torch.Tensor, torch.Tensor]:
         pictures = torch.from_numpy(np.stack([shown(pair.a), shown(pair.b)])).movedim(-1, 1) * 2 - 1
-        tools = Tools(trained, control, RECIPES["standard"], Traits(2, 261, 3, 0.32), context)
+        tools = Tools(trained, control, RECIPES["standard"], NANO_TRAITS, context)
         return prepare(tools, pictures, None, lambda work, stage: None).feature, pictures
 
     by_features, by_pixels = [], []

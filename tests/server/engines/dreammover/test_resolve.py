@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge_server.engines import registry
+from tweenbridge_server.engines.dreammover.builtin import NANO
 
 TINY = Path(__file__).resolve().parents[5] / "shared/golden/tiny-sd"
 
@@ -44,8 +45,14 @@ def test_a_missing_library_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.usefixtures("libraries")
 def test_a_missing_model_is_said(tmp_path: Path) -> None:
-    assert refused().code is ErrorCode.MODEL_MISSING
     assert refused(model=str(tmp_path / "nothing")).code is ErrorCode.MODEL_MISSING
+
+
+@pytest.mark.usefixtures("libraries")
+def test_without_a_model_it_is_the_built_in_one_and_that_is_said() -> None:
+    found = resolved()
+    assert found.settings["model"] == str(NANO)
+    assert [note.code for note in found.notes] == ["demonstration_model"]
 
 
 @pytest.mark.usefixtures("libraries")

@@ -90,6 +90,12 @@ def new_strips(ext: Any) -> list[str]:
     return [name for _, name in sorted(found)]
 
 
+def remove(ext: Any, scene: Any, name: str) -> None:
+    """Take a strip off the timeline, as an artist deletes it."""
+    editor = scene.sequence_editor
+    (editor.strips if hasattr(editor, "strips") else editor.sequences).remove(ext.strips.find(scene, name))
+
+
 def files_of(ext: Any, name: str) -> list[Path]:
     """The file of each frame of a strip."""
     strip = ext.strips.find(bpy.context.scene, name)

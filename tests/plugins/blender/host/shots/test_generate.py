@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import add, files_of, new_strips, rendered, select, spans
+from conftest import add, files_of, new_strips, remove, rendered, select, spans
 
 
 def test_the_gap_is_filled_with_what_the_server_returned(shot: Any, ext: Any, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_alpha_is_kept(shot: Any, ext: Any, tmp_path: Path) -> None:
     import pictures
 
     for name in ("a", "b"):
-        ext.strips.remove(shot, name)
+        remove(ext, shot, name)
     add(ext, shot, tmp_path, "e", 8, 1, 4, alpha=True)
     add(ext, shot, tmp_path, "f", 24, 11, 4, alpha=True)
     select(ext, "e", "f")

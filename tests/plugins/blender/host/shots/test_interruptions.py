@@ -13,9 +13,9 @@ import bpy
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import add, begin, drive, files_of, new_strips, received, select, spans
+from conftest import add, begin, drive, files_of, new_strips, received, remove, select, spans
 
-SLOW = {"seconds": 0.4}
+SLOW = {"seconds": 0.25}
 
 
 def slow(ext: Any) -> Any:
@@ -188,7 +188,7 @@ def test_a_gap_that_changed_is_not_filled_wrongly(shot: Any, ext: Any, blend_ser
 
 def test_deleted_keyframe_strips_do_no_harm(shot: Any, ext: Any, blend_server: Any) -> None:
     generation = slow(ext)
-    ext.strips.remove(shot, "a")
+    remove(ext, shot, "a")
     drive(ext, generation)
     assert spans(ext)[new_strips(ext)[0]] == (5, 11)
 
@@ -232,7 +232,7 @@ def test_the_draft_is_replaced_in_place(shot: Any, ext: Any, blend_server: Any) 
 def test_a_deleted_draft_is_not_brought_back_by_itself(shot: Any, ext: Any, blend_server: Any) -> None:
     generation = begin(ext, settings=SLOW, draft_first=True)
     drive(ext, generation, lambda: bool(new_strips(ext)))
-    ext.strips.remove(shot, new_strips(ext)[0])
+    remove(ext, shot, new_strips(ext)[0])
     drive(ext, generation)
     assert generation.stage is ext.generation.Stage.FAILED
     assert new_strips(ext) == []

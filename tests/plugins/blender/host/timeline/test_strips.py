@@ -263,15 +263,6 @@ def test_a_long_strip_is_inserted_quickly(scene: Any, tmp_path: Path, tweens: Tw
     assert where(scene)[name] == (1, 1, 2001)
 
 
-def test_removing_takes_the_strip_and_leaves_its_files(scene: Any, put: Any, tmp_path: Path) -> None:
-    put("a", GREY, 1, 3)
-    strips.remove(scene, "a")
-    assert strips.spans(scene) == []
-    assert (tmp_path / "a.png").is_file()
-    with pytest.raises(PluginError, match="“a” is not in the scene"):
-        strips.remove(scene, "a")
-
-
 # ---------------------------------------------------------------- moving
 
 

@@ -1,0 +1,1 @@
+"""Fuzzing what reads data from outside: targets, a runner, and the corpora that the tests replay."""

@@ -1,0 +1,122 @@
+"""The way in: finds keyframes, asks, makes, places, and says what happened. Never raises."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+from tweenbridge import TweenbridgeError, data_dir
+from tweenbridge.client import Client
+from tweenbridge.timing import Timing
+
+from . import choice as choices
+from . import confirm, finding
+from .dialog import Dialog
+from .errors import PluginError
+from .flow import Run, Stage
+from .host import Host
+from .placement import make_plan
+from .words import NOTHING_MADE, progress, summary, trouble
+
+NAME = "DaVinci Resolve"
+_TICK = 0.05
+_ALIVE = 2.0
+"""Seconds between two looks whether Resolve still runs."""
+
+
+def run(
+    resolve: Any,
+    fusion: Any = None,
+    bmd: Any = None,
+    *,
+    edit: bool = False,
+    say: Callable[[str], None] = print,
+    alert: Optional[Callable[[str], None]] = None,
+) -> int:
+    """Make in-betweens on the current timeline, asking the user first.
+
+    Args:
+        resolve, fusion, bmd: what Resolve gives a menu script; `fusion` and `bmd` make windows, where there are any.
+        edit: begin with the in-betweens under the playhead, and their settings.
+        say: where sentences go beside windows.
+        alert: where errors go that no window of ours shows; None says them.
+
+    Returns:
+        0 where it was done or declined, 1 where something is wrong; that was said.
+    """
+    try:
+        host = Host(resolve)
+        ui = _windows(fusion, bmd)
+        if ui is not None:
+            return Dialog(host, ui, bmd, data_dir(), edit, say).run()
+        return _through_the_tray(host, data_dir(), edit, say)
+    except Exception as error:  # noqa: BLE001 - the last resort: it is reported, and kept in a file
+        text = trouble(error)
+        if not isinstance(error, (PluginError, TweenbridgeError)):
+            text = f"{text}\n{_kept(data_dir())}".strip()
+        (alert or say)(text)
+    return 1
+
+
+def _windows(fusion: Any, bmd: Any) -> Any:
+    """Fusion's UIManager; None in editions that have none for scripts."""
+    ui = getattr(fusion, "UIManager", None)
+    return ui if ui is not None and callable(getattr(bmd, "UIDispatcher", None)) else None
+
+
+def _kept(home: Path) -> str:
+    path = home / "logs" / "resolve.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(traceback.format_exc() + "\n")
+    except OSError:
+        return ""
+    return f"Please report it with the end of {path}."
+
+
+def _through_the_tray(host: Host, home: Path, edit: bool, say: Callable[[str], None]) -> int:
+    found = finding.best(host, edit)
+    before = found.choice or choices.load(home)
+    plan = make_plan(found.keyframes, Timing())
+    title = f"{host.timeline.GetName() or 'Timeline'}: {found.title}"
+    chosen = confirm.ask(home, confirm.description(title, plan, before), before, host.is_alive)
+    if chosen is None:
+        say(f"Tweenbridge: {NOTHING_MADE}")
+        return 0
+    choices.save(chosen, home)
+    with Client(home, name=NAME) as client:
+        client.connect()
+        run = Run(host, client, found.keyframes, chosen)
+        run.begin()
+        confirm.show_tray(home)
+        drive(run, host, say)
+    return report(run, say)
+
+
+def drive(run: Run, host: Host, say: Callable[[str], None]) -> None:
+    """Step a run to its end, saying how far it is. Cancels it when Resolve ends."""
+    last, looked = "", time.monotonic()
+    try:
+        while not run.stage.is_final:
+            run.step(_TICK)
+            shown = progress(run)
+            if shown != last and not run.stage.is_final:
+                say(f"Tweenbridge: {shown}")
+                last = shown
+            if time.monotonic() > looked + _ALIVE:
+                looked = time.monotonic()
+                if not host.is_alive():
+                    run.cancel()
+    except BaseException:
+        run.abandon()
+        raise
+
+
+def report(run: Run, say: Callable[[str], None]) -> int:
+    """Say what came of a run; returns the exit status."""
+    for line in summary(run).splitlines():
+        say(f"Tweenbridge: {line}")
+    return 1 if run.stage is Stage.FAILED else 0

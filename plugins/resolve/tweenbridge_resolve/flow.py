@@ -1,0 +1,254 @@
+"""One run, from chosen keyframes to clips on the timeline. Until every frame has arrived, nothing is touched there.
+
+The caller steps it and shows where it is; everything happens inside the calls, on one thread. `begin` and the last
+`step` talk to Resolve and may take seconds; the steps between only talk to the server.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
+
+from tweenbridge.events import Connected, Disconnected, Event, FrameArrived, JobEnded, JobProgress, ServerStarting
+from tweenbridge.keyframes import KeyframeSource
+from tweenbridge.pixels import Encoding, PixelFormat, SampleType
+from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
+from tweenbridge.protocol.messages import JobInfo, Priority, Release
+from tweenbridge.version import __version__
+
+from . import timeline
+from .choice import Choice
+from .errors import PluginError
+from .folders import new_folder, usual_folder
+from .host import Host
+from .media import BIN, PATTERN, discard, import_sequence, keep_recipe
+from .placement import Keyframe, Plan, choose_track, make_plan
+from .recipe import KeptKeyframe, Recipe
+from .stills import Stills, unwritable
+from .timeline import Placer
+
+if TYPE_CHECKING:
+    from tweenbridge.client import Client
+    from tweenbridge.job import JobHandle
+
+OUTPUT = PixelFormat(Encoding.TIFF, dtype=SampleType.UINT16)
+_NO_SERVER = 20.0
+"""Seconds without a session after which a run gives up. Its job goes on at the server, and is quick the next time."""
+_FAREWELL = 2.0
+"""Seconds that the server gets to hear of a cancel when nobody waits for it any more."""
+
+
+class Stage(Enum):
+    """Where a run is."""
+
+    GENERATING = "generating"
+    CANCELLING = "cancelling"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing more will happen."""
+        return self in (Stage.DONE, Stage.CANCELLED, Stage.FAILED)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished run made: clips on a video track, their frames in a folder, and what should be known of it."""
+
+    track: int
+    name: str
+    take: int
+    folder: Path
+    notes: Tuple[str, ...]
+
+
+class Run:
+    """One run.
+
+    Attributes:
+        plan: what it makes.
+        stage, info: where it is; `info` is what the server said last.
+        result: once it is DONE.
+        error: once it has FAILED: sentence and remedy.
+    """
+
+    def __init__(
+        self, host: Host, client: Client, keyframes: Sequence[Keyframe], choice: Choice, bin_name: str = BIN
+    ) -> None:
+        """Raises PluginError or TweenbridgeError when there is nothing to make between these keyframes."""
+        timeline.check_on_timeline(host, keyframes)
+        self.plan: Plan = make_plan(keyframes, choice.timing)
+        self.stage = Stage.GENERATING
+        self.info: Optional[JobInfo] = None
+        self.result: Optional[Result] = None
+        self.error: Optional[Tuple[str, str]] = None
+        self._host = host
+        self._client = client
+        self._choice = choice
+        self._bin = bin_name
+        self._folder = Path()
+        self._handle: Optional[JobHandle] = None
+        self._placer = Placer(host)
+        self._lost: Optional[float] = None
+
+    @property
+    def title(self) -> str:
+        """What lists call the job."""
+        return f"{self._host.timeline.GetName() or 'Timeline'}, {self.plan.keyframes[0].label}"
+
+    # ------------------------------------------------------------ steps
+
+    def begin(self) -> None:
+        """Take the keyframes' pictures and send the job off.
+
+        Raises:
+            PluginError: PLAYHEAD, STILL or FOLDER. Nothing is left behind.
+            TweenbridgeError: the timing makes no sense.
+        """
+        host, first, last = self._host, self.plan.keyframes[0], self.plan.keyframes[-1]
+        name = f"{host.text(first.frame)}-{host.text(last.frame)}".replace(":", "").replace(";", "")
+        base = Path(self._choice.folder).expanduser() if self._choice.folder else usual_folder()
+        project, shown = str(host.project.GetName() or ""), str(host.timeline.GetName() or "")
+        self._folder = new_folder(base, project, shown, name)
+        choice = self._choice
+        try:
+            with host.view_kept():
+                files = Stills(host, self._folder / "keyframes").take_all(self.plan.keyframes)
+            sources = [
+                KeyframeSource(path, position=keyframe.frame, name=keyframe.label)
+                for path, keyframe in zip(files, self.plan.keyframes)
+            ]
+            self._handle = self._client.submit(
+                sources, timing=self.plan.timing, engine=choice.engine, profile=choice.profile,
+                settings=choice.settings, output=OUTPUT, priority=Priority.INTERACTIVE, title=self.title,
+            )  # fmt: skip
+        except BaseException:
+            self._forget_files()
+            raise
+
+    def step(self, timeout: float = 0.0) -> None:
+        """Take what the server said; insert the frames once all are there. Waits up to `timeout` seconds."""
+        if self.stage.is_final or self._handle is None:
+            return
+        try:
+            for event in self._client.poll(timeout):
+                self._take(event, self._handle)
+            self._give_up_without_server()
+        except (PluginError, TweenbridgeError) as error:
+            self._fail(str(error), error.remedy)
+        except OSError as error:
+            problem = unwritable(self._folder, error)
+            self._fail(problem.sentence, problem.remedy)
+
+    def cancel(self) -> None:
+        """Stop. The server is told; what arrives later is dropped, and nothing is left behind."""
+        if self.stage is Stage.GENERATING and self._handle is not None:
+            self.stage = Stage.CANCELLING
+            self._handle.cancel()
+
+    def abandon(self) -> None:
+        """Stop, and wait a moment for the server to know; nothing is left behind either way."""
+        self.cancel()
+        end = time.monotonic() + _FAREWELL
+        while not self.stage.is_final and time.monotonic() < end:
+            self.step(0.05)
+        if not self.stage.is_final:
+            self._ended(None, [])
+
+    # ------------------------------------------------------------ what the server said
+
+    def _take(self, event: Event, handle: JobHandle) -> None:
+        if isinstance(event, (Connected, ServerStarting)):
+            self._lost = None
+        elif isinstance(event, Disconnected):
+            if event.error.code in (ErrorCode.START_FAILED, ErrorCode.UNAUTHORIZED, ErrorCode.VERSION):
+                raise TweenbridgeError.from_info(event.error)
+            self._lost = self._lost or time.monotonic()
+        elif self.stage.is_final or getattr(event, "job", None) != handle.id:
+            return
+        elif isinstance(event, JobProgress):
+            self.info = event.info
+        elif isinstance(event, FrameArrived) and self.stage is Stage.GENERATING:
+            self._keep(event)
+        elif isinstance(event, JobEnded):
+            self._ended(event.error, [note.message for note in event.notes])
+
+    def _keep(self, event: FrameArrived) -> None:
+        """Write a drawing; on a hold the same file again for each frame that shows it."""
+        first: Optional[Path] = None
+        for number in self.plan.files_of(event.frame.index):
+            path = self._folder / (PATTERN % (number + 1))
+            if first is None:
+                first = event.frame.save(path)
+            else:
+                shutil.copyfile(first, path)
+
+    def _ended(self, error: Optional[ErrorInfo], notes: List[str]) -> None:
+        if self.stage is Stage.CANCELLING or (error is not None and error.code is ErrorCode.CANCELLED):
+            self._forget_files()
+            self.stage = Stage.CANCELLED
+        elif error is not None:
+            raise TweenbridgeError.from_info(error)
+        else:
+            self.result = self._insert(notes)
+            self.stage = Stage.DONE
+            if self._handle is not None:
+                self._client.ask(Release(job=self._handle.id))
+
+    def _give_up_without_server(self) -> None:
+        if self.stage is Stage.CANCELLING and self._lost is not None:
+            self._ended(None, [])
+        elif self._lost is not None and time.monotonic() > self._lost + _NO_SERVER:
+            raise TweenbridgeError(ErrorCode.NOT_RUNNING, "The Tweenbridge server does not answer.")
+
+    def _fail(self, sentence: str, remedy: str) -> None:
+        self.stage = Stage.FAILED
+        if self._handle is not None and not self._handle.ended:
+            self._handle.cancel()
+        if len(list(self._folder.glob("inbetween_*.tif"))) < self.plan.frames:
+            self._forget_files()
+        elif str(self._folder) not in remedy:
+            remedy = f"{remedy} The frames are in {self._folder}.".strip()
+        self.error = (sentence, remedy)
+
+    # ------------------------------------------------------------ the timeline
+
+    def _insert(self, notes: List[str]) -> Result:
+        host, plan = self._host, self.plan
+        count = plan.frames
+        if count == 1:
+            # A single file would come in as a still of any length; its double is never shown.
+            shutil.copyfile(self._folder / (PATTERN % 1), self._folder / (PATTERN % 2))
+            count = 2
+        with host.view_kept():
+            media = import_sequence(host, self._folder, count, self._bin)
+            try:
+                target = choose_track(timeline.tracks(host), plan.clips)
+                track = self._placer.place(media, plan.clips, target)
+            except BaseException:
+                # A clip that lies on the timeline cannot go without a question to the user.
+                if host.is_alive() and not self._placer.left_behind:
+                    discard(host, media)
+                raise
+            kept = tuple(KeptKeyframe(int(keyframe.frame), keyframe.label) for keyframe in plan.keyframes)
+            job = "" if self._handle is None else self._handle.id
+            if not keep_recipe(media, Recipe(self._choice, kept, target.take, job, __version__)):
+                notes = [*notes, "The clip does not keep how it was made, so its settings cannot be brought back."]
+        shutil.rmtree(self._folder / "keyframes", ignore_errors=True)
+        return Result(track, target.name, target.take, self._folder, tuple(notes))
+
+    def _forget_files(self) -> None:
+        """Remove the run's folder, and those around it that this leaves empty."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        for parent in list(self._folder.parents)[:2]:
+            try:
+                os.rmdir(parent)
+            except OSError:
+                return

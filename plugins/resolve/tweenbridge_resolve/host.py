@@ -1,0 +1,256 @@
+"""The running Resolve: its project and timeline, what this version can do, and putting the user's view back.
+
+Every call into Resolve happens on the thread that made the `Host`. Each may block while Resolve plays, renders or shows
+a dialog, and may answer None at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Tuple, TypeVar
+
+from . import timecode
+from .api import has
+from .errors import PluginError, Trouble
+from .timecode import AbsoluteFrame, Rate
+
+if TYPE_CHECKING:
+    from .api import MediaPool, Project, Resolve, Timeline
+
+EDIT_PAGE = "edit"
+_PATIENCE = 1.0
+"""Seconds that Resolve gets to show what it was told: a moved playhead, an added track."""
+_MODULES = {
+    "win32": r"%PROGRAMDATA%\Blackmagic Design\DaVinci Resolve\Support\Developer\Scripting\Modules",
+    "darwin": "/Library/Application Support/Blackmagic Design/DaVinci Resolve/Developer/Scripting/Modules",
+}
+_LINUX_MODULES = "/opt/resolve/Developer/Scripting/Modules"
+
+T = TypeVar("T")
+
+
+def settled(ask: Callable[[], T], wanted: Callable[[T], bool], patience: float = _PATIENCE) -> T:
+    """Ask Resolve until the answer is as wanted, or patience ends; returns the last answer."""
+    end = time.monotonic() + patience
+    while True:
+        answer = ask()
+        if wanted(answer) or time.monotonic() >= end:
+            return answer
+        time.sleep(0.02)
+
+
+def connect() -> Tuple[Resolve, Any]:
+    """Resolve, from a program outside it, and the scripting module, which can also make windows.
+
+    Raises:
+        PluginError: NO_RESOLVE, it does not run, or does not let programs in.
+    """
+    folder = os.environ.get("RESOLVE_SCRIPT_API")
+    usual = os.path.expandvars(_MODULES.get(sys.platform, _LINUX_MODULES))
+    modules = str(Path(folder) / "Modules") if folder else usual
+    if modules not in sys.path:
+        sys.path.append(modules)
+    remedy = (
+        "Start DaVinci Resolve Studio and set Preferences > System > General > External scripting using to Local. "
+        "The free edition lets no program in: there, use Workspace > Scripts."
+    )
+    try:
+        import DaVinciResolveScript
+    except (ImportError, OSError, SystemExit) as error:
+        if (Path(modules) / "DaVinciResolveScript.py").is_file():
+            version = "{}.{}".format(*sys.version_info)
+            sentence = f"DaVinci Resolve's scripting module does not load in Python {version}: {error}"
+            raise PluginError(
+                Trouble.NO_RESOLVE, sentence, "Use Workspace > Scripts > Tweenbridge in DaVinci Resolve instead."
+            ) from error
+        sentence = "DaVinci Resolve's scripting module is not on this computer."
+        raise PluginError(Trouble.NO_RESOLVE, sentence, f"Install DaVinci Resolve Studio. {remedy}") from error
+    found = DaVinciResolveScript.scriptapp("Resolve")
+    if found is None:
+        raise PluginError(Trouble.NO_RESOLVE, "DaVinci Resolve does not run, or does not let programs in.", remedy)
+    resolve: Resolve = found
+    return resolve, DaVinciResolveScript
+
+
+class Host:
+    """Resolve with its current project and timeline.
+
+    Attributes:
+        start: the timeline's first frame.
+        rate: its frame rate.
+
+    Raises:
+        PluginError: NO_RESOLVE, NO_TIMELINE; TIMECODE where frames and timecode do not agree.
+    """
+
+    def __init__(self, resolve: Resolve) -> None:
+        self.resolve = resolve
+        if not self.is_alive():
+            raise PluginError(Trouble.NO_RESOLVE, "DaVinci Resolve does not answer.", "Start it again, then try again.")
+        self.project = self._project()
+        self.pool = self._pool()
+        self.timeline = self._timeline()
+        self.rate = self._rate()
+        self.start = self._start()
+
+    def _project(self) -> Project:
+        manager = self.resolve.GetProjectManager()
+        project = None if manager is None else manager.GetCurrentProject()
+        if project is None:
+            raise PluginError(Trouble.NO_TIMELINE, "No project is open in DaVinci Resolve.", "Open one and try again.")
+        return project
+
+    def _pool(self) -> MediaPool:
+        pool = self.project.GetMediaPool()
+        if pool is None:
+            raise PluginError(Trouble.NO_TIMELINE, "DaVinci Resolve shows no media pool.", "Open a project, try again.")
+        return pool
+
+    def _timeline(self) -> Timeline:
+        timeline = self.project.GetCurrentTimeline()
+        if timeline is None:
+            raise PluginError(
+                Trouble.NO_TIMELINE, "No timeline is open in DaVinci Resolve.", "Open one on the Edit page, try again."
+            )
+        return timeline
+
+    def _rate(self) -> Rate:
+        drop = str(self.setting("timelineDropFrameTimecode") or "0").lower() in ("1", "true")
+        return timecode.parse_rate(self.setting("timelineFrameRate") or "", drop)
+
+    def _start(self) -> AbsoluteFrame:
+        """Markers count from the timeline's start and clips from timecode zero, so the two have to agree about it."""
+        shown, start = self.timeline.GetStartTimecode(), self.timeline.GetStartFrame()
+        if shown is None or start is None or timecode.parse(str(shown), self.rate) != start:
+            raise PluginError(
+                Trouble.TIMECODE,
+                f"The timeline starts at timecode {shown}, but Resolve says that this is frame {start} "
+                f"at {self.rate} frames per second.",
+                "Check the timeline's frame rate and drop frame setting; a timeline that was made at another rate has "
+                "to be made anew.",
+            )
+        return AbsoluteFrame(start)
+
+    # ------------------------------------------------------------ asking
+
+    def is_alive(self) -> bool:
+        """Whether Resolve still runs. A script may live on in a process of its own after it."""
+        try:
+            return bool(self.resolve.GetProductName())
+        except Exception:  # noqa: BLE001 - what a lost connection raises is not documented
+            return False
+
+    @property
+    def version(self) -> str:
+        """The edition and version, like "DaVinci Resolve Studio 20.3.1"."""
+        name = self.resolve.GetProductName() or "DaVinci Resolve"
+        return f"{name} {self.resolve.GetVersionString()}" if has(self.resolve, "GetVersionString") else name
+
+    def setting(self, name: str) -> Any:
+        """A setting of the timeline, else of the project; None where neither says."""
+        for owner in (self.timeline, self.project):
+            value = owner.GetSetting(name) if has(owner, "GetSetting") else None
+            if value in (None, "") and has(owner, "GetSettings"):
+                value = (owner.GetSettings() or {}).get(name)
+            if value not in (None, ""):
+                return value
+        return None
+
+    def size(self) -> Optional[Tuple[int, int]]:
+        """The timeline's width and height in pixels; None where Resolve does not say."""
+        try:
+            return int(self.setting("timelineResolutionWidth")), int(self.setting("timelineResolutionHeight"))
+        except (TypeError, ValueError):
+            return None
+
+    def text(self, frame: int) -> str:
+        """A frame's timecode on this timeline."""
+        return timecode.text(frame, self.rate)
+
+    # ------------------------------------------------------------ the view
+
+    def playhead(self) -> Optional[int]:
+        """The frame that the viewer shows; None where Resolve does not say, as on the Media page."""
+        shown = self.timeline.GetCurrentTimecode()
+        try:
+            return None if not shown else timecode.parse(str(shown), self.rate)
+        except PluginError:
+            return None
+
+    def seek(self, frame: int) -> None:
+        """Move the playhead, and see to it that it has moved.
+
+        Raises:
+            PluginError: PLAYHEAD, it stays elsewhere.
+        """
+        wanted = self.text(frame)
+        for _ in range(3):
+            self.timeline.SetCurrentTimecode(wanted)
+            if settled(self.playhead, lambda shown: shown == frame, _PATIENCE / 3) == frame:
+                return
+        raise PluginError(
+            Trouble.PLAYHEAD,
+            f"The playhead does not go to {wanted}.",
+            "Stop the playback, close open dialogs in DaVinci Resolve, then try again.",
+        )
+
+    def open_page(self, page: str) -> bool:
+        """Show a page; whether it is shown now."""
+        if self.resolve.GetCurrentPage() != page:
+            self.resolve.OpenPage(page)
+        return settled(self.resolve.GetCurrentPage, lambda shown: shown == page) == page
+
+    @contextmanager
+    def view_kept(self) -> Iterator[None]:
+        """Work on the Edit page, on this timeline; afterwards the view is as the user left it.
+
+        Raises:
+            PluginError: NO_TIMELINE, this timeline is not there any more, or starts elsewhere now; PLAYHEAD, the page
+                does not open.
+        """
+        page, folder, shown = self.resolve.GetCurrentPage(), self.pool.GetCurrentFolder(), self._shown_timeline()
+        try:
+            if not self.open_page(EDIT_PAGE):
+                raise PluginError(
+                    Trouble.PLAYHEAD,
+                    "DaVinci Resolve does not open its Edit page.",
+                    "Close open dialogs in DaVinci Resolve, then try again.",
+                )
+            self._show_timeline()
+            frame = self.playhead()
+            try:
+                yield
+            finally:
+                if frame is not None and self.is_alive():
+                    self.timeline.SetCurrentTimecode(self.text(frame))
+        finally:
+            if self.is_alive():
+                if folder is not None:
+                    self.pool.SetCurrentFolder(folder)
+                if shown is not None:
+                    self.project.SetCurrentTimeline(shown)
+                if page is not None and page != EDIT_PAGE:
+                    self.resolve.OpenPage(page)
+
+    def _shown_timeline(self) -> Optional[Timeline]:
+        """The timeline that is shown instead of this one; None where it is this one."""
+        if self._project().GetUniqueId() != self.project.GetUniqueId():
+            name = self.project.GetName()
+            raise PluginError(Trouble.NO_TIMELINE, f"The project {name} is not open any more.", "Open it, try again.")
+        shown = self.project.GetCurrentTimeline()
+        return None if shown is None or shown.GetUniqueId() == self.timeline.GetUniqueId() else shown
+
+    def _show_timeline(self) -> None:
+        if self._shown_timeline() is not None:
+            self.project.SetCurrentTimeline(self.timeline)
+        gone = self.timeline.GetStartFrame() is None or self._shown_timeline() is not None
+        if gone or self._start() != self.start:
+            raise PluginError(
+                Trouble.NO_TIMELINE,
+                "The timeline is not there any more, or starts at another timecode than before.",
+                "Generate the in-betweens again.",
+            )

@@ -1,0 +1,209 @@
+"""The fake's application: projects, pages, stills and the render queue."""
+
+from __future__ import annotations
+
+import os
+
+from . import pictures
+from .base import ApiObject
+from .media import MediaPool, MediaPoolItem
+from .quirks import Quirks
+from .timelines import Timeline, TimelineItem
+
+PAGES = ("media", "cut", "edit", "fusion", "color", "fairlight", "deliver")
+
+
+class Studio:
+    """What all objects of one running application share."""
+
+    def __init__(self, quirks):
+        self.quirks, self.page, self.cached_files, self.has_quit = quirks, "edit", {}, False
+
+
+class Project(ApiObject):
+    """An open project."""
+
+    def __init__(self, studio, name, rate, drop):
+        super().__init__()
+        self._studio, self._name, self._rate, self._drop = studio, name, rate, drop
+        self._timelines, self._current = [], None
+        self._pool = MediaPool(studio, self)
+        self._render = {"format": "mov", "codec": "H264", "mode": 0, "settings": {"CustomName": "the user's"}}
+        self._presets, self._jobs, self._numbers = {}, {}, 0
+
+    def _absent(self):
+        return () if self._studio.quirks.has_stills else ("ExportCurrentFrameAsStill",)
+
+    def _rate_number(self):
+        return float(self._rate)
+
+    def GetName(self):
+        return self._name
+
+    def GetUniqueId(self):
+        return self._id
+
+    def GetMediaPool(self):
+        return self._pool
+
+    def GetTimelineCount(self):
+        return len(self._timelines)
+
+    def GetTimelineByIndex(self, idx):
+        return self._timelines[idx - 1] if 1 <= idx <= len(self._timelines) else None
+
+    def GetCurrentTimeline(self):
+        return self._current
+
+    def SetCurrentTimeline(self, timeline):
+        if timeline not in self._timelines:
+            return False
+        self._current = timeline
+        return True
+
+    def GetSetting(self, settingName):
+        settings = {"timelineFrameRate": self._rate, "timelineDropFrameTimecode": "1" if self._drop else "0"}
+        return None if self._studio.quirks.settings_only else settings.get(settingName, "")
+
+    # ------------------------------------------------------------ stills
+
+    def ExportCurrentFrameAsStill(self, filePath):
+        quirks = self._studio.quirks
+        if self._current is None or not os.path.isdir(os.path.dirname(filePath)):
+            return False
+        pictures.write_tiff(filePath, self._current._viewer(), quirks.still_scale)
+        if quirks.broken_stills > 0:
+            quirks.broken_stills -= 1
+            with open(filePath, "r+b") as file:
+                file.truncate(3000)
+        return True
+
+    # ------------------------------------------------------------ rendering
+
+    def GetRenderFormats(self):
+        return {"TIFF": "tif", "QuickTime": "mov"}
+
+    def GetRenderCodecs(self, renderFormat):
+        codecs = {"RGB 8 bits": "RGB8", "RGB 16 bits LZW": "RGB16LZW", "RGB 16 bits": "RGB16"}
+        return codecs if renderFormat == "tif" else {"H.264": "H264"}
+
+    def GetCurrentRenderFormatAndCodec(self):
+        return {name: self._render[name] for name in ("format", "codec")}
+
+    def SetCurrentRenderFormatAndCodec(self, format, codec):
+        self._render.update(format=format, codec=codec)
+        return True
+
+    def GetCurrentRenderMode(self):
+        return self._render["mode"]
+
+    def SetCurrentRenderMode(self, renderMode):
+        self._render["mode"] = renderMode
+        return True
+
+    def SetRenderSettings(self, settings):
+        self._render["settings"] = dict(settings)
+        return True
+
+    def SaveAsNewRenderPreset(self, presetName):
+        if presetName in self._presets:
+            return False
+        self._presets[presetName] = {**self._render}
+        return True
+
+    def LoadRenderPreset(self, presetName):
+        if presetName not in self._presets:
+            return False
+        self._render = {**self._presets[presetName]}
+        return True
+
+    def DeleteRenderPreset(self, presetName):
+        return self._presets.pop(presetName, None) is not None
+
+    def AddRenderJob(self):
+        self._numbers += 1
+        job = f"job-{self._numbers}"
+        self._jobs[job] = {**self._render, "status": "Ready"}
+        return job
+
+    def DeleteRenderJob(self, jobId):
+        return self._jobs.pop(jobId, None) is not None
+
+    def StartRendering(self, jobIds, isInteractiveMode=False):
+        for job in jobIds:
+            self._work(self._jobs[job])
+        return True
+
+    def _work(self, job):
+        settings = job["settings"]
+        if self._studio.quirks.render_fails or (job["format"], job["codec"]) != ("tif", "RGB16"):
+            job["status"] = "Failed"
+            return
+        for frame in range(settings["MarkIn"], settings["MarkOut"] + 1):
+            name = f"{settings['CustomName']}{frame:08}.tif"
+            pictures.write_tiff(os.path.join(settings["TargetDir"], name), self._current._picture(frame))
+        job["status"] = "Complete"
+
+    def StopRendering(self):
+        return None
+
+    def IsRenderingInProgress(self):
+        return False
+
+    def GetRenderJobStatus(self, jobId):
+        return {"JobStatus": self._jobs[jobId]["status"], "CompletionPercentage": 100}
+
+
+class ProjectManager(ApiObject):
+    """The projects."""
+
+    def __init__(self, project):
+        super().__init__()
+        self._project = project
+
+    def GetCurrentProject(self):
+        return self._project
+
+
+class Resolve(ApiObject):
+    """The application."""
+
+    def __init__(self, studio, project):
+        super().__init__()
+        self._studio, self._manager = studio, ProjectManager(project)
+
+    def GetProductName(self):
+        if self._studio.has_quit:
+            return None
+        return "DaVinci Resolve Studio" if self._studio.quirks.studio else "DaVinci Resolve"
+
+    def GetVersion(self):
+        return [*self._studio.quirks.version, 0, ""]
+
+    def GetVersionString(self):
+        return ".".join(str(part) for part in self._studio.quirks.version)
+
+    def GetProjectManager(self):
+        return self._manager
+
+    def GetCurrentPage(self):
+        return self._studio.page
+
+    def OpenPage(self, pageName):
+        if pageName not in PAGES or (pageName == "edit" and not self._studio.quirks.edit_page_opens):
+            return False
+        self._studio.page = pageName
+        return True
+
+
+def make_resolve(quirks=None, rate="24", drop=False, start="01:00:00:00", frames=40, project_rate=None):
+    """A Resolve with a timeline that shows one drawn clip of so many frames on its only track."""
+    studio = Studio(quirks or Quirks())
+    project = Project(studio, "Show: reel 1", project_rate or rate, drop)
+    timeline = Timeline(studio, "Shot 12", rate, drop, start)
+    project._timelines.append(timeline)
+    project._current = timeline
+    media = MediaPoolItem(studio, "hop.mov", frames, float(rate))
+    project._pool._root._clips.append(media)
+    timeline._tracks[0].items.append(TimelineItem(media, timeline._start, frames, 0, 1))
+    return Resolve(studio, project)

@@ -1,0 +1,77 @@
+"""Pictures for the fake: small 16-bit RGB images as flat lists, drawn, written as TIFF, and read from sequences."""
+
+from __future__ import annotations
+
+import array
+import struct
+import sys
+
+WIDTH, HEIGHT = 96, 54
+
+
+def draw(frame, seed=0):
+    """A textured ground with a textured square that moves right by two pixels a frame."""
+    samples = array.array("H")
+    left, top = 8 + 2 * frame, 18 + 3 * (seed % 4)
+    for y in range(HEIGHT):
+        for x in range(WIDTH):
+            if left <= x < left + 18 and top <= y < top + 18:
+                u, v = x - left, y - top
+                samples.extend((52000 - 900 * u, 30000 + 1200 * v, 12000 + 700 * (u ^ v)))
+            else:
+                value = 9000 + 60 * abs((2 * x + 3 * y + 31 * seed) % 96 - 48)
+                samples.extend((value, value + 2000, value + 5000 + 90 * y))
+    return samples
+
+
+def black():
+    """Where nothing lies on the timeline."""
+    return array.array("H", bytes(WIDTH * HEIGHT * 6))
+
+
+def write_tiff(path, samples, scale=1):
+    """Write a picture big-endian, in two strips, with a date in it, as cameras and editors do."""
+    width, height = WIDTH // scale, HEIGHT // scale
+    if scale > 1:
+        rows = [samples[3 * WIDTH * y * scale :][: 3 * WIDTH] for y in range(height)]
+        samples = array.array("H")
+        for row in rows:
+            for x in range(width):
+                samples.extend(row[3 * x * scale : 3 * x * scale + 3])
+    big = array.array("H", samples)
+    if sys.byteorder == "little":
+        big.byteswap()
+    data = big.tobytes()
+    upper = (height + 1) // 2
+    cut = upper * width * 6
+    start = 8
+    date = b"2026:11:28 10:00:00\0"
+    extra = start + len(data)
+    bits_at, offsets_at, counts_at, date_at = extra, extra + 6, extra + 14, extra + 22
+    directory_at = date_at + len(date)
+    entries = [
+        (256, 3, 1, struct.pack(">HH", width, 0)), (257, 3, 1, struct.pack(">HH", height, 0)),
+        (258, 3, 3, struct.pack(">I", bits_at)), (259, 3, 1, struct.pack(">HH", 1, 0)),
+        (262, 3, 1, struct.pack(">HH", 2, 0)), (273, 4, 2, struct.pack(">I", offsets_at)),
+        (277, 3, 1, struct.pack(">HH", 3, 0)), (278, 3, 1, struct.pack(">HH", upper, 0)),
+        (279, 4, 2, struct.pack(">I", counts_at)), (284, 3, 1, struct.pack(">HH", 1, 0)),
+        (306, 2, len(date), struct.pack(">I", date_at)),
+    ]  # fmt: skip
+    with open(path, "wb") as file:
+        file.write(b"MM\0*" + struct.pack(">I", directory_at) + data)
+        file.write(struct.pack(">3H", 16, 16, 16))
+        file.write(struct.pack(">II", start, start + cut) + struct.pack(">II", cut, len(data) - cut) + date)
+        file.write(struct.pack(">H", len(entries)))
+        for tag, kind, count, value in entries:
+            file.write(struct.pack(">HHI", tag, kind, count) + value)
+        file.write(struct.pack(">I", 0))
+
+
+def read_image(path):
+    """Any image file as 16-bit RGB samples, scaled to fill the timeline, as Resolve does."""
+    import OpenImageIO as oiio
+
+    pixels = oiio.ImageBuf(str(path)).get_pixels(oiio.UINT16)
+    height, width, _ = pixels.shape
+    rows, columns = [y * height // HEIGHT for y in range(HEIGHT)], [x * width // WIDTH for x in range(WIDTH)]
+    return array.array("H", pixels[rows][:, columns].tobytes())

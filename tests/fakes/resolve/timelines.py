@@ -1,0 +1,267 @@
+"""The fake's timelines: tracks, clips, markers, In and Out, the playhead, and what a frame shows.
+
+Items, the playhead and placements count frames from timecode zero; markers, In and Out from the timeline's start.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from . import pictures
+from .base import Annotated
+
+
+class TimelineItem(Annotated):
+    """A clip on a track."""
+
+    def __init__(self, media, start, length, source, index):
+        super().__init__()
+        self._media, self._start, self._length, self._source, self._index = media, start, length, source, index
+        self._colour, self._ghost = "", False
+
+    def _broken(self):
+        """The same item, whose getters say nothing any more."""
+        self._ghost = True
+        return self
+
+    def _said(self, value):
+        return None if self._ghost else value
+
+    def GetName(self):
+        return self._said(self._media and self._media._name)
+
+    def GetStart(self, subframe_precision=False):
+        return self._said(self._start)
+
+    def GetEnd(self, subframe_precision=False):
+        shown = self._media is not None and self._media._studio.quirks.item_end_shown
+        return self._said(self._start + self._length - shown)
+
+    def GetDuration(self, subframe_precision=False):
+        return self._said(self._length)
+
+    def GetLeftOffset(self, subframe_precision=False):
+        return self._said(self._source)
+
+    def GetMediaPoolItem(self):
+        return self._said(self._media)
+
+    def GetTrackTypeAndIndex(self):
+        return self._said(["video", self._index])
+
+    def GetClipColor(self):
+        return self._said(self._colour)
+
+    def SetClipColor(self, colorName):
+        self._colour = colorName
+        return True
+
+    def GetUniqueId(self):
+        return self._said(self._id)
+
+
+class Track:
+    """A video track."""
+
+    def __init__(self, name):
+        self.name, self.locked, self.enabled, self.items = name, False, True, []
+
+
+class Timeline(Annotated):
+    """A timeline."""
+
+    def __init__(self, studio, name, rate, drop, start="01:00:00:00"):
+        super().__init__()
+        self._studio, self._name, self._rate, self._drop = studio, name, rate, drop
+        self._tracks = [Track("Video 1")]
+        self._start = self._frames(start)
+        self._playhead, self._previous = self._start, self._start
+        self._marks, self._selected = {}, []
+        self._size = (pictures.WIDTH, pictures.HEIGHT)
+        self._old_count, self._stale_counts, self._stale = 1, 0, 0
+        self._stuck = studio.quirks.stuck_playhead
+        self._unlisted = 0
+
+    def _absent(self):
+        quirks = self._studio.quirks
+        here = {"GetSettings": quirks.settings_only, "GetMarkInOut": quirks.mark_in_out,
+                "GetSelectedClips": quirks.has_selection}  # fmt: skip
+        return [name for name, there in here.items() if not there]
+
+    # ------------------------------------------------------------ timecode, by counting pages of numbers
+
+    def _nominal(self):
+        return round(float(self._rate))
+
+    def _exact(self):
+        nominal = self._nominal()
+        return Fraction(nominal) if float(self._rate) == nominal else Fraction(nominal * 1000, 1001)
+
+    def _frames(self, timecode):
+        hours, minutes, seconds, frames = (int(part) for part in timecode.replace(";", ":").split(":"))
+        n = self._nominal()
+        count = ((hours * 60 + minutes) * 60 + seconds) * n + frames
+        if self._drop:
+            whole = hours * 60 + minutes
+            count -= n // 15 * (whole - whole // 10)
+        return count
+
+    def _timecode(self, frame):
+        n, mark = self._nominal(), ";" if self._drop else ":"
+        if self._drop:
+            k = n // 15
+            tens, rest = divmod(frame, 600 * n - 9 * k)
+            frame += 9 * k * tens + (k * ((rest - k) // (60 * n - k)) if rest > k else 0)
+        seconds, frames = divmod(frame, n)
+        return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{mark}{frames:02}"
+
+    def _end(self):
+        return max((i._start + i._length for t in self._tracks for i in t.items), default=self._start)
+
+    def _picture(self, frame):
+        """What the viewer shows: the topmost enabled track that has anything there."""
+        for track in reversed(self._tracks):
+            for item in track.items if track.enabled else ():
+                if item._start <= frame < item._start + item._length:
+                    return item._media._picture(item._source + frame - item._start)
+        return pictures.black()
+
+    # ------------------------------------------------------------ the API
+
+    def GetName(self):
+        return self._name
+
+    def GetUniqueId(self):
+        return self._id
+
+    def GetStartFrame(self):
+        return self._start + self._studio.quirks.lies_about_start
+
+    def GetEndFrame(self):
+        return self._end()
+
+    def GetStartTimecode(self):
+        return self._timecode(self._start)
+
+    def SetStartTimecode(self, timecode):
+        moved = self._frames(timecode) - self._start
+        self._start += moved
+        for track in self._tracks:
+            for item in track.items:
+                item._start += moved
+        return True
+
+    def _settings(self):
+        rate = float(self._rate) if self._studio.quirks.rate_as_number else self._rate
+        return {
+            "timelineFrameRate": rate,
+            "timelineDropFrameTimecode": "1" if self._drop else "0",
+            "timelineResolutionWidth": str(self._size[0]),
+            "timelineResolutionHeight": str(self._size[1]),
+        }
+
+    def GetSetting(self, settingName):
+        return None if self._studio.quirks.settings_only else self._settings().get(settingName, "")
+
+    def GetSettings(self):
+        return self._settings()
+
+    def GetCurrentTimecode(self):
+        return None if self._studio.page == "media" else self._timecode(self._playhead)
+
+    def SetCurrentTimecode(self, timecode):
+        if self._studio.page in ("media", "fusion"):
+            return False
+        if self._stuck > 0:
+            self._stuck -= 1
+            return True
+        wanted = self._frames(timecode)
+        if wanted != self._playhead:
+            self._previous, self._playhead = self._playhead, wanted
+            self._stale = self._studio.quirks.stale_stills
+        return True
+
+    def _viewer(self):
+        """What the viewer has drawn so far, which may still be the place before."""
+        if self._stale > 0:
+            self._stale -= 1
+            return self._picture(self._previous)
+        return self._picture(self._playhead)
+
+    def GetMarkInOut(self):
+        return dict(self._marks)
+
+    def SetMarkInOut(self, mark_in, mark_out, type="all"):
+        self._marks = {"video": {"in": mark_in, "out": mark_out}, "audio": {"in": mark_in, "out": mark_out}}
+        return True
+
+    def ClearMarkInOut(self, type="all"):
+        self._marks = {}
+        return True
+
+    def GetSelectedClips(self):
+        return [None, *self._selected]
+
+    def GetTrackCount(self, trackType):
+        if trackType != "video":
+            return 0
+        if self._stale_counts > 0:
+            self._stale_counts -= 1
+            return self._old_count
+        return len(self._tracks)
+
+    def AddTrack(self, trackType, subTrackType=None):
+        if trackType != "video" or self._studio.quirks.no_new_tracks:
+            return False
+        self._old_count, self._stale_counts = len(self._tracks), self._studio.quirks.stale_track_count
+        self._tracks.append(Track(f"Video {len(self._tracks) + 1}"))
+        return True
+
+    def DeleteTrack(self, trackType, trackIndex):
+        del self._tracks[trackIndex - 1]
+        return True
+
+    def GetTrackName(self, trackType, trackIndex):
+        return self._tracks[trackIndex - 1].name
+
+    def SetTrackName(self, trackType, trackIndex, name):
+        self._tracks[trackIndex - 1].name = name
+        return True
+
+    def GetIsTrackLocked(self, trackType, trackIndex):
+        return self._tracks[trackIndex - 1].locked
+
+    def SetTrackLock(self, trackType, trackIndex, Bool):
+        self._tracks[trackIndex - 1].locked = Bool
+        return True
+
+    def GetIsTrackEnabled(self, trackType, trackIndex):
+        return self._tracks[trackIndex - 1].enabled
+
+    def SetTrackEnable(self, trackType, trackIndex, Bool):
+        self._tracks[trackIndex - 1].enabled = Bool
+        return True
+
+    def GetItemListInTrack(self, trackType, index):
+        if not 1 <= index <= len(self._tracks):
+            return None
+        quirks, there = self._studio.quirks, self._tracks[index - 1].items
+        if self._unlisted > 0:
+            self._unlisted -= 1
+            there = there[:-1]
+        found = sorted(there, key=lambda item: item._start)
+        if quirks.broken_items:
+            found.insert(0, TimelineItem(None, 0, 0, 0, index)._broken())
+        return [None, *found] if quirks.none_in_lists else found
+
+    def DeleteClips(self, timelineItems, Bool=False):
+        if (
+            self._studio.quirks.keeps_clips
+            or self._studio.page != "edit"
+            or any(item is None or item._ghost for item in timelineItems)
+        ):
+            return False
+        for track in self._tracks:
+            if not track.locked:
+                track.items = [item for item in track.items if item not in timelineItems]
+        return True
