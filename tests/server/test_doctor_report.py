@@ -124,11 +124,3 @@ def test_a_data_folder_that_others_may_look_into_is_noted(tmp_path: Path) -> Non
     assert (check.verdict, "chmod 700" in check.remedy) == (Verdict.NOTE, True)
     tmp_path.chmod(0o700)
     assert surroundings.permissions(tmp_path).verdict is Verdict.OK
-
-
-def test_models_are_counted(tmp_path: Path) -> None:
-    assert "none" in surroundings.models(tmp_path).found
-    (tmp_path / "models/toon").mkdir(parents=True)
-    (tmp_path / "models/toon/unet.safetensors").write_bytes(bytes(2000))
-    (tmp_path / "models/small.safetensors").write_bytes(bytes(500))
-    assert surroundings.models(tmp_path).found == "2 files or folders, 2.5 kB"

@@ -67,7 +67,6 @@ def examine(home: Path) -> Iterator[Check]:
     yield _server(home)
     yield from surroundings.plugins(home)
     yield _engines()
-    yield surroundings.models(home)
     yield surroundings.driver()
     yield _dreammover()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tweenbridge.protocol.errors import TweenbridgeError
 from tweenbridge.version import __version__
 
-from ..commands.console import plural, size
+from ..commands.console import plural
 from .checks import Check, Verdict
 
 LOW_MEMORY = 1.5e9
@@ -100,19 +100,6 @@ def plugin(editor: str, installed: str | None, obstacle: str = "") -> Check:
         found = f"has the plugin of Tweenbridge {installed}, and this is {__version__}"
         return Check(editor, Verdict.NOTE, found, f"{_INSTALL} It makes them the same.")
     return Check(editor, Verdict.OK, f"has the plugin, {installed}")
-
-
-def models(home: Path) -> Check:
-    """What lies in the models folder."""
-    folder = home / "models"
-    if not folder.is_dir():
-        return Check("Models", Verdict.OK, "none in the data folder; the flow engine needs none")
-    try:
-        entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-        total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    except OSError as error:
-        return Check("Models", Verdict.WRONG, f"they cannot be read: {error.strerror or error}", _OWN_IT)
-    return Check("Models", Verdict.OK, f"{plural(len(entries), 'file or folder', 'files or folders')}, {size(total)}")
 
 
 _OWN_IT = "Make the data folder yours again, with all that is in it."
