@@ -88,8 +88,9 @@ if HAS_QT:
 
     @pytest.fixture
     def online(tray: Tray, server: RealServer, until: Until) -> Tray:
-        """The app in a session with the real server."""
+        """The app in a session with the real server; drafts, which need nothing compiled."""
         until(lambda: tray.session.link is Link.ON and tray.recipe.engine is not None)
+        tray.recipe.choose_profile("draft")
         return tray
 
     @pytest.fixture

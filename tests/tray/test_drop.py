@@ -56,7 +56,6 @@ def test_from_dropped_stills_to_dragged_frames(
     online.window.show()
     online.window.show_page("drop")
     drop_on(page, stills)
-    online.recipe.choose_profile("draft")
     online.recipe.set_timing(count=2)
     pressed(page, "Generate", qtbot)
     assert made(online, until) == [f"inbetween_{number:04d}.png" for number in range(1, 5)]
@@ -95,7 +94,6 @@ def test_nothing_keeps_the_window_waiting(online: Tray, tmp_path: Path, until: U
     last[0] = time.perf_counter()
     clock.start(5)
     online.drop.add(large)
-    online.recipe.choose_profile("draft")
     online.recipe.set_timing(count=6)
     online.drop.generate()
     assert len(made(online, until)) == 12

@@ -154,7 +154,7 @@ def test_a_failed_job_says_why_and_the_icon_shows_it(online: Tray, editor: Clien
     notices: list[str] = []
     online.desktop.notice.connect(lambda heading, sentence, job: notices.append(sentence))
     pictures = [KeyframeSource(keyframe(0)), KeyframeSource(keyframe(1)[:300])]
-    handle = editor.submit(pictures, count=2, title="Broken")
+    handle = editor.submit(pictures, count=2, profile="draft", title="Broken")
     end = time.monotonic() + 20
     while not handle.ended:
         editor.poll(0.02)

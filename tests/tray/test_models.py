@@ -11,9 +11,11 @@ from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QComboBox
 from pytestqt.qtbot import QtBot
+from tweenbridge import EngineInfo
+from tweenbridge.protocol.messages import Engines, ProfileInfo, SettingInfo
 from tweenbridge.protocol.models import DeviceInfo, ModelAction, ModelInfo, ModelRole, ModelState
 from tweenbridge_tray.app import Tray
-from tweenbridge_tray.session import Link
+from tweenbridge_tray.session import Answer, Link
 from tweenbridge_tray.state.models import Fit, actions, fit
 from tweenbridge_tray.views.model_card import fit_line
 
@@ -139,19 +141,37 @@ def test_a_checkpoint_that_is_dropped_is_imported(shop: Tray, tmp_path: Path, un
     assert good.read_bytes() == weights(CHECKPOINT), "it stays where it is"
 
 
-def test_a_model_that_is_there_can_be_chosen_and_is_no_longer_missing(
-    shop: Tray, tmp_path: Path, until: Until, qtbot: QtBot
-) -> None:
+def test_a_model_that_is_there_can_be_chosen(shop: Tray, tmp_path: Path, until: Until, qtbot: QtBot) -> None:
     until(lambda: shop.recipe.engines)
     shop.recipe.choose_engine("dreammover")
-    assert [setting.name for setting in shop.recipe.lacks] == ["model"] and not shop.recipe.is_ready
+    assert shop.recipe.is_ready, "one model comes along"
     (tmp_path / "mine.safetensors").write_bytes(weights(CHECKPOINT))
     shop.models.bring(tmp_path / "mine.safetensors")
-    until(lambda: shop.recipe.is_ready)
+    until(lambda: "mine" in shop.models.models)
     boxes = [box for box in shop.drop_page.findChildren(QComboBox) if box.accessibleName() == "Model"]
-    assert [boxes[-1].itemText(number) for number in range(boxes[-1].count())] == ["", "mine"]
+    assert {boxes[-1].itemText(number) for number in range(boxes[-1].count())} == {"", "mine", "nano"}
     boxes[-1].setCurrentText("mine")
     assert shop.recipe.settings == {"model": "mine"}
+
+
+def test_without_any_model_an_engine_that_needs_one_says_so(tray: Tray) -> None:
+    needy = EngineInfo(
+        "d", "D", "1", (ProfileInfo("p", "P"),), (SettingInfo("model", "Model", "str", ""),), "", ("model",)
+    )
+    tray.recipe._take(Answer(Engines((needy,))))
+    assert [setting.name for setting in tray.recipe.lacks] == ["model"] and not tray.recipe.is_ready
+    tray.recipe.set_setting("model", "somewhere/a.safetensors")
+    assert tray.recipe.is_ready
+
+
+def test_the_first_run_offers_a_model_though_one_comes_along(tray: Tray) -> None:
+    along = model(ModelState.READY, model="nano", reference=True)
+    absent = model(ModelState.ABSENT, model="sd", memory=4_000_000_000)
+    tray.models.models = {"nano": along, "sd": absent}
+    assert tray.models.suggestion() == absent
+    assert ModelAction.REMOVE not in actions(along)
+    tray.models.device = DeviceInfo("cuda:0", "A small card", 2_000_000_000)
+    assert tray.models.suggestion() is None
 
 
 # ------------------------------------------------------------ what is offered

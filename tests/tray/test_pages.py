@@ -45,7 +45,7 @@ def test_the_server_page_shows_how_it_is_and_stops_and_starts_it(
     assert page._facts["endpoint"]._whole.startswith("tcp://127.0.0.1:")
     assert page._facts["folder"]._whole == str(home)
     assert tray.server.memory[-1].server > 10e6
-    assert tray.server.key_file == "" and page._alone.isVisible(), "a server for this computer alone has no key to give"
+    assert not tray.server.serves_others and page._alone.isVisible(), "a server for this computer alone has no keys"
     pressed(page, "Stop", qtbot)
     until(lambda: tray.session.link is Link.OFF)
     qtbot.wait(600)
@@ -104,20 +104,6 @@ def test_the_doctor_reports(online: Tray, until: Until, qtbot: QtBot) -> None:
     until(lambda: online.server.checks and not online.server.checking)
     names = [check.name for check in online.server.checks]
     assert "Python" in names and "Server" in names
-
-
-def test_the_key_for_other_computers_can_be_saved(
-    home: Path, tray: Tray, until: Until, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    (home / "config.toml").write_text('[server]\nhost = "0.0.0.0"\n')
-    server = RealServer(home)
-    request.addfinalizer(server.close)
-    server.start()
-    until(lambda: tray.session.link is Link.ON)
-    until(lambda: tray.server.key_file)
-    tray.server_page.save_key(tmp_path / "key.json")
-    assert json.loads((tmp_path / "key.json").read_text())["curve_key"]
-    assert (tmp_path / "key.json").stat().st_mode & 0o077 == 0
 
 
 # ------------------------------------------------------------ Settings

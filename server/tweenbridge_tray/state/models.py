@@ -44,6 +44,11 @@ def fit(model: ModelInfo, device: DeviceInfo | None) -> Fit:
     return Fit.TIGHT if model.memory <= device.memory else Fit.TOO_LARGE
 
 
+def comes_along(model: ModelInfo) -> bool:
+    """Whether the model is a part of Tweenbridge, for demonstration: it is neither downloaded nor deleted."""
+    return model.origin is ModelOrigin.CATALOGUE and model.reference
+
+
 def actions(model: ModelInfo) -> tuple[ModelAction, ...]:
     """What can be done with a model now, the likeliest first."""
     state = model.state
@@ -55,7 +60,8 @@ def actions(model: ModelInfo) -> tuple[ModelAction, ...]:
         return (ModelAction.GET, ModelAction.CANCEL)
     if state is ModelState.READY:
         prefer = () if model.default or model.role is not ModelRole.MODEL else (ModelAction.PREFER,)
-        return (*prefer, ModelAction.VERIFY, ModelAction.REMOVE)
+        remove = () if comes_along(model) else (ModelAction.REMOVE,)
+        return (*prefer, ModelAction.VERIFY, *remove)
     if state is ModelState.DAMAGED:
         repair = () if model.origin is ModelOrigin.OWN else (ModelAction.REPAIR,)
         return (*repair, ModelAction.VERIFY, ModelAction.REMOVE)
@@ -109,9 +115,10 @@ class ModelsState(QObject):
     def suggestion(self) -> ModelInfo | None:
         """The model to offer at the first run: of those that fit the device, the first of the catalogue.
 
-        None where the engine that would use it has one already, or none fits.
+        None where the engine that would use it has one already that was not just brought along, or none fits.
         """
-        full = [model for model in self.models.values() if model.role is ModelRole.MODEL]
+        models = self.models.values()
+        full = [model for model in models if model.role is ModelRole.MODEL and not comes_along(model)]
         if any(model.state is ModelState.READY for model in full):
             return None
         return next((model for model in full if fit(model, self.device) is not Fit.TOO_LARGE), None)

@@ -18,22 +18,23 @@ class _Loaded(QObject):
 
 
 class _Load(QRunnable):
-    """Reads one picture small."""
+    """Reads one picture small, for the file `shown`."""
 
-    def __init__(self, path: str, size: QSize) -> None:
+    def __init__(self, picture: str, shown: str, size: QSize) -> None:
         super().__init__()
         self.signals = _Loaded()
-        self._path = path
+        self._picture = picture
+        self._shown = shown
         self._size = size
 
     def run(self) -> None:
         """Read it; a file that Qt cannot read gives an empty picture."""
-        reader = QImageReader(self._path)
+        reader = QImageReader(self._picture)
         reader.setAutoTransform(True)
         full = reader.size()
         if full.isValid():
             reader.setScaledSize(full.scaled(self._size, Qt.AspectRatioMode.KeepAspectRatio))
-        self.signals.done.emit(self._path, reader.read())
+        self.signals.done.emit(self._shown, reader.read())
 
 
 class PictureList(QListWidget):
@@ -114,10 +115,11 @@ class PictureList(QListWidget):
         return icon
 
     def _load(self, picture: str, path: str) -> None:
-        task = _Load(picture, self._side * 2)
+        task = _Load(picture, path, self._side * 2)
         self._loading[path] = task
         task.setAutoDelete(False)
-        task.signals.done.connect(lambda _, image, path=path: self._loaded(path, image))
+        # A method, and no lambda: what arrives when the list is gone is dropped.
+        task.signals.done.connect(self._loaded)
         QThreadPool.globalInstance().start(task)
 
     def _loaded(self, path: str, image: QImage) -> None:

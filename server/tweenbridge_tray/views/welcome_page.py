@@ -192,7 +192,8 @@ class WelcomePage(QWidget):
         box.setEnabled(not host.obstacle and host.state not in ("busy", "done"))
         box.toggled.connect(partial(self._welcome.choose, host.id))
         states = {"busy": tr("Installing"), "done": tr("Installed"), "": tr("Installed") if host.installed else ""}
-        said = note(host.obstacle or states.get(host.state, host.state))
+        obstacle = host.obstacle[:1].upper() + host.obstacle[1:]
+        said = note(obstacle or states.get(host.state, host.state))
         said.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         line = QWidget()
         layout = row(box, said)
