@@ -214,8 +214,8 @@ class Store:
     def trim_history(self, most: int, before: float) -> list[tuple[str, str]]:
         """Forget finished jobs beyond the `most` newest, or finished before that time. Returns ids and owners."""
         rows = self._read(
-            "SELECT id, owner FROM jobs WHERE finished IS NOT NULL AND (finished < ? OR number NOT IN"
-            " (SELECT number FROM jobs WHERE finished IS NOT NULL ORDER BY number DESC LIMIT ?))",
+            "SELECT id, owner FROM jobs WHERE finished IS NOT NULL AND (finished < ? OR number <="
+            " (SELECT number FROM jobs WHERE finished IS NOT NULL ORDER BY number DESC LIMIT 1 OFFSET ?))",
             (before, most),
         )
         self._connection.executemany("DELETE FROM jobs WHERE id = ?", [(row[0],) for row in rows])
