@@ -34,6 +34,8 @@ class ActiveJob:
             for frame in gap.frames:
                 self.places.setdefault(frame.key, []).append((gap.index, frame.index))
         self._ready: set[str] = set()
+        self._drawn = 0
+        self._drawn_in = [0] * len(plan.gaps)
         self._lacking = [len({frame.key for frame in gap.frames}) for gap in plan.gaps]
         self._relations: dict[int, Relation] = {}
         self._said = {(said.code, said.message): said for said in record.notes}
@@ -83,6 +85,9 @@ class ActiveJob:
         self._ready.add(key)
         for gap in {gap for gap, _ in self.places[key]}:
             self._lacking[gap] -= 1
+        for gap, _ in self.places[key]:
+            self._drawn_in[gap] += 1
+            self._drawn += 1
         return tuple(index for _, index in self.places[key])
 
     def relate(self, key: str, relation: Relation) -> None:
@@ -130,18 +135,16 @@ class ActiveJob:
         total = len(self.plan.keys)
         if not total:
             return 0.0
-        done = float(sum(len(places) for key, places in self.places.items() if key in self._ready))
+        done = float(self._drawn)
         for gap, part in self._parts.items():
-            size = len(self.plan.gaps[gap].frames)
-            made = sum(frame.key in self._ready for frame in self.plan.gaps[gap].frames)
-            done += max(0.0, part * size - made)
+            done += max(0.0, part * len(self.plan.gaps[gap].frames) - self._drawn_in[gap])
         return min(done / total, 1.0)
 
     def gaps(self, now: float) -> tuple[GapInfo, ...]:
         """How far each gap is, and how long those will take that a worker is at."""
         found = []
         for gap in self.plan.gaps:
-            total, done = len(gap.frames), sum(frame.key in self._ready for frame in gap.frames)
+            total, done = len(gap.frames), self._drawn_in[gap.index]
             fraction = 1.0 if self.gap_complete(gap.index) else done / total
             eta = None
             part = self._parts.get(gap.index)
@@ -162,7 +165,7 @@ class ActiveJob:
                 eta = (1.0 - self._fraction) * (now - since) / (self._fraction - already)
         return dataclasses.replace(
             self.record.to_info(),
-            done=len(self.ready()),
+            done=self._drawn,
             fraction=self._fraction,
             stage=self._stage if self._parts else "",
             eta=eta,

@@ -6,7 +6,6 @@ Pure but for engines that look where their model's files are.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 from tweenbridge.pixels import Encoding
@@ -116,15 +115,13 @@ def check(message: Submit, owner: str, limits: Limits, home: Path, now: float) -
     return record, plan
 
 
-def check_count(owner: str, jobs: Iterable[JobRecord], limits: Limits) -> None:
-    """Refuse one more job of `owner` where `jobs` are as many unfinished ones as the server takes.
+def check_count(unfinished: int, of_client: int, limits: Limits) -> None:
+    """Refuse one more job where there are as many unfinished ones, in all or of its client, as the server takes.
 
     Raises:
         TweenbridgeError: BUSY.
     """
-    unfinished = [job for job in jobs if not job.state.is_final]
-    mine = sum(job.owner == owner for job in unfinished)
-    if len(unfinished) >= limits.queued_jobs or mine >= limits.jobs_per_client:
+    if unfinished >= limits.queued_jobs or of_client >= limits.jobs_per_client:
         raise TweenbridgeError(
             ErrorCode.BUSY, "The server has as many unfinished jobs as it takes.", retry_after=_BUSY_SECONDS
         )

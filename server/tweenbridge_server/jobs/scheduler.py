@@ -33,6 +33,7 @@ from ..executors.base import (
     TaskEvent,
 )
 from .active import ActiveJob
+from .indexes import Census, Waiting
 from .job import MAX_DEATHS, Event
 from .keyframes import called
 from .notify import Preview
@@ -66,7 +67,9 @@ class Scheduler:
         self._executor = executor
         self._changed = on_ready
         self._on_preview = on_preview
-        self._wanted: dict[str, set[str]] = {}
+        self.census = Census()
+        self._wanted = Waiting()
+        self._awaited = Waiting()
         self._queue = GapQueue()
         self._running: dict[str, _Running] = {}
         self._storing: set[str] = set()
@@ -82,8 +85,9 @@ class Scheduler:
         self._unsaved.pop(job.id, None)
         for key, row in self._store.frames(job.places).items():
             job.frame_ready(key, row.relation)
-        for key in job.places:
-            self._wanted.setdefault(key, set()).add(job.id)
+        self.census.add(job.id, job.record.owner)
+        self._wanted.add(job.id, job.places)
+        self._awaited.add(job.id, job.missing_keyframes)
         if job.record.state is not JobState.RECEIVING:
             self._enqueue(job)
         self._changed(job, job.ready())
@@ -94,7 +98,7 @@ class Scheduler:
         Raises:
             TweenbridgeError: DISK_FULL, when the store cannot note it.
         """
-        waiting = [job for job in self.jobs.values() if name in job.missing_keyframes]
+        waiting = [self.jobs[job] for job in self._awaited.on(name)]
         # First of all: while the store writes to the disk, the worker can read.
         for job in waiting:
             self._read_ahead(job, name)
@@ -107,6 +111,7 @@ class Scheduler:
                 self._store.update_job(record)
         for job in waiting:
             job.missing_keyframes.discard(name)
+            self._awaited.drop(job.id, (name,))
         for job in complete:
             job.record = records[job.id]
             self._changed(job, ())
@@ -206,11 +211,9 @@ class Scheduler:
 
     def _retire(self, job: ActiveJob) -> None:
         """Nothing more is to be done for the job."""
-        for key in job.places:
-            if wanting := self._wanted.get(key):
-                wanting.discard(job.id)
-                if not wanting:
-                    del self._wanted[key]
+        self.census.drop(job.id)
+        self._wanted.drop(job.id, job.places)
+        self._awaited.drop(job.id, job.missing_keyframes)
         if job.record.state is not JobState.DONE:
             for task, running in self._running.items():
                 if running.job is job:
@@ -331,7 +334,7 @@ class Scheduler:
             if self._is_live(running.job):
                 self.fail(running.job, error.info)
             return
-        for job_id in list(self._wanted.get(made.key, ())):
+        for job_id in self._wanted.on(made.key):
             job = self.jobs[job_id]
             self._changed(job, job.frame_ready(made.key, made.relation))
             if job.record.state is not JobState.RECEIVING:
@@ -345,7 +348,7 @@ class Scheduler:
         except TweenbridgeError as error:
             log.error("How the keyframes of job %s relate could not be written: %s", running.job.id, error)
         for key in keys:
-            for job_id in list(self._wanted.get(key, ())):
+            for job_id in self._wanted.on(key):
                 job = self.jobs[job_id]
                 job.relate(key, related.relation)
                 if job.record.state is not JobState.RECEIVING:

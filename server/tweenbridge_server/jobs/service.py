@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
@@ -42,6 +43,8 @@ __all__ = ["Change", "JobService", "Preview", "Retention", "StoredFrame"]
 log = logging.getLogger(__name__)
 
 _FINISHED_IN_SNAPSHOT = 50
+_UNFINISHED_IN_SNAPSHOT = 500
+"""More than fit into one header."""
 _SPOOL_FULL_SECONDS = 30.0
 
 
@@ -237,10 +240,10 @@ class JobService:
             return tuple(self._to_info(record) for record in self._store.newest(max(0, limit), max(0, skip), owner))
 
     def snapshot(self, owner: str | None = None) -> tuple[JobInfo, ...]:
-        """All unfinished jobs, of one owner or of all, oldest first, then the newest finished ones."""
+        """The unfinished jobs, of one owner or of all, oldest first, then the newest finished ones: a header full."""
         with self._lock:
-            jobs = [job.record for job in self._scheduler.jobs.values() if owner in (None, job.record.owner)]
-            unfinished = [self._to_info(record) for record in jobs]
+            jobs = (job.record for job in self._scheduler.jobs.values() if owner in (None, job.record.owner))
+            unfinished = [self._to_info(record) for record in islice(jobs, _UNFINISHED_IN_SNAPSHOT)]
             finished = list(self._store.newest_finished(_FINISHED_IN_SNAPSHOT, owner))
             return (*unfinished, *(record.to_info() for record in finished if record.id not in self._scheduler.jobs))
 
@@ -303,7 +306,8 @@ class JobService:
         return active.plan if active else self._plans.plan(record)
 
     def _check_room(self, record: JobRecord) -> None:
-        admission.check_count(record.owner, (job.record for job in self._scheduler.jobs.values()), self._limits)
+        census = self._scheduler.census
+        admission.check_count(len(census), census.of(record.owner), self._limits)
         sizes = {keyframe_name(keyframe): keyframe.size for keyframe in record.request.keyframes}
         new = sum(sizes.values()) - sum(sizes[name] for name in self._store.keyframes(sizes))
         if self._store.spool_bytes() + new > self._limits.spool_bytes:

@@ -126,6 +126,7 @@ class Store:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._bytes: int | None = None
 
     def close(self) -> None:
         """Close the file; everything committed is in it."""
@@ -143,6 +144,7 @@ class Store:
             yield
             self._connection.execute("COMMIT")
         except BaseException as error:
+            self._bytes = None
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
@@ -212,8 +214,8 @@ class Store:
     def trim_history(self, most: int, before: float) -> list[tuple[str, str]]:
         """Forget finished jobs beyond the `most` newest, or finished before that time. Returns ids and owners."""
         rows = self._read(
-            "SELECT id, owner FROM jobs WHERE finished IS NOT NULL AND (finished < ? OR number NOT IN"
-            " (SELECT number FROM jobs WHERE finished IS NOT NULL ORDER BY number DESC LIMIT ?))",
+            "SELECT id, owner FROM jobs WHERE finished IS NOT NULL AND (finished < ? OR number <="
+            " (SELECT number FROM jobs WHERE finished IS NOT NULL ORDER BY number DESC LIMIT 1 OFFSET ?))",
             (before, most),
         )
         self._connection.executemany("DELETE FROM jobs WHERE id = ?", [(row[0],) for row in rows])
@@ -223,13 +225,17 @@ class Store:
 
     def add_keyframe(self, name: str, size: int, used: float) -> None:
         """A keyframe file lies in the spool."""
+        before = self._size("keyframes", "name", (name,))
         self._connection.execute("INSERT OR REPLACE INTO keyframes VALUES (?, ?, ?)", (name, size, used))
+        self._count(size - before)
 
     def add_frame(self, frame: FrameRow, used: float) -> None:
         """A frame file lies in the spool."""
+        before = self._size("frames", "key", (frame.key,))
         relation = frame.relation.value if frame.relation else None
         row = (frame.key, _pack(frame.format), frame.sha256, frame.size, relation, used)
         self._connection.execute("INSERT OR REPLACE INTO frames VALUES (?, ?, ?, ?, ?, ?)", row)
+        self._count(frame.size - before)
 
     def set_relation(self, keys: Iterable[str], relation: Relation) -> None:
         """Say how the keyframes of these frames' gap relate."""
@@ -248,11 +254,15 @@ class Store:
 
     def remove_frames(self, keys: Iterable[str]) -> None:
         """These frames' files are gone."""
-        self._connection.executemany("DELETE FROM frames WHERE key = ?", [(key,) for key in keys])
+        gone = list(keys)
+        self._count(-self._size("frames", "key", gone))
+        self._connection.executemany("DELETE FROM frames WHERE key = ?", [(key,) for key in gone])
 
     def remove_keyframes(self, names: Iterable[str]) -> None:
         """These keyframes' files are gone."""
-        self._connection.executemany("DELETE FROM keyframes WHERE name = ?", [(name,) for name in names])
+        gone = list(names)
+        self._count(-self._size("keyframes", "name", gone))
+        self._connection.executemany("DELETE FROM keyframes WHERE name = ?", [(name,) for name in gone])
 
     def frames(self, keys: Iterable[str]) -> dict[str, FrameRow]:
         """Those of the frames that there are."""
@@ -286,8 +296,19 @@ class Store:
 
     def spool_bytes(self) -> int:
         """Bytes of all keyframes and frames."""
-        sql = "SELECT (SELECT TOTAL(size) FROM frames) + (SELECT TOTAL(size) FROM keyframes)"
-        return int(self._read(sql)[0][0])
+        if self._bytes is None:
+            sql = "SELECT (SELECT TOTAL(size) FROM frames) + (SELECT TOTAL(size) FROM keyframes)"
+            self._bytes = int(self._read(sql)[0][0])
+        return self._bytes
+
+    def _size(self, table: str, column: str, names: Iterable[str]) -> int:
+        sql = f"SELECT size FROM {table} WHERE {column} IN ({{}})"
+        return sum(row[0] for row in self._in_batches(sql, names))
+
+    def _count(self, more: int) -> None:
+        """Keep the sum, so that it is not added up anew for every job."""
+        if self._bytes is not None:
+            self._bytes += more
 
 
 # ---------------------------------------------------------------- opening
@@ -314,6 +335,7 @@ def _open(path: Path) -> Store:
         if version == 0:
             connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
         connection.execute("CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (owner, number)")
+        connection.execute("CREATE INDEX IF NOT EXISTS jobs_over ON jobs (number) WHERE finished IS NOT NULL")
         problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if problem != "ok":
             raise sqlite3.DatabaseError(problem)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import sqlite3
+import tempfile
 from pathlib import Path
 
 import pytest
 from bench import flat, request
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tweenbridge.pixels import Encoding, PixelFormat
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import JobState, Note, Priority
@@ -157,3 +161,28 @@ def test_the_database_of_an_older_version_is_moved_aside(path: Path, caplog: pyt
     with sqlite3.connect(aside) as connection:
         assert connection.execute("SELECT id FROM jobs").fetchall() == [("j",)]
     connection.close()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3), st.integers(1, 99), st.booleans()), max_size=30))
+def test_the_sum_of_sizes_is_kept_right(steps: list[tuple[str, int, int, bool]]) -> None:
+    """Whatever comes, goes, is replaced or is rolled back."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store(Path(folder) / "jobs.sqlite3")
+        for kind, number, size, fails in steps:
+            with contextlib.suppress(ZeroDivisionError), store.transaction():
+                name = f"{number:064x}"
+                if kind == "a" and size % 3:
+                    store.add_keyframe(name, size, 1.0)
+                elif kind == "a":
+                    store.remove_keyframes([name, "nothing"])
+                elif size % 3:
+                    store.add_frame(FrameRow(name, PNG, None, size), 1.0)
+                else:
+                    store.remove_frames([name, name])
+                if fails:
+                    raise ZeroDivisionError
+            kept = store.spool_bytes()
+            added_up = sum(thing.size for thing in (*store.stored_frames(), *store.stored_keyframes()))
+            assert kept == added_up
+        store.close()
