@@ -55,7 +55,7 @@ def test_stages_count_without_their_inner_ones(benchmarks: SimpleNamespace) -> N
             network(frames, deep=True)
             with watch.stage("inner"):
                 network(frames, deep=False)
-                time.sleep(0.05)
+                time.sleep(0.3)
             network(frames, deep=False)
         network(frames, deep=True)
     outer, inner, rest = (watch.stages[name] for name in ("outer", "inner", benchmarks.stopwatch.REST))
@@ -64,7 +64,7 @@ def test_stages_count_without_their_inner_ones(benchmarks: SimpleNamespace) -> N
     assert (rest.evaluations, rest.deep) == (3, 3)
     linear, convolution = 2 * 12 * 4 * 8, 2 * 48
     assert (outer.flop, inner.flop) == (linear + 2 * convolution, convolution)
-    assert inner.seconds >= 0.05 > outer.seconds
+    assert inner.seconds >= 0.3 > outer.seconds
 
 
 def test_fused_attention_on_the_processor_is_counted(benchmarks: SimpleNamespace) -> None:

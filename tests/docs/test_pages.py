@@ -37,7 +37,7 @@ def test_commands_are_those_of_the_command_line(page: Path) -> None:
     refused = {}
     for line in commands(page):
         words = arguments(line)
-        if words[0] not in BOOTSTRAP_ONLY and "--help" not in words:
+        if words[0] not in BOOTSTRAP_ONLY and not {"--help", "--version"} & set(words):
             refused[line] = _refusal(words)
     refused = {line: why for line, why in refused.items() if why}
     assert refused == {}
