@@ -172,9 +172,7 @@ def use(
     """Choose the server that this machine's command line, tray, scripts and plugins use."""
     from .commands.keys import use as run
 
-    if own == (key_file is not None):
-        raise typer.BadParameter("Name a key file, or give --own.")
-    run(data_dir(), key_file)
+    run(data_dir(), key_file, own)
 
 
 @app.command()

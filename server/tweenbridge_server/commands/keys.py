@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from pathlib import Path
@@ -23,6 +24,8 @@ from ..config import load_config
 from ..transport.client_keys import all_keys, create_key, find_key, revoke_key
 from ..transport.keys import kept_keys
 from .console import print_json, say
+
+_HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+")
 
 
 def create(home: Path, name: str, admin: bool) -> None:
@@ -107,19 +110,22 @@ def split_address(text: str) -> tuple[str, int | None]:
     """
     try:
         parts = urlsplit(text if "://" in text else f"tcp://{text}")
-        if parts.scheme == "tcp" and parts.hostname and not (parts.path or parts.query or parts.username):
-            return parts.hostname, parts.port
+        host, port = parts.hostname or "", parts.port
+        if parts.scheme == "tcp" and _HOST.fullmatch(host) and not (parts.path or parts.query or parts.username):
+            return host, port
     except ValueError:
         pass
     raise _refused(f"{text[:80]!r} is no address.", "Write it like tcp://0.0.0.0:47800.")
 
 
-def use(home: Path, file: Path | None) -> None:
+def use(home: Path, file: Path | None, own: bool = False) -> None:
     """Have this machine's programs use the server of a key file, or their own again.
 
     Raises:
-        TweenbridgeError: BAD_REQUEST when the file is no key file.
+        TweenbridgeError: BAD_REQUEST when the file is no key file, or both or neither are asked for.
     """
+    if own == (file is not None):
+        raise _refused("It is not clear which server is meant.", "Name a key file, or give --own.")
     if file is None:
         chosen_file(home).unlink(missing_ok=True)
         say("The programs of this machine use its own server.")
