@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 from fake_hub import COMMIT, FakeHub
 from tweenbridge.protocol.messages import WorkerInfo
 from tweenbridge.protocol.models import ChangeModel, ModelAction, ModelInfo, ModelState
@@ -108,3 +109,15 @@ class Shop:
         """The states that were told of, without repeats in a row."""
         told = [change.info.state for change in self.changes if change.model == id and change.info is not None]
         return [state for i, state in enumerate(told) if i == 0 or told[i - 1] is not state]
+
+
+def helpers_of(server: psutil.Process) -> list[psutil.Process]:
+    """The processes with which a server, or a test, downloads. One that has just ended is none."""
+
+    def downloads(process: psutil.Process) -> bool:
+        try:
+            return "tweenbridge_server.models.helper" in process.cmdline()
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            return False
+
+    return [child for child in server.children() if downloads(child)]

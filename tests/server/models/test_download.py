@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from fake_hub import FakeHub
 from model_bytes import CHECKPOINT, model, weights
-from model_shop import ENTRY, PLAIN, REPOSITORY, Shop
+from model_shop import ENTRY, PLAIN, REPOSITORY, Shop, helpers_of
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.models import ModelAction, ModelState
 from tweenbridge_server.engines.dreammover import identity
@@ -108,11 +109,7 @@ def test_a_killed_helper_loses_nothing_that_was_here(shop: Shop) -> None:
 
 
 def kill_helper() -> None:
-    import psutil
-
-    (helper,) = [
-        child for child in psutil.Process().children() if "tweenbridge_server.models.helper" in child.cmdline()
-    ]
+    (helper,) = helpers_of(psutil.Process())
     helper.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
 
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from fake_hub import FakeHub
 from model_bytes import CHECKPOINT, LORA, XL, weights, write
-from model_shop import ENTRY, REPOSITORY
+from model_shop import ENTRY, REPOSITORY, helpers_of
 from real_server import RealServer
 from tweenbridge import Client, ModelChanged, ModelInfo, ModelsListed, ModelState, read_address
 
@@ -76,7 +76,7 @@ def test_a_download_over_the_wire_outlives_a_killed_server(desk: Desk, hub: Fake
         assert client.get_model("toon", accept_licence=True).state.is_busy
         seen = watch(client, lambda info: info.done > 1_500_000)
         assert seen[-1].rate > 0
-        helpers = helpers_of(desk.home)
+        helpers = helpers_at(desk.home)
         desk.server.kill()
         end = time.monotonic() + PATIENCE
         while any(helper.is_running() and helper.status() != psutil.STATUS_ZOMBIE for helper in helpers):
@@ -94,12 +94,11 @@ def test_a_download_over_the_wire_outlives_a_killed_server(desk: Desk, hub: Fake
         assert client.engines()[1].needs == (), "a job need not name the only model"
 
 
-def helpers_of(home: Path) -> list[psutil.Process]:
+def helpers_at(home: Path) -> list[psutil.Process]:
     """The helper processes of the server of a data folder."""
     address = read_address(home)
     assert address is not None
-    children = psutil.Process(address.pid).children()
-    found = [child for child in children if "tweenbridge_server.models.helper" in child.cmdline()]
+    found = helpers_of(psutil.Process(address.pid))
     assert found
     return found
 
