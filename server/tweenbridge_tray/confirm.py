@@ -1,18 +1,24 @@
 """`tweenbridge confirm`: a window for editors without windows of their own. A plan comes in, the choice goes out.
 
 {"title": "…", "host": "DaVinci Resolve", "keyframes": [{"label": "…", "frame": 101}, …],
- "gaps": [{"from": 101, "to": 109, "count": 7}, …]}
+ "gaps": [{"from": 101, "to": 109, "count": 7}, …],
+ "choice": {"engine": "flow", "profile": "draft", "timing": {…}, "settings": {…}}}
 
 {"accepted": true, "engine": "flow", "profile": "quality", "timing": {…}, "settings": {…}}
+
+`choice` is what the window begins with: the last run's, or that of the in-betweens to be edited. It may be left out.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+
+from tweenbridge import Scalar, Timing, TweenbridgeError
+from tweenbridge.protocol.codec import from_plain
 
 from .words import tr
 
@@ -38,6 +44,16 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """How in-betweens are to be made, before the user says otherwise. "" is the server's own order."""
+
+    engine: str = ""
+    profile: str = ""
+    timing: Timing = field(default_factory=Timing)
+    settings: dict[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Plan:
     """What the editor is about to ask for."""
 
@@ -45,6 +61,7 @@ class Plan:
     host: str
     keyframes: tuple[Keyframe, ...]
     gaps: tuple[Gap, ...]
+    choice: Choice = field(default_factory=Choice)
 
 
 def read_plan(text: str) -> Plan:
@@ -60,10 +77,11 @@ def read_plan(text: str) -> Plan:
     try:
         keyframes = tuple(Keyframe(_text(item["label"]), _whole(item["frame"])) for item in content["keyframes"])
         gaps = tuple(Gap(_whole(item["from"]), _whole(item["to"]), _whole(item["count"])) for item in content["gaps"])
-        plan = Plan(_text(content["title"]), _text(content.get("host", "")), keyframes, gaps)
+        choice: Choice = from_plain(Choice, content.get("choice") or {}, "the choice")
+        plan = Plan(_text(content["title"]), _text(content.get("host", "")), keyframes, gaps, choice)
     except KeyError as error:
         raise ValueError(f"The plan lacks {error.args[0]!r}.") from error
-    except (TypeError, AttributeError) as error:
+    except (TypeError, AttributeError, TweenbridgeError) as error:
         raise ValueError(f"The plan has another form than expected: {error}.") from error
     if not plan.gaps:
         raise ValueError("The plan has no gaps.")

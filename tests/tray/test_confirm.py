@@ -14,7 +14,7 @@ from fakes.real_server import RealServer
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
-from tweenbridge import Timing
+from tweenbridge import Spacing, Timing
 from tweenbridge.protocol.codec import from_plain
 from tweenbridge_tray.app import Tray
 from tweenbridge_tray.confirm import read_plan, summary
@@ -43,6 +43,33 @@ def test_what_is_chosen_is_told(online: Tray, until: Until, qtbot: QtBot) -> Non
     choice = window.choice()
     assert (choice["accepted"], choice["engine"], choice["profile"], choice["settings"]) == (True, "flow", "draft", {})
     assert from_plain(Timing, choice["timing"]) == Timing(hold=2), "the plan, and no number, says how many frames"
+
+
+def test_it_begins_with_an_earlier_choice(online: Tray, until: Until, qtbot: QtBot) -> None:
+    recipe = Recipe(online.session, online.models)
+    earlier = {
+        "engine": "dreammover",
+        "profile": "draft",
+        "timing": {"spacing": "ease-in", "hold": 2, "count": 3},
+        "settings": {"prompt": "a fox", "seed": "not a number", "gone": 1},
+    }
+    plan = read_plan(json.dumps({**PLAN, "choice": earlier}))
+    window = ConfirmWindow(plan, recipe, online.session)
+    qtbot.addWidget(window)
+    window.show()
+    until(lambda: recipe.engine is not None)
+    choice = window.choice()
+    assert (choice["engine"], choice["profile"], choice["settings"]) == ("dreammover", "draft", {"prompt": "a fox"})
+    assert from_plain(Timing, choice["timing"]) == Timing(spacing=Spacing.EASE_IN, hold=2)
+
+
+def test_an_earlier_choice_of_an_engine_that_has_gone_is_no_matter(online: Tray, until: Until, qtbot: QtBot) -> None:
+    recipe = Recipe(online.session, online.models)
+    plan = read_plan(json.dumps({**PLAN, "choice": {"engine": "of yesterday", "profile": "best"}}))
+    window = ConfirmWindow(plan, recipe, online.session)
+    qtbot.addWidget(window)
+    until(lambda: recipe.engine is not None)
+    assert (window.choice()["engine"], window.choice()["profile"]) == ("flow", "quality")
 
 
 def test_declining_is_an_answer(online: Tray, until: Until, qtbot: QtBot) -> None:

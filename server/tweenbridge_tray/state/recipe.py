@@ -45,6 +45,13 @@ class Recipe(QObject):
 
     # ------------------------------------------------------------ choosing
 
+    def begin_with(self, engine: str, profile: str, timing: Timing, settings: Mapping[str, Scalar]) -> None:
+        """Take an earlier choice, as far as the server has what it names; "" is the server's first."""
+        self._wished_engine, self.profile, self.timing = engine, profile, timing
+        if engine:
+            self._settings[engine] = dict(settings)
+        self._settle()
+
     def choose_engine(self, name: str) -> None:
         """Take another engine, with its first profile."""
         self._wished_engine = name
@@ -74,9 +81,10 @@ class Recipe(QObject):
     # ------------------------------------------------------------ what was chosen
 
     def value(self, setting: wire.SettingInfo) -> Scalar:
-        """What a setting of the engine is now."""
+        """What a setting of the engine is now; its default where another version of the engine had other values."""
         name = self.engine.name if self.engine is not None else ""
-        return self._settings.get(name, {}).get(setting.name, setting.default)
+        chosen = self._settings.get(name, {}).get(setting.name, setting.default)
+        return chosen if _kind(chosen) is _kind(setting.default) else setting.default
 
     @property
     def settings(self) -> dict[str, Scalar]:
@@ -118,13 +126,24 @@ class Recipe(QObject):
         self.error = answer.error
         if isinstance(answer.message, wire.Engines):
             self.engines = answer.message.engines
+            self._settle()
+        else:
+            self.changed.emit()
+
+    def _settle(self) -> None:
+        """Hold the choice against what the server has."""
+        if self.engines:
             wished = self._wished_engine or (self.engine.name if self.engine is not None else "")
-            chosen = [engine for engine in self.engines if engine.name == wished] or list(self.engines)
-            self.engine = chosen[0] if chosen else None
-            profiles = [profile.name for profile in self.engine.profiles] if self.engine is not None else []
+            self.engine = next((engine for engine in self.engines if engine.name == wished), self.engines[0])
+            profiles = [profile.name for profile in self.engine.profiles]
             if self.profile not in profiles:
                 self.profile = profiles[0] if profiles else ""
         self.changed.emit()
+
+
+def _kind(value: Scalar) -> type:
+    """What sort of field a setting's value needs."""
+    return float if isinstance(value, int) and not isinstance(value, bool) else type(value)
 
 
 def chart_of(text: str) -> tuple[float, ...]:

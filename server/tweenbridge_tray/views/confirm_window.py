@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QListWidget, QVBoxLayout
-from tweenbridge import Timing
 
 from .. import words
 from ..confirm import Plan, summary
@@ -30,7 +30,8 @@ class ConfirmWindow(QDialog):
         self._session = session
         self._accepted = False
         # The timeline says how many frames fit: the plan, and not a number typed here.
-        recipe.timing = Timing()
+        begin = plan.choice
+        recipe.begin_with(begin.engine, begin.profile, replace(begin.timing, count=None), begin.settings)
         self.setWindowTitle(f"{tr('Tweenbridge')} · {plan.host}" if plan.host else tr("Tweenbridge"))
         self.setWindowIcon(app_icon())
         self.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint)
