@@ -90,7 +90,7 @@ def test_what_a_model_lacks_is_said_in_a_sentence(blending: Studio) -> None:
     result = blending.run("interpolate", "a.png", "b.png", "--engine", "blend", "--model", "nothing")
     assert result.returncode == 1
     assert result.stderr.startswith("Error: There is no model nothing.\n")
-    result = blending.run("interpolate", "a.png", "b.png", "--engine", "dreammover")
+    result = blending.run("interpolate", "a.png", "b.png", "--engine", "dreammover", "--model", "nobody/nothing")
     assert result.returncode == 1
     assert result.stderr.startswith("Error: ")
     assert "Traceback" not in result.stderr
