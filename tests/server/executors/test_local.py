@@ -85,9 +85,11 @@ def test_what_libraries_print_does_not_disturb_the_events(bench: Bench, caplog: 
 @pytest.mark.parametrize("mischief", ["hang", "stubborn"])
 def test_a_worker_that_does_not_stop_is_killed(tmp_path: Path, mischief: str) -> None:
     with Bench(tmp_path / "home", cancel_seconds=0.3) as bench:
-        wanted = request(PICTURES, settings={"mischief": mischief, "seconds": 5.0 if mischief == "stubborn" else 0.0})
+        seconds = 5.0 if mischief == "stubborn" else 0.0
+        # From the first frame on: between two frames it would obey.
+        wanted = request(PICTURES, settings={"mischief": mischief, "seconds": seconds, "at": 0.0})
         bench.send("j", PICTURES, wanted)
-        # On a busy machine the worker takes seconds to begin, and until then it would obey.
+        # On a busy machine the worker takes seconds to begin, and until then it would obey, too.
         bench.wait_for(lambda: bench.service.info("j").stage == "blending")
         before = bench.service.workers()[0].pid
         bench.service.cancel("j")
