@@ -25,7 +25,7 @@ _WINDOW = 5
 _ROUNDS = 2
 _HALO = _ROUNDS * (_WINDOW // 2)
 """Pixels around a tile that its medians see."""
-_TILE = 64
+_TILE = 128
 """Only tiles with edges in them are worked on: most of a picture has none."""
 
 _Result = tuple[tuple[slice, slice], list[NDArray[np.float32]]]
