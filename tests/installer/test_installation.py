@@ -114,11 +114,7 @@ def test_install_again_and_uninstall(tmp_path: Path, system: System, by_hand: bo
 
 @pytest.mark.parametrize(
     ("system", "by_hand", "then"),
-    [
-        *((*scene, "install") for scene in SCENES),
-        (System.LINUX, False, "uninstall"),
-        (System.WINDOWS, True, "uninstall"),
-    ],
+    [(*scene, then) for scene in SCENES for then in ("install", "uninstall")],
 )
 def test_killed_at_any_moment_of_installing(tmp_path: Path, system: System, by_hand: bool, then: str) -> None:
     reference = _scene(tmp_path / "reference", system, by_hand)
@@ -148,7 +144,7 @@ def _same_paths(scene: Scene, found: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in found.items() if not name.endswith("install.json")} | paths
 
 
-@pytest.mark.parametrize(("system", "by_hand"), [(System.LINUX, False), (System.WINDOWS, True)])
+@pytest.mark.parametrize(("system", "by_hand"), SCENES)
 def test_killed_at_any_moment_of_an_update_and_of_uninstalling(tmp_path: Path, system: System, by_hand: bool) -> None:
     for change in ("update", "uninstall"):
         moments, moment = 1, 0
