@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from tweenbridge import JobHandle, JobInfo, JobProgress, JobState, KeyframeSource, Note, Timing, make_order
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
-from tweenbridge_server.commands import engines, logs, progress
+from tweenbridge_server.commands import engines, logs, terminal_bar
 from tweenbridge_server.commands.console import ago, duration, plain_errors, plural, size
 from tweenbridge_server.commands.progress import JobDisplay
 from tweenbridge_server.diagnostics import doctor
@@ -239,7 +239,7 @@ def test_notes_are_said_once_as_they_come(capsys: pytest.CaptureFixture[str]) ->
 def test_the_display_shows_stage_and_time_left(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(progress, "console", lambda stderr: Console(stderr=True, force_terminal=True, width=100))
+    monkeypatch.setattr(terminal_bar, "console", lambda stderr: Console(stderr=True, force_terminal=True, width=100))
     pair = [KeyframeSource(b"a"), KeyframeSource(b"b")]
     handle = JobHandle(make_order(pair, timing=Timing(count=3), engine="dreammover"))
     running = JobInfo(handle.id, JobState.RUNNING, 3, 1, "dreammover", "standard", stage="inverting", eta=42.0)
