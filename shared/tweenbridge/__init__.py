@@ -52,7 +52,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .client import Client
-    from .dialogue import Reply
+    from .reply import Reply
 
 __all__ = [
     "Alpha",
@@ -121,7 +121,7 @@ def __getattr__(name: str) -> Any:
 
         return Client
     if name == "Reply":
-        from .dialogue import Reply
+        from .reply import Reply
 
         return Reply
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

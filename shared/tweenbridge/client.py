@@ -14,7 +14,7 @@ from typing import Any, Callable, Collection, Generator, Mapping, Optional, Sequ
 
 import zmq
 
-from .dialogue import Dialogue, Reply
+from .dialogue import Dialogue
 from .discovery import ServerAddress, chosen_address, data_dir, read_address
 from .events import Event, FrameArrived, JobEnded, JobProgress
 from .job import JobHandle
@@ -26,6 +26,7 @@ from .protocol import messages as wire
 from .protocol.errors import ErrorCode, TweenbridgeError
 from .protocol.limits import Limits
 from .protocol.messages import EngineInfo, JobInfo, JobState, Priority, Scalar, Status, Welcome
+from .reply import Reply
 from .results import Frame
 from .timing import Timing
 from .version import __version__

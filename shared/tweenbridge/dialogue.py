@@ -33,8 +33,9 @@ from .keyframes import Bytes, check_limits
 from .link import Link
 from .protocol import messages as wire
 from .protocol.errors import ErrorCode, TweenbridgeError
-from .protocol.limits import FETCH_WINDOW, PREVIEW_BYTES, PREVIEW_SIDE, Limits
+from .protocol.limits import FETCH_WINDOW, PREVIEW_BYTES, PREVIEW_SIDE, PUT_WINDOW, Limits
 from .protocol.models import ModelDelta, Models, WatchModels
+from .reply import Reply
 from .results import place_frame
 from .watching import Stream
 
@@ -45,40 +46,6 @@ _HELPER_TICK = 0.002
 
 _WATCHES = (wire.Watch, WatchModels)
 LINK_EVENTS = (Connected, Disconnected, ServerStarting, ServerStopping)
-
-
-class Reply:
-    """The answer to a question, once it is there."""
-
-    def __init__(self, question: wire.ClientMessage) -> None:
-        self.question = question
-        self._answer: Optional[wire.Message] = None
-        self.data: Optional[memoryview] = None
-        """The answer's pixel part, where it has one."""
-
-    @property
-    def done(self) -> bool:
-        """Whether there is an answer."""
-        return self._answer is not None
-
-    def result(self) -> wire.Message:
-        """The answer.
-
-        Raises:
-            TweenbridgeError: the server's error, or NOT_READY while there is no answer.
-        """
-        if self._answer is None:
-            raise TweenbridgeError(
-                ErrorCode.NOT_READY, "There is no answer yet.", remedy="Call `poll` until it is done."
-            )
-        if isinstance(self._answer, wire.Error):
-            raise TweenbridgeError.from_info(self._answer.error)
-        return self._answer
-
-    def answered(self, message: wire.Message, data: Optional[memoryview] = None) -> None:
-        """Fill in the answer."""
-        self._answer = message
-        self.data = data
 
 
 @dataclass(frozen=True)
@@ -336,15 +303,26 @@ class Dialogue:
         files = self._files
         while files is not None:
             asked = [request.message for request in self._requests.values()]
-            may_put = not files.is_loading and not any(isinstance(message, wire.Put) for message in asked)
             may_fetch = sum(isinstance(message, wire.Fetch) for message in asked) < FETCH_WINDOW
-            message = handle.next_message(now, may_put, may_fetch)
+            message = handle.next_message(now, self._put_room(session), may_fetch)
             if message is None or (isinstance(message, wire.Submit) and not self._fits(handle, message, session)):
                 return
             if isinstance(message, wire.Put):
                 files.load(handle, message, session)
             elif not self._send(session, message, handle, now):
                 return
+
+    def _put_room(self, session: Connection) -> int:
+        """Bytes of a keyframe that may go on its way now: as many as the server takes of one client at a time."""
+        assert session.welcome is not None and self._files is not None
+        out = [
+            request.asker.keyframe(request.message).size
+            for request in self._requests.values()
+            if isinstance(request.message, wire.Put) and isinstance(request.asker, JobHandle)
+        ]
+        if self._files.is_loading or len(out) >= PUT_WINDOW:
+            return 0
+        return session.welcome.limits.frame_bytes - sum(out)
 
     def _fits(self, handle: JobHandle, submit: wire.Submit, session: Connection) -> bool:
         assert session.welcome is not None

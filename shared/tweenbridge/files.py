@@ -46,7 +46,7 @@ class FileHelper:
 
     @property
     def is_loading(self) -> bool:
-        """Whether a keyframe is being read. Only one is in memory at a time."""
+        """Whether a keyframe is being read; one at a time is."""
         return self._loading is not None
 
     @property

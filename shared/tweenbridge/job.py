@@ -15,7 +15,7 @@ from .keyframes import Order
 from .protocol import messages as wire
 from .protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
 from .protocol.limits import FETCH_WINDOW
-from .protocol.messages import JobInfo, JobRequest, JobState, Note, Priority
+from .protocol.messages import JobInfo, JobRequest, JobState, Keyframe, Note, Priority
 from .results import Frame
 from .words import one_line
 
@@ -122,6 +122,11 @@ class JobHandle:
         if not self._submitted:
             self._end_cancelled()
 
+    def keyframe(self, put: wire.Put) -> Keyframe:
+        """The keyframe that a `put` of this job carries."""
+        assert self.request is not None
+        return self.request.keyframes[put.keyframe]
+
     # ------------------------------------------------------------ what to send
 
     def prepared(self, request: JobRequest) -> None:
@@ -131,23 +136,23 @@ class JobHandle:
             self.step = Step.SUBMIT
             self._end_if_complete()
 
-    def next_message(self, now: float, may_put: bool, may_fetch: bool) -> Optional[wire.Message]:
+    def next_message(self, now: float, put_room: int, may_fetch: bool) -> Optional[wire.Message]:
         """What to send now, or None. Whatever it returns counts as asked until `answered` or `disconnected`.
 
         Args:
             now: seconds of a steady clock.
-            may_put: no other keyframe is on its way.
+            put_room: bytes that a keyframe may have to go on its way beside others; 0 for none.
             may_fetch: the client's window has room for another frame.
         """
         if self.step in (Step.PREPARE, Step.END) or now < self._retry_at:
             return None
-        message = self._wanted(now, may_put, may_fetch)
+        message = self._wanted(now, put_room, may_fetch)
         if message is not None:
             self._asked.append(message)
             self._submitted = True
         return message
 
-    def _wanted(self, now: float, may_put: bool, may_fetch: bool) -> Optional[wire.Message]:
+    def _wanted(self, now: float, put_room: int, may_fetch: bool) -> Optional[wire.Message]:
         if self._cancelling:
             return None if self._is_asked(wire.Cancel) else wire.Cancel(job=self.id)
         if self.step is Step.SUBMIT and self.request is not None:
@@ -159,13 +164,23 @@ class JobHandle:
             return wire.GetJob(self.id, self._previews)
         if self.step is not Step.FOLLOW:
             return None
-        if self._need and may_put and not self._is_asked(wire.Put):
-            return wire.Put(self.id, self._need[0])
+        put = self._next_keyframe(put_room)
+        if put is not None:
+            return put
         frame = self._next_frame() if may_fetch else None
         return None if frame is None else wire.Fetch(self.id, frame)
 
     def _is_asked(self, kind: type) -> bool:
         return any(isinstance(message, kind) for message in self._asked)
+
+    def _next_keyframe(self, room: int) -> Optional[wire.Put]:
+        """The first that is needed and not on its way, where there is room for it."""
+        sending = {message.keyframe for message in self._asked if isinstance(message, wire.Put)}
+        for index in self._need:
+            if index not in sending:
+                put = wire.Put(self.id, index)
+                return put if self.keyframe(put).size <= room else None
+        return None
 
     def _next_frame(self) -> Optional[int]:
         fetching = {message.frame for message in self._asked if isinstance(message, wire.Fetch)}
@@ -194,7 +209,8 @@ class JobHandle:
         elif isinstance(reply, wire.Accepted):
             self._accepted(reply)
         elif isinstance(reply, wire.Received):
-            self._need = reply.need
+            # Two puts may be answered in any order: what one said is here stays here.
+            self._need = tuple(index for index in self._need if index in reply.need)
             self._failures = 0
         elif isinstance(reply, wire.FrameData):
             self._ready.discard(reply.frame)

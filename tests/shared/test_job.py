@@ -11,6 +11,7 @@ from tweenbridge.pixels import Encoding, PixelFormat
 from tweenbridge.protocol import messages as wire
 
 PICTURES = [b"\x89PNG\r\n\x1a\n" + bytes([i]) * 9 for i in range(3)]
+ROOM = 1 << 20
 
 
 class Server:
@@ -83,7 +84,7 @@ def test_every_frame_comes_exactly_once(seed: int, count: int, in_order: bool) -
         if handle.ended:
             break
         now += chance.uniform(0.0, 0.5)
-        message = handle.next_message(now, may_put=True, may_fetch=True)
+        message = handle.next_message(now, put_room=ROOM, may_fetch=True)
         fate = chance.random()
         if message is not None:
             reply = server.answer(message) if fate < 0.9 else None
@@ -120,7 +121,7 @@ def test_a_cancel_at_any_moment_ends_the_job_on_both_sides(seed: int, moment: in
         if handle.ended:
             break
         now += 0.3
-        message = handle.next_message(now, may_put=True, may_fetch=True)
+        message = handle.next_message(now, put_room=ROOM, may_fetch=True)
         if message is not None and chance.random() < 0.2:
             handle.disconnected()
         elif message is not None:
@@ -135,7 +136,7 @@ def test_a_cancel_at_any_moment_ends_the_job_on_both_sides(seed: int, moment: in
 def test_a_job_without_in_betweens_is_done_at_once() -> None:
     handle = new_job(0, False)
     assert handle.state is JobState.DONE
-    assert handle.next_message(0.0, True, True) is None
+    assert handle.next_message(0.0, ROOM, True) is None
 
 
 def test_an_error_that_comes_again_and_again_ends_the_job() -> None:
@@ -144,7 +145,7 @@ def test_an_error_that_comes_again_and_again_ends_the_job() -> None:
     asked = 0
     while not handle.ended:
         now += 10.0
-        message = handle.next_message(now, True, True)
+        message = handle.next_message(now, ROOM, True)
         assert message is not None
         asked += 1
         handle.answered(message, wire.Error(TweenbridgeError(ErrorCode.INTERNAL, "Broken.").info), now)
@@ -154,7 +155,58 @@ def test_an_error_that_comes_again_and_again_ends_the_job() -> None:
 
 def test_a_server_that_counts_otherwise_is_refused() -> None:
     handle = new_job(3, False)
-    message = handle.next_message(1.0, True, True)
+    message = handle.next_message(1.0, ROOM, True)
     assert isinstance(message, wire.Submit)
     handle.answered(message, wire.Accepted("one", JobState.RECEIVING, (0, 1, 2), (), 7), 1.0)
     assert handle.error is not None and handle.error.code is ErrorCode.BAD_MESSAGE
+
+
+def running_job() -> tuple[JobHandle, Server]:
+    """A job that the server has just accepted, and has been asked about."""
+    handle = new_job(3, False)
+    server = Server(handle.total, 3, random.Random(0))
+    for kind in (wire.Submit, wire.GetJob):
+        message = handle.next_message(1.0, ROOM, True)
+        assert isinstance(message, kind)
+        handle.answered(message, server.answer(message), 1.0)
+    return handle, server
+
+
+def next_put(handle: JobHandle, room: int) -> wire.Put | None:
+    message = handle.next_message(1.0, room, True)
+    assert message is None or isinstance(message, wire.Put)
+    return message
+
+
+@given(order=st.permutations([0, 1, 2]))
+def test_keyframes_on_their_way_together_may_be_answered_in_any_order(order: list[int]) -> None:
+    handle, server = running_job()
+    puts = [next_put(handle, ROOM) for _ in range(3)]
+    assert [put.keyframe for put in puts if put] == [0, 1, 2]
+    replies = [server.answer(put) for put in puts if put]
+    for index in order:
+        put = puts[index]
+        assert put is not None
+        handle.answered(put, replies[index], 1.0)
+        assert next_put(handle, ROOM) is None
+    assert not server.need
+
+
+def test_a_keyframe_waits_where_there_is_no_room_for_it_beside_others() -> None:
+    handle, _ = running_job()
+    size = len(PICTURES[0])
+    first = next_put(handle, size)
+    assert first == wire.Put("one", 0)
+    assert next_put(handle, size - 1) is None
+    assert next_put(handle, size) == wire.Put("one", 1)
+
+
+def test_a_keyframe_refused_for_now_is_sent_again_and_the_other_is_not() -> None:
+    handle, server = running_job()
+    first, second = next_put(handle, ROOM), next_put(handle, ROOM)
+    assert first and second
+    handle.answered(first, wire.Error(TweenbridgeError(ErrorCode.BUSY, "Later.", retry_after=0.2).info), 1.0)
+    handle.answered(second, server.answer(second), 1.0)
+    assert handle.next_message(1.1, ROOM, True) is None
+    assert handle.next_message(2.0, ROOM, True) == first
+    assert handle.next_message(2.0, ROOM, True) == wire.Put("one", 2)

@@ -19,6 +19,8 @@ PING_AFTER = 5.0
 """Seconds of silence after which the client sends a ping."""
 DEAD_AFTER = 15.0
 """Seconds of silence after which the other side counts as gone."""
+PUT_WINDOW = 2
+"""Keyframes that a client sends before the server has said that it has the first of them."""
 FETCH_WINDOW = 2
 """Frames that a client may have asked for and not yet received."""
 PREVIEW_SIDE = 256
