@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
 from tweenbridge.pixels import PixelFormat
 from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
@@ -27,6 +28,8 @@ from .telling import Telling
 log = logging.getLogger(__name__)
 
 Report = Callable[[str, TaskEvent], None]
+
+_LAST_FRAME_THREADS: Final = min(4, os.cpu_count() or 1)
 
 
 def use_threads(threads: int) -> None:
@@ -181,7 +184,9 @@ class _Rendering:
             if order is ordered[0]:
                 # Once more: it may have been changed while the engine was about to load it.
                 self._check_model()
-            self._store(order, relation, _writer(made.pixels, like, task.output))
+            # Nothing else is left to compute when the last one is stored.
+            threads = _LAST_FRAME_THREADS if order is ordered[-1] else 1
+            self._store(order, relation, _writer(made.pixels, like, task.output, threads))
             del made
             if self._is_cancelled():
                 raise Cancelled
@@ -221,8 +226,10 @@ def _gap(a: io.Still, b: io.Still, shot: Shot) -> Gap:
     return Gap(alpha.with_alpha(a.pixels), alpha.with_alpha(b.pixels), shot)
 
 
-def _writer(pixels: Image, like: io.Still, output: PixelFormat | None) -> Callable[[Path], PixelFormat]:
+def _writer(
+    pixels: Image, like: io.Still, output: PixelFormat | None, threads: int = 1
+) -> Callable[[Path], PixelFormat]:
     def write(path: Path) -> PixelFormat:
-        return io.write(path, pixels, like, output)
+        return io.write(path, pixels, like, output, threads)
 
     return write

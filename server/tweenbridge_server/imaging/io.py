@@ -116,7 +116,7 @@ def read(path: Path, fmt: PixelFormat, name: str) -> Still:
         return _read_file(path, fmt, name)
 
 
-def write(path: Path, pixels: Image, like: Still, output: PixelFormat | None = None) -> PixelFormat:
+def write(path: Path, pixels: Image, like: Still, output: PixelFormat | None = None, threads: int = 1) -> PixelFormat:
     """Write an in-between as a file like the keyframe `like`, or as `output` says where it says something.
 
     Args:
@@ -125,6 +125,7 @@ def write(path: Path, pixels: Image, like: Still, output: PixelFormat | None = N
         like: the gap's first keyframe.
         output: the wanted encoding; its other fields may be None, which means as the keyframe where the encoding can
             hold that, else the encoding's convention.
+        threads: how many compress a PNG file; the bytes are the same for any number.
 
     Returns:
         The format of what was written, every field known.
@@ -150,7 +151,7 @@ def write(path: Path, pixels: Image, like: Still, output: PixelFormat | None = N
         if target.encoding is Encoding.RAW:
             samples.tofile(path)
         else:
-            _write_file(path, samples, like, target)
+            _write_file(path, samples, like, target, threads)
     except OSError as error:
         raise _write_error(path, error) from error
     return target
@@ -274,7 +275,7 @@ def _unsupported(name: str, rest: str) -> TweenbridgeError:
 # ---------------------------------------------------------------- writing
 
 
-def _write_file(path: Path, samples: sampling.Samples, like: Still, target: PixelFormat) -> None:
+def _write_file(path: Path, samples: sampling.Samples, like: Still, target: PixelFormat, threads: int) -> None:
     assert target.dtype
     height, width, channels = samples.shape
     spec = oiio.ImageSpec(width, height, channels, _OIIO_TYPES[target.dtype])
@@ -311,7 +312,7 @@ def _write_file(path: Path, samples: sampling.Samples, like: Still, target: Pixe
     if not written or (target.encoding is Encoding.PNG and writer.has_error):
         raise OSError("OpenImageIO could not write the file")
     if target.encoding is Encoding.PNG:
-        png.fill(path, samples)
+        png.fill(path, samples, threads)
 
 
 def _floor(like: Still) -> float:

@@ -91,14 +91,14 @@ def test_the_file_is_one_zlib_stream_in_checked_chunks(tmp_path: Path) -> None:
 
 
 def test_the_same_samples_give_the_same_bytes_whichever_thread_writes_them(tmp_path: Path) -> None:
-    source = save(tmp_path / "a.png", Encoding.PNG, grain(300, 400, 3, "uint8"))
+    source = save(tmp_path / "a.png", Encoding.PNG, grain(1300, 2000, 3, "uint8"))
     still = io.read(source, PixelFormat(Encoding.PNG), NAME)
-    # Other addresses, too.
+    # Other addresses and numbers of threads, too.
     shifted = np.empty(still.pixels.size + 3, np.float32)[3:].reshape(still.pixels.shape)
     shifted[...] = still.pixels
 
     def write(number: int) -> None:
-        io.write(tmp_path / f"out{number}.png", (still.pixels, shifted)[number % 2], still)
+        io.write(tmp_path / f"out{number}.png", (still.pixels, shifted)[number % 2], still, threads=1 + number % 3)
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
     for thread in threads:
