@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Mapping, Optional, Sequence, Union
@@ -24,6 +25,8 @@ from .words import one_line
 
 _CHUNK = 1 << 20
 _SIGNATURE_BYTES = 16
+_HASHING_THREADS = 2
+"""They read a large file while another is hashed."""
 
 PathLike = Union[str, "os.PathLike[str]"]
 Bytes = Union[bytes, bytearray, memoryview]
@@ -200,7 +203,8 @@ class Order:
         Raises:
             TweenbridgeError: BAD_KEYFRAME or UNSUPPORTED_FORMAT, naming the keyframe.
         """
-        keyframes = tuple(describe(i, source) for i, source in enumerate(self.sources))
+        with ThreadPoolExecutor(_HASHING_THREADS, "tweenbridge-hashing") as threads:
+            keyframes = tuple(threads.map(describe, range(len(self.sources)), self.sources))
         return JobRequest(keyframes, self.timing, self.engine, self.profile, self.settings, self.output)
 
 
