@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import logging
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from tweenbridge.protocol.messages import Scalar, WorkerInfo
 
@@ -278,6 +280,16 @@ def _nobody(task: str, event: object) -> None:
     log.debug("Nobody listens to %s of task %s.", event, task)
 
 
+_MALLOC: Final = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
+}
+"""For glibc: pictures of up to 32 MiB, the most it takes, lie in one heap that all threads share and that is not given
+back in the middle of the work. Left alone, a gap of 1080p frames gets about 20,000 fresh pages from the system, which
+costs a tenth of a second, and holds a tenth more memory."""
+
+
 def worker_environment(home: Path, settings: WorkerSettings) -> dict[str, str]:
     """Variables that must be set before a worker's libraries are imported."""
     cache = home / "cache"
@@ -286,4 +298,6 @@ def worker_environment(home: Path, settings: WorkerSettings) -> dict[str, str]:
     variables |= {"NUMBA_CACHE_DIR": str(cache / "numba"), "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor")}
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
     variables |= {name: str(settings.compute_threads) for name in names}
+    if sys.platform == "linux":
+        variables |= _MALLOC
     return {**variables, **settings.environment}

@@ -28,10 +28,9 @@ from .render import Renderer, explain, use_threads
 
 log = logging.getLogger(__name__)
 
-_EXPECTING_SECONDS = 10.0
-"""How long keyframes that were read for a task are kept when nothing comes."""
-_PAUSE_SECONDS = 1.0
-"""How long freed memory is kept after a task: to get it anew takes the next one tens of milliseconds."""
+_PAUSE_SECONDS = 10.0
+"""How long freed memory is kept, and keyframes that were read for a task, when nothing comes: whoever tries settings on
+a gap comes back within seconds, and to get the memory anew takes the next task a tenth of a second."""
 
 
 def give_memory_back() -> None:
@@ -59,7 +58,7 @@ class Worker:
         worked = False
         while True:
             try:
-                command = self._waiting.get(timeout=_PAUSE_SECONDS if worked else _EXPECTING_SECONDS)
+                command = self._waiting.get(timeout=_PAUSE_SECONDS)
             except queue.Empty:
                 if worked or self._renderer.stills.forget_expected():
                     give_memory_back()
