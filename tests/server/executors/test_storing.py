@@ -110,11 +110,13 @@ class Scene:
         self.broken: set[int] = set()
         write = io.write
 
-        def slow(path: Path, pixels: np.ndarray, like: io.Still, output: PixelFormat | None = None) -> PixelFormat:
+        def slow(
+            path: Path, pixels: np.ndarray, like: io.Still, output: PixelFormat | None = None, threads: int = 1
+        ) -> PixelFormat:
             assert self.go.wait(10)
             if round(float(like.pixels[0, 0, 0]) * 255) in self.broken:
                 _break()
-            return write(path, pixels, like, output)
+            return write(path, pixels, like, output, threads)
 
         monkeypatch.setattr(io, "write", slow)
         monkeypatch.setattr(registry, "create", lambda name: Mixing())
