@@ -70,5 +70,6 @@ def _write(path: Path, pixels: NDArray[Any], kind: Kind) -> None:
     height, width, channels = pixels.shape
     output = oiio.ImageOutput.create(_PLUGIN[kind.encoding])
     spec = oiio.ImageSpec(width, height, channels, kind.samples)
+    spec["DateTime"] = "2026:01:01 00:00:00"
     assert output and output.open(str(path), spec), oiio.geterror()
     assert output.write_image(np.ascontiguousarray(pixels, np.float32)) and output.close(), output.geterror()
