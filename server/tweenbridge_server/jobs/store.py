@@ -11,7 +11,7 @@ import logging
 import math
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -270,12 +270,21 @@ class Store:
             yield from self._read(sql.format(", ".join("?" * len(batch))), batch)
 
     def stored_frames(self) -> list[StoredThing]:
-        """Every frame, least recently used first."""
-        return [StoredThing(*row) for row in self._read("SELECT key, size, used FROM frames ORDER BY used")]
+        """Every frame."""
+        return [StoredThing(*row) for row in self._read("SELECT key, size, used FROM frames")]
 
     def stored_keyframes(self) -> list[StoredThing]:
-        """Every keyframe, least recently used first."""
-        return [StoredThing(*row) for row in self._read("SELECT name, size, used FROM keyframes ORDER BY used")]
+        """Every keyframe."""
+        return [StoredThing(*row) for row in self._read("SELECT name, size, used FROM keyframes")]
+
+    def least_used(self) -> Generator[StoredThing, None, None]:
+        """Every frame and keyframe, least recently used first, read as they are asked for."""
+        frames, keyframes = "SELECT key, size, used FROM frames", "SELECT name, size, used FROM keyframes"
+        try:
+            for row in self._connection.execute(f"{frames} UNION ALL {keyframes} ORDER BY used"):
+                yield StoredThing(*row)
+        except sqlite3.Error as error:
+            raise _translated(error) from error
 
     def oldest_use(self) -> float:
         """When the least recently used frame, keyframe or finished job was last used; infinity when there is none."""

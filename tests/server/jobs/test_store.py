@@ -184,7 +184,10 @@ def test_the_sum_of_sizes_is_kept_right(steps: list[tuple[str, int, int, bool]])
                 if fails:
                     raise ZeroDivisionError
             kept = store.spool_bytes()
-            added_up = sum(thing.size for thing in (*store.stored_frames(), *store.stored_keyframes()))
+            least_used = list(store.least_used())
+            assert sorted(least_used, key=lambda thing: thing.used) == least_used
+            added_up = sum(thing.size for thing in least_used)
+            assert added_up == sum(thing.size for thing in (*store.stored_frames(), *store.stored_keyframes()))
             assert kept == added_up
         store.close()
 
