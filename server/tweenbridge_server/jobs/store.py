@@ -303,6 +303,10 @@ class Store:
             self._bytes = int(self._read(sql)[0][0])
         return self._bytes
 
+    def frame_bytes(self, keys: Iterable[str]) -> int:
+        """Bytes of those of the frames that there are."""
+        return self._size("frames", "key", keys)
+
     def _size(self, table: str, column: str, names: Iterable[str]) -> int:
         sql = f"SELECT size FROM {table} WHERE {column} IN ({{}})"
         return sum(row[0] for row in self._in_batches(sql, names))
