@@ -53,8 +53,12 @@ level = "warning"
 PAUSES: Final = (1 / 6, 1 / 3, 1 / 2)
 """When they begin, as shares of the time."""
 WINDOWS: Final = 60
+_BETWEEN_LINES: Final = 5
+"""Windows for each line of the table."""
 _SAMPLES: Final = 12
 """Of each window."""
+_LAST_SECONDS: Final = 10.0
+"""Seconds after the server's end by which its processes have ended, too."""
 _BETWEEN: Final = 0.05
 """Seconds between two small requests."""
 
@@ -127,13 +131,15 @@ class Soak:
                 said = load.end()
             left = server.children(recursive=True)
         errors = [f"{count} times, {sentence}" for sentence, count in asker.errors.items()]
-        errors += [f"process {child.pid} outlived the server" for child in left if child.is_running()]
+        outlived = psutil.wait_procs(left, timeout=_LAST_SECONDS)[1]
+        errors += [f"process {child.pid} outlived the server" for child in outlived]
         errors += [f"the server ended with status {server.returncode}"] if server.returncode else []
         errors += [f"{name}: in the spool or in the database, but not in both" for name in unknown_files(self._home)]
         return Outcome(self._windows, said, len(self._pids), errors + self._logged())
 
     def _measure(self, server: psutil.Process, load: Load, asker: Asker) -> None:
         clients = psutil.Process(load.pid)
+        print(report.head(), flush=True)
         began = time.monotonic()
         each = self._seconds / WINDOWS
         pauses = [began + share * self._seconds for share in PAUSES]
@@ -155,6 +161,8 @@ class Soak:
                 jobs = sum(count for what, count in load.report().counts.items() if what.startswith("jobs "))
                 self._windows.append(report.window((now - began) / 3600, samples, asker.seconds, jobs))
                 samples, asker.seconds = [], []
+                if len(self._windows) % _BETWEEN_LINES == 0:
+                    print(report.line(self._windows[-1]), flush=True)
 
     def _sample(self, server: psutil.Process, clients: psutil.Process, asker: Asker) -> Figures:
         figures = of_process("gateway", server) | of_process("clients", clients)
@@ -173,9 +181,8 @@ class Soak:
 
 
 def show(outcome: Outcome) -> None:
-    """Print everything."""
-    print(report.over_time(outcome.windows), end="\n\n")
-    print(report.trends_table(outcome.windows), end="\n\n")
+    """Print what was found."""
+    print("\n" + report.trends_table(outcome.windows), end="\n\n")
     counts = ", ".join(f"{count} {what}" for what, count in sorted(outcome.load.counts.items()))
     print(f"{counts}, {outcome.workers} worker processes\n")
     wrong = [*outcome.load.complaints, *outcome.errors]

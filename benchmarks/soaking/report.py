@@ -61,6 +61,7 @@ QUANTITIES: Final = (
     Quantity("small requests, p99", MS, "ms", 10.0, EARLY),
 )
 
+_BY_NAME: Final = {quantity.name: quantity for quantity in QUANTITIES}
 _COLUMNS: Final = (
     "gateway: own", "gateway: descriptors", "gateway: threads", "worker: own", "worker: descriptors", "database",
     "spool", "small requests, p50", "small requests, p99",
@@ -99,18 +100,17 @@ def verdicts(windows: Sequence[Window]) -> dict[str, Verdict | None]:
     return {quantity.name: one.verdict(quantity.harmless) if one else None for quantity, one in found.items()}
 
 
-def over_time(windows: Sequence[Window], rows: int = 12) -> str:
-    """A table of so many windows, evenly spaced, in Markdown."""
-    quantities = {quantity.name: quantity for quantity in QUANTITIES}
-    heads = [f"{name}{f' ({quantities[name].word})' if quantities[name].word else ''}" for name in _COLUMNS]
-    lines = ["| minute | jobs ended | " + " | ".join(heads) + " |", "|---" * (2 + len(heads)) + "|"]
-    step = max(1, len(windows) // rows)
-    for one in windows[step - 1 :: step]:
-        cells = [
-            f"{one.figures[name] / quantities[name].unit:.3g}" if name in one.figures else "-" for name in _COLUMNS
-        ]
-        lines.append(f"| {one.hours * 60:.3g} | {one.jobs} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+def head() -> str:
+    """The first lines of a table of windows, in Markdown."""
+    words = (f" ({_BY_NAME[name].word})" if _BY_NAME[name].word else "" for name in _COLUMNS)
+    names = ["minute", "jobs ended", *(f"{name}{word}" for name, word in zip(_COLUMNS, words))]
+    return f"| {' | '.join(names)} |\n{'|---' * len(names)}|"
+
+
+def line(one: Window) -> str:
+    """A line of that table."""
+    cells = [f"{one.figures[name] / _BY_NAME[name].unit:.3g}" if name in one.figures else "-" for name in _COLUMNS]
+    return f"| {one.hours * 60:.3g} | {one.jobs} | {' | '.join(cells)} |"
 
 
 def trends_table(windows: Sequence[Window]) -> str:
