@@ -177,6 +177,8 @@ KEYS: tuple[Key, ...] = (
     _whole("limits", "queued_jobs", _LIMITS.queued_jobs, 1, 1_000_000, "Most unfinished jobs of all clients together."),
     _whole("limits", "spool_bytes", _LIMITS.spool_bytes, 256 * MIB, 2**60,
            "Most bytes that keyframes and frames together may take on disk."),
+    _whole("limits", "client_bytes", _LIMITS.client_bytes, 0, 2**60,
+           "Most bytes of them that the unfinished jobs of one client may hold; 0 is no bound of its own."),
     _number("retention", "days", _RETENTION.max_age / _DAY, 0.01, 3650,
             "Days after its last use that a frame or a keyframe is kept, and a finished job in the list."),
     _whole("retention", "bytes", _RETENTION.max_bytes, 0, 2**60,

@@ -76,6 +76,11 @@ def origin(info: JobInfo) -> str:
     return known.get(info.origin.lower(), info.origin) or tr("unknown")
 
 
+def owner(info: JobInfo) -> str:
+    """Whose a job is, where several people's are shown."""
+    return info.owner or tr("the server's user")
+
+
 def progress(info: JobInfo) -> str:
     """How far a job is, in a line."""
     if info.state is JobState.RUNNING:

@@ -36,3 +36,10 @@ def test_requests_and_events_cost_the_same_with_many_jobs_waiting() -> None:
     for name in ("submit", "cancel", "how a job is", "50 newest jobs", "a frame made", "next gap"):
         print(f"{name}: {1e3 * few[name]:.3f} ms with 20 jobs waiting, {1e3 * many[name]:.3f} ms with 1500")
         assert many[name] < 5 * few[name] + 2e-4, name
+
+
+def test_what_is_done_once_a_minute_costs_the_same_with_a_long_history() -> None:
+    short, long = scale.history(20), scale.history(1500)
+    for name in ("counts", "keep house"):
+        print(f"{name}: {1e3 * short[name]:.3f} ms with 20 finished jobs, {1e3 * long[name]:.3f} ms with 1500")
+        assert long[name] < 5 * short[name] + 2e-4, name

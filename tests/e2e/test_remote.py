@@ -128,6 +128,12 @@ def test_in_betweens_from_another_machine_and_nobody_else_sees_them(server: Mach
     client.expect("use", server.folder / "boss.json")
     assert len(listed(client)) == 1
     assert len(listed(server)) == 1, "the server's own user sees everything"
+    client.expect("interpolate", *stills, "-n", 1, "--profile", "draft", "--out", "other")
+    for machine in (server, client):
+        heads, *rows = machine.expect("jobs").splitlines()
+        assert "Whose" in heads and "boss" in rows[0] and "anna" in rows[1]
+    client.expect("use", server.folder / "anna.json")
+    assert "Whose" not in client.expect("jobs")
 
 
 @pytest.mark.parametrize("which", ["revoked", "never made", "no key"])

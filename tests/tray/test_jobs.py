@@ -200,6 +200,27 @@ def test_a_history_of_500_jobs_opens_at_once(tray: Tray, qtbot: QtBot) -> None:
     assert len(listed(tray)) == 333
 
 
+def test_whose_jobs_they_are_is_said_where_there_are_several(tray: Tray, qtbot: QtBot) -> None:
+    tray.window.show()
+    tray.window.show_page("jobs")
+
+    def said() -> set[str]:
+        model = tray.jobs_page._list.model()
+        role = Qt.ItemDataRole.AccessibleDescriptionRole
+        return {str(model.index(row, 0).data(role)).rpartition(", ")[2] for row in range(model.rowCount())}
+
+    jobs = [replace(info, owner="anna") for info in many(4)]
+    tray.session.happened.emit(JobsListed(tuple(jobs)))
+    tray.jobs._flush()
+    assert "anna" not in said()
+    jobs[1:3] = [replace(jobs[1], owner="ben"), replace(jobs[2], owner=None)]
+    tray.session.happened.emit(JobsListed(tuple(jobs)))
+    tray.jobs._flush()
+    assert said() == {"anna", "ben", "the server's user"}
+    tray.look.choose(jobs[1].job)
+    assert tray.jobs_page._panel._facts._whole.endswith(" · ben")
+
+
 def test_hundreds_of_jobs_of_a_real_server_are_all_listed(
     home: Path, tray: Tray, until: Until, request: pytest.FixtureRequest
 ) -> None:

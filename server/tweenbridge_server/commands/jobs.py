@@ -19,6 +19,8 @@ _STYLES = {
     JobState.FAILED: "bold red",
     JobState.CANCELLED: "dim",
 }
+_SERVER = "(server)"
+"""Whose jobs those are that came from the server's own machine. No key is called so."""
 _MOST = 1000
 """Jobs looked through for one that is named by the start of its id."""
 
@@ -41,12 +43,15 @@ def show(home: Path, limit: int, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("Job", "State", "Frames", "Engine", "Asked", "Title"):
+    # Only administrators see more than their own.
+    several = len({info.owner for info in jobs}) > 1
+    for name in ("Job", "State", "Frames", "Engine", "Asked", *(["Whose"] if several else []), "Title"):
         table.add_column(name, justify="right" if name == "Frames" else "left", no_wrap=name != "Title")
     for info in jobs:
+        whose = [info.owner or _SERVER] if several else []
         table.add_row(
             info.job[:_SHORT], info.state.value, f"{info.done}/{info.total}", f"{info.engine} {info.profile}".strip(),
-            f"{ago(info.created)} ago", _title(info), style=_STYLES.get(info.state, ""),
+            f"{ago(info.created)} ago", *whose, _title(info), style=_STYLES.get(info.state, ""),
         )  # fmt: skip
     console().print(table)
 

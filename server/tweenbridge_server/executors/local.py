@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 _ENDING_SECONDS = 2.0
 """How long `close` waits for workers before it kills them."""
+_STUBBORN = "It was killed because it did not stop a cancelled task."
 
 
 @dataclass
@@ -245,12 +246,15 @@ class LocalExecutor:
         task, storing = slot.task, slot.storing
         # A worker that was dead before the task reached it did not die of the task.
         innocent = task is not None and (slot.cancelled or slot.unheard)
+        # By `_deadlines`, which leaves nothing else behind.
+        killed = slot.cancelled and slot.cancel_by is None
+        level = logging.WARNING if killed else logging.ERROR
         slot.worker, slot.releasing, slot.storing, slot.loaded = None, False, (), None
         self._clear(slot)
-        epitaph = worker.epitaph()
+        epitaph = _STUBBORN if killed else worker.epitaph()
         lost = [*storing, task] if task else [*storing]
         for each in lost:
-            log.error("Worker %d ended during job %s, gap %d. %s", worker.pid, each.job, each.gap, epitaph)
+            log.log(level, "Worker %d ended during job %s, gap %d. %s", worker.pid, each.job, each.gap, epitaph)
             Spool(Path(each.spool)).sweep(writer=worker.pid)
         for each in lost[:-1]:
             # One death counts once: for the task that was last begun.

@@ -17,6 +17,7 @@ from typing import Any
 from tweenbridge.protocol.errors import ErrorInfo
 from tweenbridge.protocol.messages import JobInfo, JobRequest, JobState, Note, Priority
 
+from .caller import key_of
 from .plan import Making
 
 MAX_DEATHS = 1
@@ -126,6 +127,7 @@ class JobRecord:
             finished=self.finished,
             error=self.error,
             notes=self.notes,
+            owner=key_of(self.owner),
         )
 
 

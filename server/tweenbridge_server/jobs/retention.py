@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,15 +36,15 @@ class Retention:
 
 
 def choose(
-    things: Sequence[StoredThing], protected: AbstractSet[str], most_bytes: int, before: float
+    things: Iterable[StoredThing], total: int, protected: AbstractSet[str], most_bytes: int, before: float
 ) -> list[StoredThing]:
     """Which of `things` have to go: those last used `before` that time, then others, until `most_bytes` are left.
 
     Args:
-        things: everything there is, least recently used first.
+        things: everything there is, least recently used first; looked at no further than has to go.
+        total: the bytes of all of them.
         protected: names of those that stay in any case.
     """
-    total = sum(thing.size for thing in things)
     going = []
     for thing in things:
         if thing.used >= before and total <= most_bytes:
@@ -62,15 +63,15 @@ def collect(
     spool.sweep(now - HALF_WRITTEN_SECONDS)
     going: set[str] = set()
     if store.spool_bytes() > most_bytes or store.oldest_use() < before:
-        things = sorted([*store.stored_frames(), *store.stored_keyframes()], key=lambda thing: thing.used)
-        chosen = choose(things, protected, most_bytes, before)
+        with closing(store.least_used()) as things:
+            chosen = choose(things, store.spool_bytes(), protected, most_bytes, before)
         frames = store.frames(thing.name for thing in chosen)
         for thing in chosen:
             row = frames.get(thing.name)
             place = spool.frame_path(row.key, row.format) if row else spool.keyframe_path(thing.name)
             if _delete(place):
                 going.add(thing.name)
-        log.info("%d of %d files were deleted to make room or for age.", len(going), len(things))
+        log.info("%d files were deleted to make room or for age.", len(going))
     with store.transaction():
         store.remove_frames(going)
         store.remove_keyframes(going)

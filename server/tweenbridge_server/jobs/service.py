@@ -25,7 +25,7 @@ from tweenbridge.protocol.messages import (
 from ..engines import registry
 from ..executors.base import Executor, TaskEvent
 from ..models.present import without_needless
-from . import admission, recovery
+from . import admission, recovery, room
 from .active import ActiveJob
 from .job import Event, JobRecord
 from .keyframes import check_bytes, check_kind, write_keyframe
@@ -45,7 +45,6 @@ log = logging.getLogger(__name__)
 _FINISHED_IN_SNAPSHOT = 50
 _UNFINISHED_IN_SNAPSHOT = 500
 """More than fit into one header."""
-_SPOOL_FULL_SECONDS = 30.0
 
 
 def _nobody(places: set[str]) -> None:
@@ -308,16 +307,9 @@ class JobService:
     def _check_room(self, record: JobRecord) -> None:
         census = self._scheduler.census
         admission.check_count(len(census), census.of(record.owner), self._limits)
-        sizes = {keyframe_name(keyframe): keyframe.size for keyframe in record.request.keyframes}
-        new = sum(sizes.values()) - sum(sizes[name] for name in self._store.keyframes(sizes))
-        if self._store.spool_bytes() + new > self._limits.spool_bytes:
-            self._collect(min(self._retention.max_bytes, self._limits.spool_bytes - new))
-            if self._store.spool_bytes() + new > self._limits.spool_bytes:
-                raise TweenbridgeError(
-                    ErrorCode.BUSY,
-                    "The server's folder for keyframes and results is full of unfinished work.",
-                    retry_after=_SPOOL_FULL_SECONDS,
-                )
+        jobs = (job for job in self._scheduler.jobs.values() if job.record.owner == record.owner)
+        room.check_share(record, jobs, self._store, self._limits)
+        room.check_spool(record, self._store, self._limits, self._retention.max_bytes, self._collect)
 
     def _enter(self, known: JobRecord | None, record: JobRecord, plan: Plan, now: float) -> ActiveJob:
         """Write a new or repeated job to the store and hand it to the scheduler."""

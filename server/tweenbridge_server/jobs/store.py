@@ -11,7 +11,7 @@ import logging
 import math
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,24 +25,9 @@ from tweenbridge.protocol.messages import JobRequest, JobState, Note, Priority
 
 from .job import JobRecord
 from .plan import Making, Relation
-
-SCHEMA_VERSION = 2
+from .schema import LATER_INDEXES, SCHEMA, SCHEMA_VERSION, TOTALS
 
 log = logging.getLogger(__name__)
-
-_SCHEMA = """
-CREATE TABLE jobs (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, params TEXT NOT NULL, request BLOB NOT NULL,
-    making BLOB NOT NULL, total INTEGER NOT NULL, priority INTEGER NOT NULL, title TEXT NOT NULL,
-    origin TEXT NOT NULL, state TEXT NOT NULL, done INTEGER NOT NULL, created REAL NOT NULL, started REAL,
-    finished REAL, error BLOB, notes BLOB NOT NULL, deaths INTEGER NOT NULL);
-CREATE INDEX jobs_by_state ON jobs (state);
-CREATE TABLE keyframes (name TEXT PRIMARY KEY, size INTEGER NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE frames (
-    key TEXT PRIMARY KEY, format BLOB NOT NULL, sha256 TEXT, size INTEGER NOT NULL, relation TEXT,
-    used REAL NOT NULL) WITHOUT ROWID;
-"""
 
 _JOB_COLUMNS = (
     "id", "owner", "params", "request", "making", "total", "priority", "title", "origin", "state", "done",
@@ -162,7 +147,9 @@ class Store:
     def add_job(self, record: JobRecord) -> int:
         """Insert a job; returns its place in the order of submission. An unreadable one is replaced."""
         marks = ", ".join("?" for _ in _JOB_COLUMNS)
-        sql = f"INSERT OR REPLACE INTO jobs ({', '.join(_JOB_COLUMNS)}) VALUES ({marks})"
+        # Not "INSERT OR REPLACE": its rule would also hold for what the triggers insert.
+        self.remove_job(record.id)
+        sql = f"INSERT INTO jobs ({', '.join(_JOB_COLUMNS)}) VALUES ({marks})"
         number = self._connection.execute(sql, _to_row(record)).lastrowid
         assert number is not None
         return number
@@ -209,14 +196,16 @@ class Store:
     def counts(self, owner: str | None = None) -> dict[str, int]:
         """How many jobs, of one owner or of all, there are in each state that has any."""
         whose, values = _of(owner)
-        return dict(self._read(f"SELECT state, COUNT(*) FROM jobs WHERE {whose} GROUP BY state", values))
+        return dict(self._read(f"SELECT state, SUM(jobs) FROM totals WHERE {whose} GROUP BY state", values))
 
     def trim_history(self, most: int, before: float) -> list[tuple[str, str]]:
         """Forget finished jobs beyond the `most` newest, or finished before that time. Returns ids and owners."""
+        counts = self.counts()
+        beyond = max(0, sum(counts.get(state.value, 0) for state in JobState if state.is_final) - most)
         rows = self._read(
-            "SELECT id, owner FROM jobs WHERE finished IS NOT NULL AND (finished < ? OR number <="
-            " (SELECT number FROM jobs WHERE finished IS NOT NULL ORDER BY number DESC LIMIT 1 OFFSET ?))",
-            (before, most),
+            "SELECT id, owner FROM jobs WHERE number IN (SELECT number FROM jobs WHERE finished < ? UNION SELECT number"
+            " FROM (SELECT number FROM jobs WHERE finished IS NOT NULL ORDER BY number LIMIT ?)) ORDER BY number",
+            (before, beyond),
         )
         self._connection.executemany("DELETE FROM jobs WHERE id = ?", [(row[0],) for row in rows])
         return rows
@@ -281,16 +270,29 @@ class Store:
             yield from self._read(sql.format(", ".join("?" * len(batch))), batch)
 
     def stored_frames(self) -> list[StoredThing]:
-        """Every frame, least recently used first."""
-        return [StoredThing(*row) for row in self._read("SELECT key, size, used FROM frames ORDER BY used")]
+        """Every frame."""
+        return [StoredThing(*row) for row in self._read("SELECT key, size, used FROM frames")]
 
     def stored_keyframes(self) -> list[StoredThing]:
-        """Every keyframe, least recently used first."""
-        return [StoredThing(*row) for row in self._read("SELECT name, size, used FROM keyframes ORDER BY used")]
+        """Every keyframe."""
+        return [StoredThing(*row) for row in self._read("SELECT name, size, used FROM keyframes")]
+
+    def least_used(self) -> Generator[StoredThing, None, None]:
+        """Every frame and keyframe, least recently used first, read as they are asked for."""
+        frames, keyframes = "SELECT key, size, used FROM frames", "SELECT name, size, used FROM keyframes"
+        try:
+            for row in self._connection.execute(f"{frames} UNION ALL {keyframes} ORDER BY used"):
+                yield StoredThing(*row)
+        except sqlite3.Error as error:
+            raise _translated(error) from error
 
     def oldest_use(self) -> float:
         """When the least recently used frame, keyframe or finished job was last used; infinity when there is none."""
-        tables = ("MIN(used) FROM frames", "MIN(used) FROM keyframes", "MIN(finished) FROM jobs")
+        tables = (
+            "MIN(used) FROM frames",
+            "MIN(used) FROM keyframes",
+            "MIN(finished) FROM jobs WHERE finished IS NOT NULL",
+        )
         times = [self._read(f"SELECT {table}")[0][0] for table in tables]
         return min((moment for moment in times if moment is not None), default=math.inf)
 
@@ -300,6 +302,10 @@ class Store:
             sql = "SELECT (SELECT TOTAL(size) FROM frames) + (SELECT TOTAL(size) FROM keyframes)"
             self._bytes = int(self._read(sql)[0][0])
         return self._bytes
+
+    def frame_bytes(self, keys: Iterable[str]) -> int:
+        """Bytes of those of the frames that there are."""
+        return self._size("frames", "key", keys)
 
     def _size(self, table: str, column: str, names: Iterable[str]) -> int:
         sql = f"SELECT size FROM {table} WHERE {column} IN ({{}})"
@@ -333,12 +339,12 @@ def _open(path: Path) -> Store:
         if 0 < version < SCHEMA_VERSION:
             raise _Outdated
         if version == 0:
-            connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
-        connection.execute("CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (owner, number)")
-        connection.execute("CREATE INDEX IF NOT EXISTS jobs_over ON jobs (number) WHERE finished IS NOT NULL")
+            connection.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+        connection.executescript(LATER_INDEXES)
         problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if problem != "ok":
             raise sqlite3.DatabaseError(problem)
+        connection.executescript(f"PRAGMA temp_store = MEMORY; {TOTALS}")
     except BaseException:
         connection.close()
         raise

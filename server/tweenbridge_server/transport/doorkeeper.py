@@ -14,7 +14,7 @@ import zmq
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from zmq.utils import z85
 
-from ..jobs.caller import Caller
+from ..jobs.caller import Caller, owner_with_key
 from .client_keys import KeyRing
 
 ZAP_DOMAIN = b"tweenbridge"
@@ -90,7 +90,7 @@ class Doorkeeper:
         key = self._ring.find(public)
         if key is None:
             raise revoked()
-        return Caller(f"key:{key.name}", key.admin)
+        return Caller(owner_with_key(key.name), key.admin)
 
     def is_welcome(self, public: str) -> bool:
         """The key is still good."""

@@ -63,6 +63,8 @@ class JobsState(QObject):
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.jobs: dict[str, JobInfo] = {}
+        self.of_several = False
+        """Whether there are jobs of more than one key, or of keys and the server's own user."""
         self.paused = False
         self._session = session
         self._came: dict[str, None] = {}
@@ -199,4 +201,5 @@ class JobsState(QObject):
         came, gone = list(self._came), list(self._gone)
         dirty = [job for job in self._dirty if job not in self._came]
         self._came, self._dirty, self._gone = {}, {}, {}
+        self.of_several = len({info.owner for info in self.jobs.values()}) > 1
         self.changed.emit(came, dirty, gone)

@@ -153,6 +153,8 @@ class JobPanel(QWidget):
     def _facts_of(self, info: JobInfo) -> str:
         parts = [words.state_name(info.state), words.progress(info) if info.error is None else ""]
         parts += [tr("from {origin}").format(origin=words.origin(info)), f"{info.engine} {info.profile}"]
+        if self._jobs.of_several:
+            parts.append(words.owner(info))
         if info.stage and info.state is JobState.RUNNING:
             parts.insert(1, info.stage)
         return " · ".join(part for part in parts if part)

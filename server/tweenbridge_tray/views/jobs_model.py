@@ -56,7 +56,8 @@ class JobsModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return words.title(info)
         if role == Qt.ItemDataRole.AccessibleDescriptionRole:
-            return f"{words.state_name(info.state)}, {words.progress(info)}"
+            said = f"{words.state_name(info.state)}, {words.progress(info)}"
+            return f"{said}, {words.owner(info)}" if self._state.of_several else said
         return None
 
     def _follow(self, came: list[str], dirty: list[str], gone: list[str]) -> None:
@@ -120,10 +121,11 @@ class JobsOrder(QSortFilterProxyModel):
 
 
 class JobRow(QStyledItemDelegate):
-    """Paints a job: its first keyframe, what it is called, where it came from, and how far it is."""
+    """Paints a job: its first keyframe, what it is called, where it came from, whose it is, and how far it is."""
 
-    def __init__(self, pictures: Pictures, parent: QObject | None = None) -> None:
+    def __init__(self, jobs: JobsState, pictures: Pictures, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._jobs = jobs
         self._pictures = pictures
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
@@ -183,6 +185,8 @@ class JobRow(QStyledItemDelegate):
             below = below.translated(0, 7)
         painter.setPen(colour(palette, "muted"))
         said = f"{words.progress(info)} · {words.origin(info)}"
+        if self._jobs.of_several:
+            said = f"{words.owner(info)} · {said}"
         if info.finished is not None:
             said += f" · {words.ago(info.finished)}"
         said = painter.fontMetrics().elidedText(said, Qt.TextElideMode.ElideRight, below.width())

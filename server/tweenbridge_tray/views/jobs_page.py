@@ -73,7 +73,7 @@ class JobsPage(Page):
     def _make_list(self, pictures: Pictures) -> QListView:
         view = QListView()
         view.setModel(self._order)
-        view.setItemDelegate(JobRow(pictures, view))
+        view.setItemDelegate(JobRow(self._jobs, pictures, view))
         view.setUniformItemSizes(True)
         view.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -44,6 +44,7 @@ class Limits:
         jobs_per_client: most jobs of one client that are neither finished nor released.
         queued_jobs: most unfinished jobs of all clients together.
         spool_bytes: most bytes that keyframes and results together may take on disk.
+        client_bytes: most bytes of them that the unfinished jobs of one client may hold; 0 is no bound of its own.
     """
 
     frame_bytes: int = 160 * 1024 * 1024
@@ -52,3 +53,4 @@ class Limits:
     jobs_per_client: int = 64
     queued_jobs: int = 10_000
     spool_bytes: int = 20 * 1024**3
+    client_bytes: int = 0

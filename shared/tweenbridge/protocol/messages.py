@@ -108,7 +108,10 @@ class Note:
 
 @dataclass(frozen=True)
 class JobInfo:
-    """A job as lists show it. Times are seconds since 1970 (UTC); `eta` is seconds left, where it is known."""
+    """A job as lists show it. Times are seconds since 1970 (UTC); `eta` is seconds left, where it is known.
+
+    `owner` names the key that the job came with; None is the server's own user.
+    """
 
     job: str
     state: JobState
@@ -127,6 +130,7 @@ class JobInfo:
     finished: Optional[float] = None
     error: Optional[ErrorInfo] = None
     notes: tuple[Note, ...] = ()
+    owner: Optional[str] = None
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def test_what_libraries_print_does_not_disturb_the_events(bench: Bench, caplog: 
 
 
 @pytest.mark.parametrize("mischief", ["hang", "stubborn"])
-def test_a_worker_that_does_not_stop_is_killed(tmp_path: Path, mischief: str) -> None:
+def test_a_worker_that_does_not_stop_is_killed(tmp_path: Path, mischief: str, caplog: pytest.LogCaptureFixture) -> None:
     with Bench(tmp_path / "home", cancel_seconds=0.3) as bench:
         seconds = 5.0 if mischief == "stubborn" else 0.0
         # From the first frame on: between two frames it would obey.
@@ -96,6 +96,9 @@ def test_a_worker_that_does_not_stop_is_killed(tmp_path: Path, mischief: str) ->
         bench.wait_for(lambda: not psutil.pid_exists(before), seconds=5)
         assert misbehave(bench, "good", "none").state is JobState.DONE
         assert bench.service.info("j").state is JobState.CANCELLED
+    # What was meant is no error, and is not blamed on the machine.
+    assert "did not stop a cancelled task" in caplog.text
+    assert not [entry for entry in caplog.records if entry.levelno >= logging.ERROR]
 
 
 def test_an_obedient_engine_s_worker_survives_a_cancel(bench: Bench) -> None:

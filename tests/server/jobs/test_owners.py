@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench import Bench, flat, request
 from tweenbridge.protocol.messages import JobState
+from tweenbridge_server.jobs.caller import owner_with_key
 
 A, B, C, D, E = (flat(level) for level in (10, 60, 110, 160, 210))
 
@@ -34,6 +35,15 @@ def test_lists_and_counts_of_one_owner(bench: Bench) -> None:
     assert [job.job for job in service.snapshot("bert")] == ["b"] and len(service.snapshot()) == 3
     assert service.counts("bert")["receiving"] == 1 and service.counts("bert")["done"] == 0
     assert service.counts()["receiving"] == 2
+
+
+def test_a_job_says_whose_key_it_came_with(bench: Bench) -> None:
+    bench.send("a", [A, B], owner=owner_with_key("anna"))
+    bench.send("b", [A, C], owner="blender")
+    assert {job.job: job.owner for job in bench.service.snapshot()} == {"a": "anna", "b": None}
+    bench.wait("a")
+    bench.wait("b")
+    assert {job.job: job.owner for job in bench.service.jobs(9)} == {"a": "anna", "b": None}
 
 
 def test_who_submits_another_s_job_again_does_not_take_it_over(bench: Bench) -> None:

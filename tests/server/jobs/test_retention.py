@@ -23,7 +23,7 @@ things = st.lists(st.builds(StoredThing, st.text("abcdef", min_size=1), st.integ
 def test_the_oldest_unprotected_things_go_until_it_fits(
     stock: list[StoredThing], protected: set[str], most: int, before: float
 ) -> None:
-    going = choose(stock, protected, most, before)
+    going = choose(stock, sum(thing.size for thing in stock), protected, most, before)
     staying = [thing for thing in stock if thing not in going]
     assert not any(thing.name in protected for thing in going)
     free = [thing for thing in staying if thing.name not in protected]
@@ -32,6 +32,12 @@ def test_the_oldest_unprotected_things_go_until_it_fits(
     if going and going[-1].used >= before:
         assert sum(thing.size for thing in staying) + going[-1].size > most
     assert not going or not free or max(thing.used for thing in going) <= min(thing.used for thing in free)
+
+
+def test_a_long_list_is_not_read_to_its_end_for_a_few() -> None:
+    stock = (StoredThing(str(number), 1, number) for number in range(1000))
+    assert [thing.name for thing in choose(stock, 1000, set(), 997, 0.0)] == ["0", "1", "2"]
+    assert next(stock).name == "4"
 
 
 PICTURES = [flat(10), flat(60)]

@@ -196,18 +196,6 @@ def test_a_full_server_says_when_to_come_back(tmp_path: Path) -> None:
         bench.submit("d", BASE, owner="a third")
 
 
-def test_a_full_spool_is_busy_until_results_may_go(tmp_path: Path) -> None:
-    room = 3 * len(PICTURES[0])
-    with Bench(tmp_path / "home", Limits(spool_bytes=room)) as bench:
-        bench.send("j", PICTURES[:2], request(PICTURES[:2], count=9, settings={"seconds": 0.1}))
-        bench.wait_for(lambda: bench.service.info("j").done >= 1)
-        with pytest.raises(TweenbridgeError) as refused:
-            bench.submit("k", request([PICTURES[2], flat(200)]))
-        assert code(refused) is ErrorCode.BUSY
-        bench.service.cancel("j")
-        assert bench.submit("k", request([PICTURES[2], flat(200)])).need == (0, 1)
-
-
 # ---------------------------------------------------------------- keyframes
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import sqlite3
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,59 @@ def test_the_sum_of_sizes_is_kept_right(steps: list[tuple[str, int, int, bool]])
                 if fails:
                     raise ZeroDivisionError
             kept = store.spool_bytes()
-            added_up = sum(thing.size for thing in (*store.stored_frames(), *store.stored_keyframes()))
+            least_used = list(store.least_used())
+            assert sorted(least_used, key=lambda thing: thing.used) == least_used
+            added_up = sum(thing.size for thing in least_used)
+            assert added_up == sum(thing.size for thing in (*store.stored_frames(), *store.stored_keyframes()))
             assert kept == added_up
+        store.close()
+
+
+Deed = tuple[str, int, str, str]
+
+DEEDS = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "update", "remove", "trim", "roll back", "open again"]),
+        st.integers(0, 4),
+        st.sampled_from(["anna", "ben"]),
+        st.sampled_from(["queued", "running", "done", "failed"]),
+    ),
+    max_size=25,
+)
+
+
+def do(store: Store, deed: Deed) -> None:
+    """One change of the store, inside a transaction."""
+    what, number, owner, state = deed
+    job = record(
+        f"j{number}", owner=owner, state=JobState(state), finished=1.0 if state in ("done", "failed") else None
+    )
+    known = store.job(job.id)
+    if what in ("add", "roll back"):
+        # Also over one that is there.
+        store.add_job(job)
+    elif what == "update" and known is not None:
+        store.update_job(dataclasses.replace(job, order=known.order))
+    elif what == "remove":
+        store.remove_job(job.id)
+    elif what == "trim":
+        store.trim_history(number, 0.0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(DEEDS)
+def test_jobs_are_counted_right_whatever_happens(deeds: list[Deed]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store(Path(folder) / "jobs.sqlite3")
+        for deed in deeds:
+            with contextlib.suppress(RuntimeError), store.transaction():
+                do(store, deed)
+                if deed[0] == "roll back":
+                    raise RuntimeError
+            if deed[0] == "open again":
+                store.close()
+                store = open_store(Path(folder) / "jobs.sqlite3")
+            for owner in (None, "anna", "ben"):
+                states = [job.state.value for job in store.newest(100, owner=owner)]
+                assert store.counts(owner) == Counter(states)
         store.close()
