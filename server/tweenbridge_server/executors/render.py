@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import shutil
@@ -13,6 +12,7 @@ from tweenbridge.pixels import PixelFormat
 from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
 from tweenbridge.protocol.messages import Scalar
 
+from ..disk import disk_error, is_failing, is_full
 from ..engines import registry
 from ..engines.base import Cancelled, Engine, Gap, Held, Holds, Image, Settles, WarmsUp, Workplace
 from ..imaging import alpha, io, scenes
@@ -20,7 +20,7 @@ from ..jobs.plan import Relation, Source, source
 from ..jobs.spool import Spool, hash_file
 from .base import FrameOrder, GapTask, KeyframeFile, Made, Related, TaskEvent
 from .shot import Shot
-from .stills import Stills
+from .stills import Stills, read_keyframe
 from .storing import Batch, Storing
 from .telling import Telling
 
@@ -46,8 +46,8 @@ def explain(error: BaseException) -> ErrorInfo:
     lacks = getattr(error, "code", None) == -4 or type(error).__name__ == "OutOfMemoryError"
     if isinstance(error, MemoryError) or lacks:
         return TweenbridgeError(ErrorCode.OUT_OF_MEMORY, "There is not enough memory for these keyframes.").info
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return TweenbridgeError(ErrorCode.DISK_FULL, "The disk is full: a frame could not be written.").info
+    if isinstance(error, OSError) and (is_full(error) or is_failing(error)):
+        return disk_error(error, "a frame").info
     return TweenbridgeError(
         ErrorCode.INTERNAL, f"The in-betweens could not be made, because of a mistake in the program ({error!r:.200})."
     ).info
@@ -150,7 +150,7 @@ class _Rendering:
         self._renderer.report(self._task.id, event)
 
     def _pixels(self, keyframe: KeyframeFile) -> Image:
-        return io.read(self._spool.keyframe_path(keyframe.file), keyframe.format, keyframe.name).pixels
+        return read_keyframe(keyframe, self._spool).pixels
 
     def _check_model(self) -> None:
         """Frames' keys stand for one model: refuse to store what another one made."""

@@ -107,6 +107,12 @@ class JobRecord:
             record = dataclasses.replace(record, state=next_state(record.state, event), **_effects(record, event, now))
         return dataclasses.replace(record, **changes)
 
+    def moved(self, seconds: float) -> JobRecord:
+        """The record with all its moments that much later."""
+        started = None if self.started is None else self.started + seconds
+        finished = None if self.finished is None else self.finished + seconds
+        return dataclasses.replace(self, created=self.created + seconds, started=started, finished=finished)
+
     def to_info(self) -> JobInfo:
         """What lists show of a job that is not moving."""
         finished = self.state is JobState.DONE

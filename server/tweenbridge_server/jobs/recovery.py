@@ -24,16 +24,22 @@ log = logging.getLogger(__name__)
 
 
 def reconcile(store: Store, spool: Spool) -> None:
-    """Sweep half-written files, adopt finished files without a row, drop rows without their file.
+    """Sweep half-written files, adopt finished files without a row, drop rows without their file, and files that are
+    not as large as their row says: the disk has damaged them.
 
     Adopted frames are hashed when they are first asked for, so that a large spool does not delay the start.
     """
-    swept = spool.sweep()
+    swept = spool.sweep(lambda writer: True)
     frames = {file.key: file for file in spool.all_frames()}
     keyframes = dict(spool.all_keyframes())
     known = {thing.name: thing for thing in store.stored_frames()}
     known_keyframes = {thing.name: thing for thing in store.stored_keyframes()}
-    adopted = [file for key, file in frames.items() if key not in known or known[key].size != file.size]
+    damaged = [file for key, file in frames.items() if key in known and known[key].size != file.size]
+    for file in damaged:
+        log.error("The frame %s was damaged on the disk and is deleted.", file.place)
+        Path(file.place).unlink(missing_ok=True)
+        del frames[file.key]
+    adopted = [file for key, file in frames.items() if key not in known]
     now = time.time()
     with store.transaction():
         store.remove_frames(known.keys() - frames.keys())

@@ -11,11 +11,10 @@ A RAW frame's name carries its form (`<key>.1920x1080x4-uint8.raw`), since the b
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -152,19 +151,18 @@ class Spool:
             if not place.exists():
                 raise
 
-    def sweep(self, before: float = math.inf, writer: int | None = None) -> int:
+    def sweep(self, is_over: Callable[[int], bool]) -> int:
         """Delete files that were being written when their writer ended. Returns how many.
 
         Args:
-            before: only those last written before that time.
-            writer: only those of the process of that id.
+            is_over: whether the process of that id writes no more.
         """
         removed = 0
         with os.scandir(self.temporary) as entries:
             for entry in entries:
-                mine = writer is None or entry.name.startswith(f"{writer}-")
+                writer = entry.name.partition("-")[0]
                 with suppress(OSError):  # Windows keeps the file of a writer that is just ending; it goes next time
-                    if mine and entry.stat().st_mtime < before:
+                    if not writer.isdecimal() or is_over(int(writer)):
                         os.unlink(entry.path)
                         removed += 1
         return removed
