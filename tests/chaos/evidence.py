@@ -131,6 +131,7 @@ class Accounts:
         self._log = engine_log
         self._lines: dict[str, str] = {}
         self._finished: dict[str, int] = {}
+        self._damaged: set[str] = set()
 
     def expect(self, lines: Mapping[str, str]) -> None:
         """What the engine writes down for each frame, by key."""
@@ -141,13 +142,14 @@ class Accounts:
         finished = {path.name[:64] for path in self._spool.glob("frames/*/*")}
         counts = self._counts()
         for key in finished - self._finished.keys():
-            if key in self._lines:
+            if key in self._lines and key not in self._damaged:
                 self._finished[key] = counts[self._lines[key]]
 
     def forget(self, keys: Iterable[str]) -> None:
         """These frames' files have been damaged: they may be computed again."""
         for key in keys:
             self._finished.pop(key, None)
+            self._damaged.add(key)
 
     def computed_again(self) -> dict[str, int]:
         """How often each finished frame was computed after it was seen finished."""

@@ -40,6 +40,8 @@ def copy(path: Path, fresh: Store) -> Saved:
     """Copy all rows that can be read of the damaged database at `path` into a fresh one."""
     with closing(sqlite3.connect(path, timeout=5.0, isolation_level=None)) as damaged, fresh.transaction():
         damaged.text_factory = readable_text
+        # Has SQLite read a file that is shorter than its header says.
+        damaged.execute("PRAGMA writable_schema = ON")
         jobs, lost = _jobs(damaged)
         for record in jobs:
             fresh.add_job(record)
