@@ -22,6 +22,7 @@ from .config import Config
 from .diagnostics import logs
 from .diagnostics.logs import event
 from .diagnostics.memory import return_large_blocks_at_once
+from .disk import disk_error, is_failing, is_full
 from .transport.endpoint import is_loopback
 from .transport.gateway import Gateway
 from .transport.keys import Keys, fresh_keys, kept_keys
@@ -106,6 +107,11 @@ def serve(config: Config, on_ready: Callable[[str], None] | None = None) -> int:
                 f"The job list in {config.home} is damaged again and again.",
                 remedy="Check the disk, or choose another folder with the environment variable TWEENBRIDGE_HOME.",
             )
+        except OSError as error:
+            log.exception("The server ended unexpectedly.")
+            if is_full(error) or is_failing(error):
+                raise disk_error(error, "what the server needs to run") from error
+            raise
         except Exception:
             log.exception("The server ended unexpectedly.")
             raise

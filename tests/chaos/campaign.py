@@ -67,6 +67,7 @@ class Era:
         self._known: dict[tuple[str, int, int], FrameFile] = {}
         self._plans: dict[str, tuple[Job, Plan]] = {}
         self._excused_frames: set[str] = set()
+        self._excused_keyframes: set[str] = set()
         self._first: tuple[int, int] | None = None
 
     def round(self, each: Round) -> None:
@@ -123,21 +124,24 @@ class Era:
     def _ask_again(self, number: int) -> None:
         """Have somebody look at every job once more whose files were damaged: what is damaged must be noticed."""
         damage = self.faults.damage
-        jobs = []
-        for job, plan in self._plans.values():
+        jobs: dict[str, Job] = {}
+        for job, plan in list(self._plans.values()):
             if damage.frames & set(plan.keys):
-                jobs.append(job)
+                jobs[job.id] = job
             if damage.keyframes & _names(job):
                 # Other in-betweens of the same keyframes: only they make a worker read them.
-                jobs.append(replace(job, id=f"{job.id}-again", count=job.count + 7))
+                other = replace(job, id=f"{job.id}-again{number}", count=job.count + 7 + number)
+                jobs[other.id] = other
+        self._excused_keyframes |= damage.keyframes
+        damage.keyframes.clear()
         if not jobs:
             return
-        self._expect(jobs)
-        seen = {key for job in jobs for key in self._plans[job.id][1].keys}
-        again = ClientPlan(f"again{number}", tuple(replace(job, action=Action.PLAIN) for job in jobs))
+        self._expect(jobs.values())
+        seen = {key for job in jobs for key in self._plans[job][1].keys}
+        again = ClientPlan(f"again{number}", tuple(replace(job, action=Action.PLAIN) for job in jobs.values()))
         self.site.send(again.name, (again,), through_proxy=False)
         self._wait_for_crowds()
-        self._excused_frames = damage.frames - seen
+        self._excused_frames |= damage.frames - seen
         damage.frames.clear()
 
     # ------------------------------------------------------------ what is seen
@@ -165,11 +169,15 @@ class Era:
             self.site.home, self.site.journals, self._known,
             computed_again=self._accounts.computed_again(),
             left_running=tuple(self.site.left_running()),
+            refusals=tuple(self.site.refusals),
             descriptors=descriptors, threads=threads,
         )  # fmt: skip
         damage = self.faults.damage
         excuses = Excuses(
-            set(self.faults.happened), damage.listed, self._excused_frames | damage.frames, damage.keyframes
+            set(self.faults.happened),
+            damage.listed,
+            self._excused_frames | damage.frames,
+            self._excused_keyframes | damage.keyframes,
         )
         self.outcome.jobs, self.outcome.frames = len(evidence.jobs), len(evidence.frames)
         self.outcome.happened = self.faults.happened

@@ -35,6 +35,7 @@ class Promise(Enum):
     ONCE = "what was finished is not computed again"
     SOUND = "the database is sound"
     SAID = "what a damaged list has lost is said"
+    PLAIN = "a server that cannot start says why, and why is one of the faults"
     PROCESSES = "no process outlives its server"
     DESCRIPTORS = "descriptors do not grow"
     THREADS = "threads do not grow"
@@ -103,7 +104,7 @@ JUSTIFIED: dict[Kind, frozenset[ErrorCode]] = {
 
 def check(evidence: Evidence, excuses: Excuses) -> list[Violation]:
     """Every violation there is."""
-    return [*_jobs(evidence, excuses), *_files(evidence, excuses), *_machine(evidence)]
+    return [*_jobs(evidence, excuses), *_files(evidence, excuses), *_machine(evidence), *_refusals(evidence, excuses)]
 
 
 # ---------------------------------------------------------------- jobs
@@ -150,7 +151,7 @@ def _jobs(evidence: Evidence, excuses: Excuses) -> Iterator[Violation]:
         yield from _ends(job, story, justified)
         record = evidence.jobs.get(job)
         if record is not None:
-            yield from _record(evidence, excuses, job, story)
+            yield from _record(evidence, excuses, job, story, justified)
         elif story.accepted and not story.released:
             missing.add(job)
     for job in sorted(missing - excuses.listed):
@@ -169,12 +170,16 @@ def _ends(job: str, story: _Story, justified: AbstractSet[ErrorCode]) -> Iterato
             yield Violation(Promise.RIGHT_END, f"job {job} was cancelled, and by nobody")
 
 
-def _record(evidence: Evidence, excuses: Excuses, job: str, story: _Story) -> Iterator[Violation]:
+def _record(
+    evidence: Evidence, excuses: Excuses, job: str, story: _Story, justified: AbstractSet[ErrorCode]
+) -> Iterator[Violation]:
     record, plan = evidence.jobs[job], evidence.plans[job]
     if story.accepted and not record.state.is_final:
         yield Violation(Promise.ENDED, f"job {job} is {record.state.value}, {record.done} of {record.total} frames")
-    if story.accepted and record.state is JobState.FAILED:
-        error = record.error
+    error = record.error
+    # A job that is cancelled may just have failed: nobody asks again then.
+    excused = story.cancelled and error is not None and error.code in justified
+    if story.accepted and record.state is JobState.FAILED and not excused:
         yield Violation(Promise.RIGHT_END, f"job {job} is failed for good: {error and error.message}")
     last = story.ends[-1][0] if story.ends else ""
     if last == JobState.DONE.value and record.state is not JobState.DONE:
@@ -245,3 +250,10 @@ def _machine(evidence: Evidence) -> Iterator[Violation]:
         yield Violation(Promise.DESCRIPTORS, "{} at first, {} now".format(*evidence.descriptors))
     if evidence.threads and evidence.threads[1] > evidence.threads[0] + MORE_THREADS:
         yield Violation(Promise.THREADS, "{} at first, {} now".format(*evidence.threads))
+
+
+def _refusals(evidence: Evidence, excuses: Excuses) -> Iterator[Violation]:
+    justified = {code.value for kind in excuses.kinds for code in JUSTIFIED[kind]}
+    for said in evidence.refusals:
+        if said.partition(":")[0] not in justified or "Traceback" in said:
+            yield Violation(Promise.PLAIN, said[-600:])

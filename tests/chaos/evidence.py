@@ -52,6 +52,7 @@ class Evidence:
         said_lost: how many jobs the server has said to be lost from a damaged list.
         computed_again: frames that lay finished in the spool and were computed afterwards, by key.
         left_running: processes that should have ended.
+        refusals: what servers said that ended at once.
         descriptors, threads: of the quiet server; () where it was not looked at, else (at first, now).
     """
 
@@ -67,6 +68,7 @@ class Evidence:
     said_lost: int = 0
     computed_again: Mapping[str, int] = field(default_factory=dict)
     left_running: tuple[int, ...] = ()
+    refusals: tuple[str, ...] = ()
     descriptors: tuple[int, ...] = ()
     threads: tuple[int, ...] = ()
 

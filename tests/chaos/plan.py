@@ -128,14 +128,23 @@ def _faults(chance: random.Random, kinds: Sequence[Kind]) -> tuple[Fault, ...]:
     return tuple(sorted(found, key=lambda fault: fault.at))
 
 
-def load(chance: random.Random, name: str, crowds: int, clients: int, jobs: int) -> tuple[tuple[ClientPlan, ...], ...]:
-    """So many processes of so many clients with so many jobs each, cancels and the like among them."""
+def load(
+    chance: random.Random, name: str, crowds: int, clients: int, jobs: int, small: bool = False
+) -> tuple[tuple[ClientPlan, ...], ...]:
+    """So many processes of so many clients with so many jobs each, cancels and the like among them.
+
+    Args:
+        small: jobs that cost next to nothing.
+    """
     made: list[list[ClientPlan]] = []
     earlier: list[Job] = []
     for crowd in range(crowds):
         made.append([])
         for client in range(clients):
-            mine = [_job(chance, f"{name}-{crowd}.{client}.{number}", earlier) for number in range(jobs)]
+            mine: list[Job] = []
+            for number in range(jobs):
+                others = [job for job in earlier if job.id not in {job.id for job in mine}]
+                mine.append(_job(chance, f"{name}-{crowd}.{client}.{number}", others, small))
             earlier += mine
             made[-1].append(ClientPlan(f"{name}-{crowd}.{client}", tuple(mine)))
     return tuple(tuple(plans) for plans in made)
@@ -146,7 +155,7 @@ _ACTIONS = (
 )  # fmt: skip
 
 
-def _job(chance: random.Random, id: str, earlier: Sequence[Job]) -> Job:
+def _job(chance: random.Random, id: str, earlier: Sequence[Job], small: bool) -> Job:
     action = chance.choice(_ACTIONS)
     flow = chance.random() < 0.08
     job = Job(
@@ -159,6 +168,8 @@ def _job(chance: random.Random, id: str, earlier: Sequence[Job]) -> Job:
         engine="flow" if flow else "blend",
         action=action,
     )
+    if small:
+        job = _with(job, keyframes=2, count=min(job.count, 2), side=16, seconds=0.0, engine="blend")
     plain = [other for other in earlier if other.action is Action.PLAIN]
     if action in (Action.TWIN, Action.CLASH):
         if not plain:

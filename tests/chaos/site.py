@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -198,6 +199,8 @@ class Site:
             _end(pid)
         self.proxy.close()
         remove_address(self.near, self.process.pid if self.process else 0)
+        # For whoever has to find out what went wrong: the disk itself goes.
+        shutil.copytree(self.home / "logs", self.base / "logs", dirs_exist_ok=True)
         if has_mounts():
             subprocess.run(["umount", "-l", str(self.home / "spool")], capture_output=True, check=False)
             subprocess.run(["umount", "-l", str(self.disk)], check=True)

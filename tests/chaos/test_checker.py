@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench import Bench, flat, request
+from bench import Bench, flat
 from tweenbridge.pixels import Encoding, PixelFormat, SampleType
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import JobState
@@ -112,6 +112,9 @@ PLANTED: dict[str, tuple[Callable[[Evidence], Evidence], Promise]] = {
     "a half-written file": (lambda it: replace(it, strays=("spool/tmp/1-2-3.part",)), Promise.NO_ORPHANS),
     "a frame was made twice": (lambda it: replace(it, computed_again={"0" * 64: 1}), Promise.ONCE),
     "the database is broken": (lambda it: replace(it, database="row 3 missing from index"), Promise.SOUND),
+    "a server did not say why it would not start": (
+        lambda it: replace(it, refusals=("Traceback (most recent call last):",)), Promise.PLAIN,
+    ),
     "a process was left": (lambda it: replace(it, left_running=(4711,)), Promise.PROCESSES),
     "descriptors grow": (lambda it: replace(it, descriptors=(30, 60)), Promise.DESCRIPTORS),
     "threads grow": (lambda it: replace(it, threads=(20, 50)), Promise.THREADS),

@@ -47,7 +47,11 @@ def test_nothing_is_lost_or_made_twice(
         with capsys.disabled():
             print(line, flush=True)
 
-    outcome = run_era(seed, faults, tmp_path / "site", say)
+    try:
+        outcome = run_era(seed, faults, tmp_path / "site", say)
+    except AssertionError as error:
+        say(str(error))
+        raise
     _outcomes.append(outcome)
     with capsys.disabled():
         print(f"\n{outcome.jobs} jobs, {outcome.frames} frames, {outcome.seconds:.0f} s; so far:")

@@ -2,8 +2,9 @@
 
     receiving → queued → running → done
 
-with failed and cancelled from the first three, running → queued when a worker dies or the server starts again, and any
-final state → receiving when the client submits the same request again.
+with failed and cancelled from the first three, running → queued when a worker dies or the server starts again, queued →
+receiving when a start finds that the disk has lost a keyframe, and any final state → receiving when the client submits
+the same request again.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Event(str, Enum):
     """What can happen to a job."""
 
     KEYFRAMES_COMPLETE = "keyframes complete"
+    KEYFRAMES_LOST = "keyframes lost"
     STARTED = "started"
     FINISHED = "finished"
     FAILED = "failed"
@@ -41,6 +43,7 @@ _FINAL = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 TRANSITIONS: Mapping[tuple[JobState, Event], JobState] = {
     (JobState.RECEIVING, Event.KEYFRAMES_COMPLETE): JobState.QUEUED,
+    (JobState.QUEUED, Event.KEYFRAMES_LOST): JobState.RECEIVING,
     (JobState.QUEUED, Event.STARTED): JobState.RUNNING,
     (JobState.RUNNING, Event.FINISHED): JobState.DONE,
     (JobState.RUNNING, Event.WORKER_DIED): JobState.QUEUED,

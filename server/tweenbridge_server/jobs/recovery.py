@@ -86,6 +86,9 @@ def _resume(store: Store, scheduler: Scheduler, record: JobRecord, making_now: C
     job = ActiveJob(record, plan, store.keyframes(names))
     if record.state is JobState.RECEIVING and not job.missing_keyframes:
         job.record = record.after(Event.KEYFRAMES_COMPLETE, now=now)
+    elif record.state is JobState.QUEUED and job.missing_keyframes:
+        log.error("A keyframe of job %s was lost on the disk: it waits until it is sent again.", record.id)
+        job.record = record.after(Event.KEYFRAMES_LOST, now=now)
     with store.transaction():
         store.update_job(job.record)
     scheduler.admit(job)

@@ -22,7 +22,7 @@ class Saved:
 
     Attributes:
         jobs: how many were saved.
-        lost: how many at most could not be read; None when it cannot be told how many there were.
+        lost: how many could not be read, as far as the rest of the file tells; None when it tells nothing.
     """
 
     jobs: int
@@ -77,7 +77,11 @@ def _jobs(damaged: sqlite3.Connection) -> tuple[list[JobRecord], int | None]:
             found.append(record)
         elif there:
             lost += 1
-    return found, lost
+    # Indexes are copies of what they sort by: they know of jobs whose own page is gone.
+    ids = {row[0] for row in _rows(damaged, "jobs INDEXED BY sqlite_autoindex_jobs_1", "id", "id")}
+    numbers = {row[1] for row in _rows(damaged, "jobs INDEXED BY jobs_by_owner", "owner", "owner, number")}
+    known = max(len(ids), len(numbers))
+    return found, max(lost, len(ids - {record.id for record in found}), known - len(found))
 
 
 def _end(damaged: sqlite3.Connection, what: str) -> int | None:
@@ -94,8 +98,8 @@ def _rows(damaged: sqlite3.Connection, table: str, key: str, columns: str) -> It
     for order in ("ASC", "DESC"):
         try:
             for row in damaged.execute(f"SELECT {columns} FROM {table} ORDER BY {key} {order}"):
-                if row[0] not in seen and isinstance(row[0], str):
-                    seen.add(row[0])
+                if row not in seen and isinstance(row[0], str):
+                    seen.add(row)
                     yield row
         except sqlite3.Error:
             continue

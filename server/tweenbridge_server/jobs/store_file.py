@@ -66,6 +66,11 @@ def open_store(path: Path) -> Store:
     return _open(path)
 
 
+def damaged_lists(home: Path) -> list[Path]:
+    """Job lists of a data folder that were damaged and moved aside, oldest first."""
+    return sorted(home.glob("jobs.damaged-*.sqlite3"))
+
+
 def _mended(path: Path, error: sqlite3.Error) -> Store:
     """A fresh database with everything that could be read of a damaged one."""
     half = path.with_name(f"{path.stem}.mending{path.suffix}")

@@ -100,7 +100,9 @@ def test_history_keeps_the_newest_finished_jobs_and_all_unfinished_ones(path: Pa
 
 
 @pytest.mark.parametrize("damage", ["no database", "cut off", "index", "a page of jobs"])
-def test_what_can_be_read_of_a_damaged_database_is_kept_and_the_rest_is_said(path: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_can_be_read_of_a_damaged_database_is_kept_and_the_rest_is_said(
+    path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
     store = open_store(path)
     for number in range(200):
         made = record(f"j{number}")
