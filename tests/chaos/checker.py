@@ -191,7 +191,7 @@ def _record(
             yield Violation(Promise.AGREED, f"job {job} has no frame {index}, and a client was given one")
             continue
         row = evidence.frames.get(plan.keys[index])
-        if row is not None and row.sha256 not in (None, announced) and row.key not in excuses.frames:
+        if row is not None and row.sha256 != announced and row.key not in excuses.frames:
             yield Violation(Promise.AGREED, f"frame {index} of job {job} has another hash than its client was told")
     if record.state is JobState.DONE:
         gone = [
@@ -212,7 +212,7 @@ def _files(evidence: Evidence, excuses: Excuses) -> Iterator[Violation]:
             continue
         if file is None:
             yield Violation(Promise.COMPLETE, f"frame {key[:12]} is in the list and has no file")
-        elif file.size != row.size or row.sha256 not in (None, file.sha256):
+        elif file.size != row.size or row.sha256 != file.sha256:
             yield Violation(Promise.INTACT, f"frame {key[:12]} has another hash or size than the list says")
         elif file.format is None or not _agree(row.format, file.format):
             yield Violation(Promise.INTACT, f"frame {key[:12]} is {file.format} and {row.format} in the list")

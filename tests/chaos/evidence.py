@@ -110,7 +110,7 @@ def _frame_file(path: Path, known: dict[tuple[str, int, int], FrameFile]) -> Fra
         parsed = parse_frame_name(path.name)
         assert parsed is not None
         try:
-            form = io.read(path, parsed[1], "the frame").format
+            form = io.read(path, parsed[2], "the frame").format
         except TweenbridgeError:
             form = None
         known[name] = FrameFile(path, parsed[0], hash_file(path), status.st_size, form)

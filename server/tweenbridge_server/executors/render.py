@@ -164,7 +164,12 @@ class _Rendering:
         found = self._spool.find_frame(frame.key)
         if found is None:
             return False
-        self._event(Made(frame.key, found.format, hash_file(Path(found.place)), found.size, relation))
+        place = Path(found.place)
+        if hash_file(place) != found.sha256:
+            log.error("A finished frame was damaged on the disk and is made again: %s", place.name)
+            place.unlink(missing_ok=True)
+            return False
+        self._event(Made(frame.key, found.format, found.sha256, found.size, relation))
         return True
 
     def _interpolate(self, gap: Gap, orders: list[FrameOrder], relation: Relation, like: io.Still) -> None:
@@ -208,7 +213,7 @@ class _Rendering:
             with self._spool.new_file(".part") as path:
                 form = write(path)
                 digest, size = hash_file(path), path.stat().st_size
-                self._spool.publish(path, self._spool.frame_path(frame.key, form))
+                self._spool.publish(path, self._spool.frame_path(frame.key, form, digest))
             self._event(Made(frame.key, form, digest, size, relation))
 
         self._batch.put(store)

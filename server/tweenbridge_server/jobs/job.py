@@ -146,6 +146,8 @@ def _effects(record: JobRecord, event: Event, now: float) -> dict[str, Any]:
         return {"finished": now}
     if event is Event.WORKER_DIED:
         return {"deaths": record.deaths + 1}
+    if event is Event.KEYFRAMES_LOST:
+        return {"deaths": 0}
     if event is Event.SUBMITTED_AGAIN:
         return {"started": None, "finished": None, "error": None, "notes": (), "deaths": 0}
     return {}

@@ -6,7 +6,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 
@@ -72,7 +72,7 @@ class Results:
         if row is None:
             raise absent(record, frame)
         self._touched[key] = time.time()
-        return row, self._spool.frame_path(key, row.format)
+        return row, self._spool.frame_path(key, row.format, row.sha256)
 
     def checked(self, record: JobRecord, frame: int, row: FrameRow, path: Path) -> StoredFrame:
         """The frame's file, whose bytes are the ones that were stored. Slow: hashes it.
@@ -84,10 +84,6 @@ class Results:
         """
         try:
             digest = hash_file(path)
-            if row.sha256 is None and path.stat().st_size == row.size:
-                with self._lock, self._store.transaction():
-                    self._store.add_frame(replace(row, sha256=digest), time.time())
-                return StoredFrame(path, row.format, digest, row.size)
         except OSError as error:
             log.error("A finished frame of job %s cannot be read: %s", record.id, error)
             digest = ""

@@ -64,7 +64,7 @@ def collect(
         frames = store.frames(thing.name for thing in chosen)
         for thing in chosen:
             row = frames.get(thing.name)
-            place = spool.frame_path(row.key, row.format) if row else spool.keyframe_path(thing.name)
+            place = spool.frame_path(row.key, row.format, row.sha256) if row else spool.keyframe_path(thing.name)
             if _delete(place):
                 going.add(thing.name)
         log.info("%d of %d files were deleted to make room or for age.", len(going), len(things))

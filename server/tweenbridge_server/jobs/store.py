@@ -37,7 +37,7 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_by_state ON jobs (state);
 CREATE TABLE keyframes (name TEXT PRIMARY KEY, size INTEGER NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE frames (
-    key TEXT PRIMARY KEY, format BLOB NOT NULL, sha256 TEXT, size INTEGER NOT NULL, relation TEXT,
+    key TEXT PRIMARY KEY, format BLOB NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, relation TEXT,
     used REAL NOT NULL) WITHOUT ROWID;
 """
 
@@ -57,11 +57,11 @@ _MOST_VARIABLES = 500
 
 @dataclass(frozen=True)
 class FrameRow:
-    """One finished frame. `sha256` and `relation` are None for a frame that was found on disk without a row."""
+    """One finished frame. `relation` is None for a frame that was found on disk without a row."""
 
     key: str
     format: PixelFormat
-    sha256: str | None
+    sha256: str
     size: int
     relation: Relation | None = None
 
@@ -106,6 +106,8 @@ def _from_row(row: Sequence[Any]) -> JobRecord:
 
 def _frame_from_row(row: Sequence[Any]) -> FrameRow:
     key, form, sha256, size, relation = row
+    if not isinstance(sha256, str):
+        raise TypeError("it has no hash")
     return FrameRow(key, _unpack(PixelFormat, form), sha256, size, Relation(relation) if relation else None)
 
 

@@ -12,6 +12,7 @@ from tweenbridge.pixels import Alpha, Colour, Encoding, PixelFormat, SampleType
 from tweenbridge_server.jobs.spool import Spool, frame_name, hash_file, parse_frame_name
 
 KEY = hashlib.sha256(b"frame").hexdigest()
+HASH = "cd" * 32
 raw_formats = st.builds(
     PixelFormat,
     st.just(Encoding.RAW),
@@ -33,22 +34,24 @@ def spool(tmp_path: Path) -> Spool:
 
 @given(raw_formats)
 def test_a_raw_frame_s_name_tells_its_form(form: PixelFormat) -> None:
-    assert parse_frame_name(frame_name(KEY, form)) == (KEY, form)
+    assert parse_frame_name(frame_name(KEY, form, HASH)) == (KEY, HASH, form)
 
 
 @pytest.mark.parametrize("encoding", [e for e in Encoding if e is not Encoding.RAW])
 def test_a_file_encoding_s_name_tells_the_encoding(encoding: Encoding) -> None:
-    assert parse_frame_name(frame_name(KEY, PixelFormat(encoding, width=5))) == (KEY, PixelFormat(encoding))
+    name = frame_name(KEY, PixelFormat(encoding, width=5), HASH)
+    assert parse_frame_name(name) == (KEY, HASH, PixelFormat(encoding))
 
 
 @given(st.text(max_size=90))
 def test_foreign_names_are_no_frames(name: str) -> None:
     assert parse_frame_name(name) is None
-    assert parse_frame_name(KEY + name) is None or name.startswith(".")
+    assert parse_frame_name(KEY + name) is None
+    assert parse_frame_name(f"{KEY}.{HASH}{name}") is None or name.startswith(".")
 
 
 def test_a_file_appears_whole_and_leaves_nothing_behind(spool: Spool) -> None:
-    place = spool.frame_path(KEY, PixelFormat(Encoding.PNG))
+    place = spool.frame_path(KEY, PixelFormat(Encoding.PNG), hashlib.sha256(b"pixels").hexdigest())
     with spool.new_file(".part") as path:
         path.write_bytes(b"pixels")
         assert spool.find_frame(KEY) is None
@@ -56,7 +59,7 @@ def test_a_file_appears_whole_and_leaves_nothing_behind(spool: Spool) -> None:
     found = spool.find_frame(KEY)
     assert found is not None
     assert (Path(found.place), found.size) == (place, 6)
-    assert hash_file(place) == hashlib.sha256(b"pixels").hexdigest()
+    assert hash_file(place) == found.sha256 == hashlib.sha256(b"pixels").hexdigest()
     assert list(spool.temporary.iterdir()) == []
 
 

@@ -239,7 +239,7 @@ def test_the_sum_of_sizes_is_kept_right(steps: list[tuple[str, int, int, bool]])
                 elif kind == "a":
                     store.remove_keyframes([name, "nothing"])
                 elif size % 3:
-                    store.add_frame(FrameRow(name, PNG, None, size), 1.0)
+                    store.add_frame(FrameRow(name, PNG, "h", size), 1.0)
                 else:
                     store.remove_frames([name, name])
                 if fails:
