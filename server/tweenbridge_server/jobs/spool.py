@@ -5,8 +5,8 @@
     tmp/                                 files being written; emptied at every start
 
 A file appears under its final name by an atomic rename of a complete, flushed file: what has a final name was whole.
-A frame's name has the hash of its bytes, which tells what the disk has damaged since, also without the job list. That of a
-RAW frame carries its form, too (`….1920x1080x4-uint8.raw`), since the bytes do not.
+A frame's name has the hash of its bytes, which tells what the disk has damaged since, also without the job list.
+A RAW frame's name carries its form, too (`….1920x1080x4-uint8.raw`), since the bytes do not.
 """
 
 from __future__ import annotations
