@@ -22,6 +22,7 @@ from .config import Config
 from .diagnostics import logs
 from .diagnostics.logs import event
 from .diagnostics.memory import return_large_blocks_at_once
+from .disk import disk_error, is_failing, is_full
 from .transport.endpoint import is_loopback
 from .transport.gateway import Gateway
 from .transport.keys import Keys, fresh_keys, kept_keys
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_MOST_MENDINGS = 3
+"""How often a server mends its job list and goes on: a disk that damages it again and again is no place for it."""
 LOCK_PATIENCE = 2.0
 """Seconds to wait for a server that is just ending."""
 
@@ -87,7 +90,8 @@ def serve(config: Config, on_ready: Callable[[str], None] | None = None) -> int:
         The exit status: 0.
 
     Raises:
-        TweenbridgeError: BUSY or START_FAILED, and what the job service raises when the store cannot be opened.
+        TweenbridgeError: BUSY, START_FAILED or DISK_FAILED, and what the job service raises when the store cannot be
+            opened.
     """
     with only_server(config.home):
         keys = fresh_keys() if is_loopback(config.host) else kept_keys(config.home)
@@ -95,13 +99,24 @@ def serve(config: Config, on_ready: Callable[[str], None] | None = None) -> int:
         try:
             for warning in config.warnings:
                 log.warning(warning)
-            _run(config, keys, on_ready)
+            for _ in range(_MOST_MENDINGS):
+                if not _run(config, keys, on_ready):
+                    return 0
+            raise TweenbridgeError(
+                ErrorCode.DISK_FAILED,
+                f"The job list in {config.home} is damaged again and again.",
+                remedy="Check the disk, or choose another folder with the environment variable TWEENBRIDGE_HOME.",
+            )
+        except OSError as error:
+            log.exception("The server ended unexpectedly.")
+            if is_full(error) or is_failing(error):
+                raise disk_error(error, "what the server needs to run") from error
+            raise
         except Exception:
             log.exception("The server ended unexpectedly.")
             raise
         finally:
             logs.close()
-    return 0
 
 
 def _secrets(keys: Keys) -> tuple[str, ...]:
@@ -109,7 +124,10 @@ def _secrets(keys: Keys) -> tuple[str, ...]:
     return (keys.token.hex(), *(pair.secret for pair in pairs))
 
 
-def _run(config: Config, keys: Keys, on_ready: Callable[[str], None] | None) -> None:
+def _run(config: Config, keys: Keys, on_ready: Callable[[str], None] | None) -> bool:
+    """Run until the end. Returns whether to run again: the job list has turned out to be damaged, and opening it anew
+    mends it. To clients it is a restart.
+    """
     gateway: Gateway | None = None
 
     def changed(change: Change) -> None:
@@ -139,7 +157,10 @@ def _run(config: Config, keys: Keys, on_ready: Callable[[str], None] | None) -> 
                     on_ready(gateway.endpoint)
                 # In slices, because on Windows a wait without end keeps Ctrl-C from being noticed.
                 while not gateway.join(0.5):
-                    pass
+                    if services.jobs.is_damaged:
+                        log.error("The job list is damaged on the disk: the server starts again to mend it.")
+                        gateway.stop()
+                return services.jobs.is_damaged
         finally:
             remove_address(config.home, os.getpid())
             gateway.stop()

@@ -17,6 +17,7 @@ from tweenbridge_server.diagnostics import doctor, report, surroundings
 from tweenbridge_server.diagnostics.checks import Check, Verdict
 from tweenbridge_server.diagnostics.logs import log_file
 from tweenbridge_server.diagnostics.report import Private, without_private
+from tweenbridge_server.jobs.store_file import open_store
 
 MIA = Private.of(
     {"<data folder>": Path("/data/mia/tb"), "~": Path("/home/mia.k")},
@@ -118,6 +119,15 @@ def test_a_port_that_another_program_has_is_wrong(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such permissions")
+def test_a_job_list_that_was_mended_is_noted(tmp_path: Path) -> None:
+    assert surroundings.mended(tmp_path) is None
+    (tmp_path / "jobs.sqlite3").write_bytes(b"no database" * 900)
+    open_store(tmp_path / "jobs.sqlite3").close()
+    check = surroundings.mended(tmp_path)
+    assert check is not None and check.verdict is Verdict.NOTE
+    assert "jobs.damaged-" in check.found
+
+
 def test_a_data_folder_that_others_may_look_into_is_noted(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     check = surroundings.permissions(tmp_path)

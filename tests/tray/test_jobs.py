@@ -238,7 +238,7 @@ def fill_store(home: Path, count: int) -> None:
     from fakes.bench import request as made
     from tweenbridge_server.jobs.job import JobRecord
     from tweenbridge_server.jobs.plan import Making
-    from tweenbridge_server.jobs.store import open_store
+    from tweenbridge_server.jobs.store_file import open_store
 
     store = open_store(home / "jobs.sqlite3")
     wanted = made([flat(1), flat(2)], engine="flow")

@@ -56,6 +56,9 @@ def examine(home: Path) -> Iterator[Check]:
     yield _data_folder(home)
     yield surroundings.permissions(home)
     yield _disk(home)
+    mended = surroundings.mended(home)
+    if mended is not None:
+        yield mended
     yield surroundings.memory()
     yield _settings(home)
     yield _models(home)

@@ -46,6 +46,21 @@ def driver() -> Check:
     return Check("Graphics driver", Verdict.NOTE, found)
 
 
+def mended(home: Path) -> Check | None:
+    """Whether the job list was damaged and had to be mended; None where it never was."""
+    from ..jobs.store_file import damaged_lists
+
+    found = damaged_lists(home)
+    if not found:
+        return None
+    return Check(
+        "Job list",
+        Verdict.NOTE,
+        f"was damaged on the disk and mended; what it was is kept as {found[-1].name}",
+        "Check the disk. `tweenbridge logs` says what could not be read; delete the file to end this note.",
+    )
+
+
 def port(home: Path) -> Check | None:
     """Whether the port that is set can be had; None where none is set, or the server has it."""
     from tweenbridge.discovery import read_address

@@ -255,7 +255,7 @@ class LocalExecutor:
         lost = [*storing, task] if task else [*storing]
         for each in lost:
             log.log(level, "Worker %d ended during job %s, gap %d. %s", worker.pid, each.job, each.gap, epitaph)
-            Spool(Path(each.spool)).sweep(writer=worker.pid)
+            Spool(Path(each.spool)).sweep(lambda writer: writer == worker.pid)
         for each in lost[:-1]:
             # One death counts once: for the task that was last begun.
             self._on_event(each.id, Stopped())

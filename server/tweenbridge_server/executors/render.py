@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import shutil
@@ -14,6 +13,7 @@ from tweenbridge.pixels import PixelFormat
 from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
 from tweenbridge.protocol.messages import Scalar
 
+from ..disk import disk_error, is_failing, is_full
 from ..engines import registry
 from ..engines.base import Cancelled, Engine, Gap, Held, Holds, Image, Settles, WarmsUp, Workplace
 from ..imaging import alpha, io, scenes
@@ -21,7 +21,7 @@ from ..jobs.plan import Relation, Source, source
 from ..jobs.spool import Spool, hash_file
 from .base import FrameOrder, GapTask, KeyframeFile, Made, Related, TaskEvent
 from .shot import Shot
-from .stills import Stills
+from .stills import Stills, read_keyframe
 from .storing import Batch, Storing
 from .telling import Telling
 
@@ -49,8 +49,8 @@ def explain(error: BaseException) -> ErrorInfo:
     lacks = getattr(error, "code", None) == -4 or type(error).__name__ == "OutOfMemoryError"
     if isinstance(error, MemoryError) or lacks:
         return TweenbridgeError(ErrorCode.OUT_OF_MEMORY, "There is not enough memory for these keyframes.").info
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return TweenbridgeError(ErrorCode.DISK_FULL, "The disk is full: a frame could not be written.").info
+    if isinstance(error, OSError) and (is_full(error) or is_failing(error)):
+        return disk_error(error, "a frame").info
     return TweenbridgeError(
         ErrorCode.INTERNAL, f"The in-betweens could not be made, because of a mistake in the program ({error!r:.200})."
     ).info
@@ -153,7 +153,7 @@ class _Rendering:
         self._renderer.report(self._task.id, event)
 
     def _pixels(self, keyframe: KeyframeFile) -> Image:
-        return io.read(self._spool.keyframe_path(keyframe.file), keyframe.format, keyframe.name).pixels
+        return read_keyframe(keyframe, self._spool).pixels
 
     def _check_model(self) -> None:
         """Frames' keys stand for one model: refuse to store what another one made."""
@@ -167,7 +167,12 @@ class _Rendering:
         found = self._spool.find_frame(frame.key)
         if found is None:
             return False
-        self._event(Made(frame.key, found.format, hash_file(Path(found.place)), found.size, relation))
+        place = Path(found.place)
+        if hash_file(place) != found.sha256:
+            log.error("A finished frame was damaged on the disk and is made again: %s", place.name)
+            place.unlink(missing_ok=True)
+            return False
+        self._event(Made(frame.key, found.format, found.sha256, found.size, relation))
         return True
 
     def _interpolate(self, gap: Gap, orders: list[FrameOrder], relation: Relation, like: io.Still) -> None:
@@ -213,7 +218,7 @@ class _Rendering:
             with self._spool.new_file(".part") as path:
                 form = write(path)
                 digest, size = hash_file(path), path.stat().st_size
-                self._spool.publish(path, self._spool.frame_path(frame.key, form))
+                self._spool.publish(path, self._spool.frame_path(frame.key, form, digest))
             self._event(Made(frame.key, form, digest, size, relation))
 
         self._batch.put(store)

@@ -6,8 +6,10 @@ import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
+
 from ..imaging import io
-from ..jobs.spool import Spool
+from ..jobs.spool import Spool, hash_file
 from .base import KeyframeFile
 
 _EXPECTED = 2
@@ -36,7 +38,7 @@ class Stills:
         """Both keyframes of a gap, decoded at the same time; all others are forgotten.
 
         Raises:
-            TweenbridgeError: as `imaging.io.read`.
+            TweenbridgeError: as `read_keyframe`.
         """
         with self._lock:
             self._expected.clear()
@@ -66,5 +68,28 @@ class Stills:
             self._expected.clear()
 
     def _read(self, keyframe: KeyframeFile, spool: Spool) -> None:
-        path = spool.keyframe_path(keyframe.file)
-        self._found[keyframe] = self._threads.submit(io.read, path, keyframe.format, keyframe.name)
+        self._found[keyframe] = self._threads.submit(read_keyframe, keyframe, spool)
+
+
+def read_keyframe(keyframe: KeyframeFile, spool: Spool) -> io.Still:
+    """A keyframe as it was sent. One that the disk has damaged is deleted, so that its client is asked for it again.
+
+    Raises:
+        TweenbridgeError: DISK_FAILED when the disk lost or damaged it; else as `imaging.io.read`.
+    """
+    path = spool.keyframe_path(keyframe.file)
+    try:
+        if hash_file(path) == keyframe.file[:64]:
+            return io.read(path, keyframe.format, keyframe.name)
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise _damaged(keyframe) from error
+    raise _damaged(keyframe)
+
+
+def _damaged(keyframe: KeyframeFile) -> TweenbridgeError:
+    return TweenbridgeError(
+        ErrorCode.DISK_FAILED,
+        f"{keyframe.name[:1].upper()}{keyframe.name[1:]} was lost or damaged on the server's disk.",
+        remedy="Generate again: the keyframe is sent again. If it happens often, check the server's disk.",
+    )

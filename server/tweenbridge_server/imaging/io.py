@@ -30,6 +30,7 @@ import OpenImageIO as oiio
 from tweenbridge.pixels import Alpha, Colour, Encoding, PixelFormat, SampleType
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
+from ..disk import disk_error
 from ..engines.base import Image
 from . import layout, png
 from . import samples as sampling
@@ -131,7 +132,7 @@ def write(path: Path, pixels: Image, like: Still, output: PixelFormat | None = N
         The format of what was written, every field known.
 
     Raises:
-        TweenbridgeError: UNSUPPORTED_FORMAT when the encoding cannot hold what is asked for, DISK_FULL, INTERNAL.
+        TweenbridgeError: UNSUPPORTED_FORMAT when the encoding cannot hold what is asked for, DISK_FULL, DISK_FAILED.
     """
     target = result_format(like.format, output)
     if pixels.shape[:2] != (target.height, target.width):
@@ -332,6 +333,4 @@ def _check_space(path: Path, size: int) -> None:
 
 def _write_error(path: Path, error: OSError) -> TweenbridgeError:
     path.unlink(missing_ok=True)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return TweenbridgeError(ErrorCode.DISK_FULL, "The disk is full: a frame could not be written.")
-    return TweenbridgeError(ErrorCode.INTERNAL, "A frame could not be written to the server's folder.")
+    return disk_error(error, "a frame")

@@ -90,6 +90,27 @@ class ActiveJob:
             self._drawn += 1
         return tuple(index for _, index in self.places[key])
 
+    def frame_lost(self, key: str) -> set[int]:
+        """A frame is not there any more. Returns the gaps that lack it now."""
+        if key not in self._ready:
+            return set()
+        self._ready.discard(key)
+        gaps = {gap for gap, _ in self.places[key]}
+        for gap in gaps:
+            self._lacking[gap] += 1
+        for gap, _ in self.places[key]:
+            self._drawn_in[gap] -= 1
+            self._drawn -= 1
+        return gaps
+
+    def shift_times(self, seconds: float) -> None:
+        """The clock was set by that much."""
+        self.record = self.record.moved(seconds)
+        self._begun = {gap: moment + seconds for gap, moment in self._begun.items()}
+        if self._measured_from is not None:
+            since, already = self._measured_from
+            self._measured_from = (since + seconds, already)
+
     def relate(self, key: str, relation: Relation) -> None:
         """The keyframes of the gaps that the frame is in relate so."""
         for gap, _ in self.places.get(key, ()):

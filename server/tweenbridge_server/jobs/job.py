@@ -2,8 +2,9 @@
 
     receiving → queued → running → done
 
-with failed and cancelled from the first three, running → queued when a worker dies or the server starts again, and any
-final state → receiving when the client submits the same request again.
+with failed and cancelled from the first three, running → queued when a worker dies or the server starts again, queued →
+receiving when a start finds that the disk has lost a keyframe, and any final state → receiving when the client submits
+the same request again.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Event(str, Enum):
     """What can happen to a job."""
 
     KEYFRAMES_COMPLETE = "keyframes complete"
+    KEYFRAMES_LOST = "keyframes lost"
     STARTED = "started"
     FINISHED = "finished"
     FAILED = "failed"
@@ -42,6 +44,7 @@ _FINAL = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 TRANSITIONS: Mapping[tuple[JobState, Event], JobState] = {
     (JobState.RECEIVING, Event.KEYFRAMES_COMPLETE): JobState.QUEUED,
+    (JobState.QUEUED, Event.KEYFRAMES_LOST): JobState.RECEIVING,
     (JobState.QUEUED, Event.STARTED): JobState.RUNNING,
     (JobState.RUNNING, Event.FINISHED): JobState.DONE,
     (JobState.RUNNING, Event.WORKER_DIED): JobState.QUEUED,
@@ -108,6 +111,12 @@ class JobRecord:
             record = dataclasses.replace(record, state=next_state(record.state, event), **_effects(record, event, now))
         return dataclasses.replace(record, **changes)
 
+    def moved(self, seconds: float) -> JobRecord:
+        """The record with all its moments that much later."""
+        started = None if self.started is None else self.started + seconds
+        finished = None if self.finished is None else self.finished + seconds
+        return dataclasses.replace(self, created=self.created + seconds, started=started, finished=finished)
+
     def to_info(self) -> JobInfo:
         """What lists show of a job that is not moving."""
         finished = self.state is JobState.DONE
@@ -139,6 +148,8 @@ def _effects(record: JobRecord, event: Event, now: float) -> dict[str, Any]:
         return {"finished": now}
     if event is Event.WORKER_DIED:
         return {"deaths": record.deaths + 1}
+    if event is Event.KEYFRAMES_LOST:
+        return {"deaths": 0}
     if event is Event.SUBMITTED_AGAIN:
         return {"started": None, "finished": None, "error": None, "notes": (), "deaths": 0}
     return {}

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 
 from tweenbridge.pixels import FILE_SUFFIX, Encoding, sniff
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import Keyframe
 
+from ..disk import disk_error
 from .spool import Spool, keyframe_name
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def called(keyframe: Keyframe, index: int) -> str:
@@ -53,7 +51,7 @@ def write_keyframe(spool: Spool, keyframe: Keyframe, data: memoryview) -> None:
     """Put a keyframe's bytes under their final name, whole or not at all.
 
     Raises:
-        TweenbridgeError: DISK_FULL, or INTERNAL when the folder cannot be written.
+        TweenbridgeError: DISK_FULL, or DISK_FAILED when the folder cannot be written.
     """
     try:
         with spool.new_file(".part") as path:
@@ -63,7 +61,4 @@ def write_keyframe(spool: Spool, keyframe: Keyframe, data: memoryview) -> None:
                     rest = rest[file.write(rest) :]
             spool.publish(path, spool.keyframe_path(keyframe_name(keyframe)))
     except OSError as error:
-        if error.errno in _FULL:
-            message = "The server's disk is full: a keyframe could not be stored."
-            raise TweenbridgeError(ErrorCode.DISK_FULL, message) from error
-        raise TweenbridgeError(ErrorCode.INTERNAL, f"A keyframe could not be stored: {error.strerror}.") from error
+        raise disk_error(error, "a keyframe") from error

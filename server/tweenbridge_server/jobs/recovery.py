@@ -17,29 +17,35 @@ from .admission import making_of
 from .job import Event, JobRecord
 from .plan import Making, canonical, make_plan
 from .scheduler import Scheduler
-from .spool import Spool, keyframe_name
+from .spool import Spool, SpoolFile, keyframe_name
 from .store import FrameRow, Store
 
 log = logging.getLogger(__name__)
 
 
 def reconcile(store: Store, spool: Spool) -> None:
-    """Sweep half-written files, adopt finished files without a row, drop rows without their file.
-
-    Adopted frames are hashed when they are first asked for, so that a large spool does not delay the start.
+    """Sweep half-written files, adopt finished files without a row, drop rows without their file, and delete files that
+    are not what their row says: another file of the same frame, or one that the disk has cut short.
     """
-    swept = spool.sweep()
-    frames = {file.key: file for file in spool.all_frames()}
+    swept = spool.sweep(lambda writer: True)
     keyframes = dict(spool.all_keyframes())
-    known = {thing.name: thing for thing in store.stored_frames()}
-    known_keyframes = {thing.name: thing for thing in store.stored_keyframes()}
-    adopted = [file for key, file in frames.items() if key not in known or known[key].size != file.size]
+    known_keyframes = {thing.name for thing in store.stored_keyframes()}
+    known = store.frames(thing.name for thing in store.stored_frames())
+    found: dict[str, SpoolFile] = {}
+    for file in spool.all_frames():
+        row = known.get(file.key)
+        if file.key in found or (row is not None and (row.sha256, row.size) != (file.sha256, file.size)):
+            log.error("%s is not the frame that was stored, and is deleted.", file.place)
+            Path(file.place).unlink(missing_ok=True)
+        else:
+            found[file.key] = file
+    adopted = [file for key, file in found.items() if key not in known]
     now = time.time()
     with store.transaction():
-        store.remove_frames(known.keys() - frames.keys())
-        store.remove_keyframes(known_keyframes.keys() - keyframes.keys())
+        store.remove_frames({thing.name for thing in store.stored_frames()} - found.keys())
+        store.remove_keyframes(known_keyframes - keyframes.keys())
         for file in adopted:
-            store.add_frame(FrameRow(file.key, file.format, None, file.size), now)
+            store.add_frame(FrameRow(file.key, file.format, file.sha256, file.size), now)
         for name, size in keyframes.items():
             if name not in known_keyframes:
                 store.add_keyframe(name, size, now)
@@ -80,6 +86,9 @@ def _resume(store: Store, scheduler: Scheduler, record: JobRecord, making_now: C
     job = ActiveJob(record, plan, store.keyframes(names))
     if record.state is JobState.RECEIVING and not job.missing_keyframes:
         job.record = record.after(Event.KEYFRAMES_COMPLETE, now=now)
+    elif record.state is JobState.QUEUED and job.missing_keyframes:
+        log.error("A keyframe of job %s was lost on the disk: it waits until it is sent again.", record.id)
+        job.record = record.after(Event.KEYFRAMES_LOST, now=now)
     with store.transaction():
         store.update_job(job.record)
     scheduler.admit(job)

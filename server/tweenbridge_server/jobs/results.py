@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import RLock
 
 from tweenbridge.pixels import PixelFormat
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
@@ -12,6 +16,10 @@ from tweenbridge.protocol.messages import JobState
 
 from .job import JobRecord
 from .plan import Plan, canonical, make_plan
+from .spool import Spool, hash_file
+from .store import FrameRow, Store
+
+log = logging.getLogger(__name__)
 
 _PLANS_KEPT = 16
 
@@ -43,12 +51,74 @@ class PlanCache:
         return self._plans[name]
 
 
-def is_whole(path: Path, size: int) -> bool:
-    """Whether nobody deleted or changed the file behind the store's back."""
-    try:
-        return path.stat().st_size == size
-    except OSError:
-        return False
+class Results:
+    """Finished frames of one job service, whose lock it shares."""
+
+    def __init__(self, store: Store, spool: Spool, lock: RLock, on_lost: Callable[[str], None]) -> None:
+        """`on_lost`: told, under the lock, the key of a frame that is not there any more."""
+        self._store = store
+        self._spool = spool
+        self._lock = lock
+        self._on_lost = on_lost
+        self._touched: dict[str, float] = {}
+
+    def find(self, record: JobRecord, frame: int, key: str) -> tuple[FrameRow, Path]:
+        """A frame's row and where its file lies. Called under the lock.
+
+        Raises:
+            TweenbridgeError: why it cannot be had, see `absent`.
+        """
+        row = self._store.frames([key]).get(key)
+        if row is None:
+            raise absent(record, frame)
+        self._touched[key] = time.time()
+        return row, self._spool.frame_path(key, row.format, row.sha256)
+
+    def checked(self, record: JobRecord, frame: int, row: FrameRow, path: Path) -> StoredFrame:
+        """The frame's file, whose bytes are the ones that were stored. Slow: hashes it.
+
+        One that the disk has damaged is forgotten and deleted: it is made again when the job is submitted again.
+
+        Raises:
+            TweenbridgeError: see `absent`.
+        """
+        try:
+            digest = hash_file(path)
+        except OSError as error:
+            log.error("A finished frame of job %s cannot be read: %s", record.id, error)
+            digest = ""
+        if digest != row.sha256:
+            self._discard(record, row, path)
+            raise absent(record, frame)
+        return StoredFrame(path, row.format, digest, row.size)
+
+    def _discard(self, record: JobRecord, row: FrameRow, path: Path) -> None:
+        with self._lock:
+            if self._store.frames([row.key]).get(row.key) != row:
+                return  # It has been made again in the meantime.
+            log.error("A finished frame of job %s was lost or damaged on the disk and is forgotten.", record.id)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise TweenbridgeError(
+                    ErrorCode.DISK_FAILED,
+                    f"A finished frame was damaged on the server's disk and cannot be deleted ({error.strerror}).",
+                ) from error
+            with self._store.transaction():
+                self._store.remove_frames([row.key])
+            self._on_lost(row.key)
+
+    def write_touched(self) -> None:
+        """Write down when frames were used last. Called under the lock."""
+        with self._store.transaction():
+            self._store.touch_frames(self._touched)
+        self._touched = {}
+
+    def shift_times(self, seconds: float) -> None:
+        """The clock was set by that much. Called under the lock."""
+        self._touched = {key: moment + seconds for key, moment in self._touched.items()}
+        with self._store.transaction():
+            self._store.shift_times(seconds)
 
 
 def absent(record: JobRecord, frame: int) -> TweenbridgeError:

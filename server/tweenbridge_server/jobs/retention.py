@@ -14,9 +14,6 @@ from .store import Store, StoredThing
 
 log = logging.getLogger(__name__)
 
-HALF_WRITTEN_SECONDS = 3600.0
-"""Age at which a file that nobody finished is deleted."""
-
 
 @dataclass(frozen=True)
 class Retention:
@@ -60,7 +57,7 @@ def collect(
 ) -> list[tuple[str, str]]:
     """Delete what has to go (see `choose`), and files that nobody finished. Returns forgotten jobs and their owners."""
     before = now - policy.max_age
-    spool.sweep(now - HALF_WRITTEN_SECONDS)
+    spool.sweep(_has_ended)
     going: set[str] = set()
     if store.spool_bytes() > most_bytes or store.oldest_use() < before:
         with closing(store.least_used()) as things:
@@ -68,7 +65,7 @@ def collect(
         frames = store.frames(thing.name for thing in chosen)
         for thing in chosen:
             row = frames.get(thing.name)
-            place = spool.frame_path(row.key, row.format) if row else spool.keyframe_path(thing.name)
+            place = spool.frame_path(row.key, row.format, row.sha256) if row else spool.keyframe_path(thing.name)
             if _delete(place):
                 going.add(thing.name)
         log.info("%d files were deleted to make room or for age.", len(going))
@@ -76,6 +73,12 @@ def collect(
         store.remove_frames(going)
         store.remove_keyframes(going)
         return store.trim_history(policy.history, before)
+
+
+def _has_ended(process: int) -> bool:
+    import psutil  # 15 ms that the server's start need not pay
+
+    return not psutil.pid_exists(process)
 
 
 def _delete(place: Path) -> bool:

@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any
 
 from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
-from tweenbridge.protocol.messages import JobState, Keyframe, Note, Priority
+from tweenbridge.protocol.messages import JobState, Note, Priority
 
 from ..executors.base import (
     Advanced,
@@ -23,9 +23,6 @@ from ..executors.base import (
     Executor,
     Failed,
     Finished,
-    FrameOrder,
-    GapTask,
-    KeyframeFile,
     Made,
     Noted,
     Previewed,
@@ -35,11 +32,11 @@ from ..executors.base import (
 from .active import ActiveJob
 from .indexes import Census, Waiting
 from .job import MAX_DEATHS, Event
-from .keyframes import called
 from .notify import Preview
 from .queue import GapQueue, QueuedGap
 from .spool import Spool, keyframe_name
 from .store import FrameRow, Store
+from .tasks import gap_task, keyframe_file
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +122,7 @@ class Scheduler:
         for index in (first.a, first.b):
             keyframe = job.record.request.keyframes[index]
             if keyframe_name(keyframe) == name:
-                self._executor.expect(_file(keyframe, index), str(self._spool.root))
+                self._executor.expect(keyframe_file(keyframe, index), str(self._spool.root))
 
     def cancel(self, job: ActiveJob) -> None:
         """Stop a job; its finished frames stay."""
@@ -166,6 +163,19 @@ class Scheduler:
         self.jobs.pop(job.id, None)
         self._unsaved.pop(job.id, None)
         self.dispatch()
+
+    def frame_lost(self, key: str) -> None:
+        """A frame that was finished is not there any more: unfinished jobs that want it make it again."""
+        for job in [self.jobs[job_id] for job_id in self._wanted.on(key)]:
+            for gap in job.frame_lost(key):
+                if self._can_run(job, gap):
+                    self._push(job, gap)
+        self.dispatch()
+
+    def shift_times(self, seconds: float) -> None:
+        """The clock was set by that much."""
+        for job in self.jobs.values():
+            job.shift_times(seconds)
 
     def save_again(self) -> None:
         """Try to write what could not be written while the disk was full."""
@@ -275,25 +285,7 @@ class Scheduler:
         if job.record.state is JobState.QUEUED:
             self._move(job, Event.STARTED)
         job.begin(gap, time.time())
-        self._executor.run(self._task(number, job, gap))
-
-    def _task(self, number: str, job: ActiveJob, gap: int) -> GapTask:
-        planned, request = job.plan.gaps[gap], job.record.request
-        return GapTask(
-            id=number,
-            job=job.id,
-            gap=gap,
-            spool=str(self._spool.root),
-            engine=request.engine,
-            profile=job.record.making.profile,
-            settings=job.record.making.settings,
-            a=_file(request.keyframes[planned.a], planned.a),
-            b=_file(request.keyframes[planned.b], planned.b),
-            frames=tuple(FrameOrder(frame.key, frame.t) for frame in job.missing(gap)),
-            output=request.output,
-            identity=job.record.making.identity,
-            shot=tuple(map(_file, request.keyframes, count())) if job.record.making.whole_shot else (),
-        )
+        self._executor.run(gap_task(number, job, gap, str(self._spool.root)))
 
     # ------------------------------------------------------------ what executors report
 
@@ -386,10 +378,6 @@ class Scheduler:
         if job.record.state is JobState.RUNNING:
             self._move(job, Event.WORKER_DIED)
         self._push(job, running.gap)
-
-
-def _file(keyframe: Keyframe, index: int) -> KeyframeFile:
-    return KeyframeFile(keyframe_name(keyframe), keyframe.format, called(keyframe, index))
 
 
 def _internal(message: str) -> ErrorInfo:

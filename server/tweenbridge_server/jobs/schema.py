@@ -14,7 +14,7 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_by_state ON jobs (state);
 CREATE TABLE keyframes (name TEXT PRIMARY KEY, size INTEGER NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE frames (
-    key TEXT PRIMARY KEY, format BLOB NOT NULL, sha256 TEXT, size INTEGER NOT NULL, relation TEXT,
+    key TEXT PRIMARY KEY, format BLOB NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, relation TEXT,
     used REAL NOT NULL) WITHOUT ROWID;
 """
 

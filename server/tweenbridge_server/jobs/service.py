@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -27,16 +28,18 @@ from ..executors.base import Executor, TaskEvent
 from ..models.present import without_needless
 from . import admission, recovery, room
 from .active import ActiveJob
+from .housekeeping import Housekeeper, WallClock
 from .job import Event, JobRecord
 from .keyframes import check_bytes, check_kind, write_keyframe
 from .notify import Change, Notifier, Preview
 from .oversight import Oversight
 from .plan import Plan
-from .results import PlanCache, StoredFrame, absent, is_whole
+from .results import PlanCache, Results, StoredFrame
 from .retention import Retention, collect
 from .scheduler import Scheduler
-from .spool import Spool, hash_file, keyframe_name
-from .store import FrameRow, Store, open_store
+from .spool import Spool, keyframe_name
+from .store import Store
+from .store_file import open_store
 
 __all__ = ["Change", "JobService", "Preview", "Retention", "StoredFrame"]
 
@@ -80,10 +83,11 @@ class JobService:
         self._on_preview = on_preview
         self._on_use = on_use
         self._plans = PlanCache()
-        self._touched: dict[str, float] = {}
+        self._clock = WallClock()
         self._closing = threading.Event()
-        self._keeper = threading.Thread(target=self._keep_house, name="retention", daemon=True)
+        self._keeper = Housekeeper(self.keep_house, retention.interval)
         self._store: Store
+        self._results: Results
         self._scheduler: Scheduler
         self.oversight: Oversight
 
@@ -91,7 +95,7 @@ class JobService:
         """Open the store, take up unfinished jobs and begin to work.
 
         Raises:
-            TweenbridgeError: START_FAILED or DISK_FULL.
+            TweenbridgeError: START_FAILED, DISK_FULL or DISK_FAILED.
         """
         try:
             self._spool.create()
@@ -101,6 +105,7 @@ class JobService:
             ) from error
         self._store = open_store(self._home / "jobs.sqlite3")
         self._scheduler = Scheduler(self._store, self._spool, self._executor, self._changed, self._on_preview)
+        self._results = Results(self._store, self._spool, self._lock, self._scheduler.frame_lost)
         self.oversight = Oversight(self, self._store, self._spool, self._scheduler, self._lock)
         self._notifier.start()
         with self._lock:
@@ -114,13 +119,21 @@ class JobService:
         """Stop workers and close the store; unfinished jobs go on at the next start."""
         self._closing.set()
         self._executor.close()
-        if self._keeper.is_alive():
-            self._keeper.join()
+        self._keeper.close()
         self._notifier.close()
         self.oversight.close()
         with self._lock:
-            self._write_touched()
+            try:
+                self._scheduler.save_again()
+                self._results.write_touched()
+            except TweenbridgeError as error:
+                log.warning("When results were used last could not be written: %s", error)
             self._store.close()
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether the job list has turned out to be damaged: to be opened again, which mends it."""
+        return self._store.damaged
 
     # ------------------------------------------------------------ requests
 
@@ -193,17 +206,8 @@ class JobService:
             keys = self._plan(record).keys
             if not 0 <= frame < len(keys):
                 raise TweenbridgeError(ErrorCode.BAD_REQUEST, f"Job {job} has no frame {frame}.")
-            key = keys[frame]
-            row = self._store.frames([key]).get(key)
-            if row is None:
-                raise absent(record, frame)
-            path = self._spool.frame_path(key, row.format)
-            if not is_whole(path, row.size):
-                with self._store.transaction():
-                    self._store.remove_frames([key])
-                raise absent(record, frame)
-            self._touched[key] = time.time()
-        return StoredFrame(path, row.format, row.sha256 or self._hash_adopted(row, path), row.size)
+            row, path = self._results.find(record, frame, keys[frame])
+        return self._results.checked(record, frame, row, path)
 
     def cancel(self, job: str) -> JobInfo:
         """Stop a job; finished frames stay. A job that is over stays as it is."""
@@ -340,15 +344,6 @@ class JobService:
             if self._scheduler.jobs.get(active.id) is active and not active.record.state.is_final:
                 self._scheduler.fail(active, error.info)
 
-    def _hash_adopted(self, row: FrameRow, path: Path) -> str:
-        try:
-            digest = hash_file(path)
-        except OSError as error:
-            raise TweenbridgeError(ErrorCode.EXPIRED, "The frame is no longer on the server's disk.") from error
-        with self._lock, self._store.transaction():
-            self._store.add_frame(replace(row, sha256=digest), time.time())
-        return digest
-
     def _changed(self, job: ActiveJob, ready: tuple[int, ...]) -> None:
         self._notifier.changed(job.id, job.record.owner, ready, urgent=job.record.state.is_final)
 
@@ -359,29 +354,34 @@ class JobService:
 
     # ------------------------------------------------------------ housekeeping
 
-    def keep_house(self) -> None:
-        """Clear away what retention no longer keeps and write what could not be written; also runs by itself."""
+    def keep_house(self, by_age: bool = True) -> None:
+        """Clear away what retention no longer keeps and write what could not be written; also runs by itself.
+
+        Args:
+            by_age: whether anything goes because it is old.
+        """
         with self._lock:
+            self._follow_clock()
             self._scheduler.save_again()
-            self._scheduler.give_up_waiting(time.time() - self._retention.max_age)
-            self._collect(self._retention.max_bytes)
+            if by_age:
+                self._scheduler.give_up_waiting(time.time() - self._retention.max_age)
+            self._collect(self._retention.max_bytes, by_age)
 
-    def _keep_house(self) -> None:
-        while not self._closing.wait(self._retention.interval):
-            try:
-                self.keep_house()
-            except (OSError, TweenbridgeError) as error:
-                log.warning("Old results could not be cleared away: %s", error)
+    def _follow_clock(self) -> None:
+        """Where the clock was set, all that is remembered was earlier or later by as much: nothing aged by it."""
+        step = self._clock.step()
+        if step:
+            log.warning(
+                "The clock was set by %.0f seconds; what was stored before is taken to be as old as it was.", step
+            )
+            self._scheduler.shift_times(step)
+            self._results.shift_times(step)
 
-    def _write_touched(self) -> None:
-        with self._store.transaction():
-            self._store.touch_frames(self._touched)
-        self._touched = {}
-
-    def _collect(self, most_bytes: int) -> None:
-        self._write_touched()
+    def _collect(self, most_bytes: int, by_age: bool = False) -> None:
+        self._results.write_touched()
         frames, keyframes = self._scheduler.protected()
         protected = frames | keyframes
-        forgotten = collect(self._store, self._spool, protected, self._retention, most_bytes, time.time())
+        policy = self._retention if by_age else replace(self._retention, max_age=math.inf)
+        forgotten = collect(self._store, self._spool, protected, policy, most_bytes, time.time())
         for job, owner in forgotten:
             self._notifier.changed(job, owner, urgent=True)

@@ -1,21 +1,21 @@
 """The spool folder: keyframes and frames as files named by their content.
 
-    keyframes/<sha256>.<ext>     what clients sent
-    frames/<aa>/<key>.<ext>      what engines made; aa = the key's first two digits
-    tmp/                         files being written; emptied at every start
+    keyframes/<sha256>.<ext>             what clients sent
+    frames/<aa>/<key>.<sha256>.<ext>     what engines made; aa = the key's first two digits
+    tmp/                                 files being written; emptied at every start
 
-A file appears under its final name by an atomic rename of a complete, flushed file: what has a final name is whole.
-A RAW frame's name carries its form (`<key>.1920x1080x4-uint8.raw`), since the bytes do not.
+A file appears under its final name by an atomic rename of a complete, flushed file: what has a final name was whole.
+A frame's name has the hash of its bytes, which tells what the disk has damaged since, also without the job list.
+A RAW frame's name carries its form, too (`….1920x1080x4-uint8.raw`), since the bytes do not.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -40,39 +40,44 @@ class SpoolFile:
 
     place: str
     key: str
+    sha256: str
     format: PixelFormat
     size: int
 
 
-def frame_name(key: str, form: PixelFormat) -> str:
-    """File name of a frame. RAW needs a complete format."""
+def frame_name(key: str, form: PixelFormat, sha256: str) -> str:
+    """File name of a frame whose bytes have that hash. RAW needs a complete format."""
     if form.encoding is not Encoding.RAW:
-        return key + FILE_SUFFIX[form.encoding]
+        return f"{key}.{sha256}{FILE_SUFFIX[form.encoding]}"
     form.raw_size()
     words = [f"{form.width}x{form.height}x{form.channels}", form.dtype, form.colour, form.alpha]
-    return f"{key}.{'-'.join(getattr(word, 'value', word) for word in words if word)}.raw"
+    return f"{key}.{sha256}.{'-'.join(getattr(word, 'value', word) for word in words if word)}.raw"
 
 
-def parse_frame_name(name: str) -> tuple[str, PixelFormat] | None:
-    """The key and format that a frame's file name says, or None for a foreign file."""
-    key, suffix = name[:64], os.path.splitext(name)[1]
+def parse_frame_name(name: str) -> tuple[str, str, PixelFormat] | None:
+    """The key, hash and format that a frame's file name says, or None for a foreign file."""
+    key, sha256, suffix = name[:64], name[65:129], os.path.splitext(name)[1]
     encoding = _ENCODINGS.get(suffix)
-    if encoding is None or not _KEY.fullmatch(key):
+    if encoding is None or not _KEY.fullmatch(key) or name[64] != "." or not _KEY.fullmatch(sha256):
         return None
-    middle = name[64 : -len(suffix)]
+    middle = name[129 : -len(suffix)]
     if encoding is not Encoding.RAW:
-        return (key, PixelFormat(encoding)) if not middle else None
+        return (key, sha256, PixelFormat(encoding)) if not middle else None
     form = _RAW_FORM.fullmatch(middle[1:])
     if not form or form["dtype"] not in [kind.value for kind in SampleType]:
         return None
-    return key, PixelFormat(
-        encoding,
-        width=int(form["width"]),
-        height=int(form["height"]),
-        channels=int(form["channels"]),
-        dtype=SampleType(form["dtype"]),
-        colour=Colour(form["colour"]) if form["colour"] else None,
-        alpha=Alpha(form["alpha"]) if form["alpha"] else None,
+    return (
+        key,
+        sha256,
+        PixelFormat(
+            encoding,
+            width=int(form["width"]),
+            height=int(form["height"]),
+            channels=int(form["channels"]),
+            dtype=SampleType(form["dtype"]),
+            colour=Colour(form["colour"]) if form["colour"] else None,
+            alpha=Alpha(form["alpha"]) if form["alpha"] else None,
+        ),
     )
 
 
@@ -109,9 +114,9 @@ class Spool:
         """Where the keyframe file of that name lies."""
         return self.keyframes / name
 
-    def frame_path(self, key: str, form: PixelFormat) -> Path:
-        """Where the frame lies, or will."""
-        return self.frames / key[:2] / frame_name(key, form)
+    def frame_path(self, key: str, form: PixelFormat, sha256: str) -> Path:
+        """Where the frame with those bytes lies, or will."""
+        return self.frames / key[:2] / frame_name(key, form, sha256)
 
     def find_frame(self, key: str) -> SpoolFile | None:
         """The finished frame of that key, whatever its encoding."""
@@ -152,19 +157,18 @@ class Spool:
             if not place.exists():
                 raise
 
-    def sweep(self, before: float = math.inf, writer: int | None = None) -> int:
+    def sweep(self, is_over: Callable[[int], bool]) -> int:
         """Delete files that were being written when their writer ended. Returns how many.
 
         Args:
-            before: only those last written before that time.
-            writer: only those of the process of that id.
+            is_over: whether the process of that id writes no more.
         """
         removed = 0
         with os.scandir(self.temporary) as entries:
             for entry in entries:
-                mine = writer is None or entry.name.startswith(f"{writer}-")
+                writer = entry.name.partition("-")[0]
                 with suppress(OSError):  # Windows keeps the file of a writer that is just ending; it goes next time
-                    if mine and entry.stat().st_mtime < before:
+                    if not writer.isdecimal() or is_over(int(writer)):
                         os.unlink(entry.path)
                         removed += 1
         return removed
@@ -179,4 +183,4 @@ def _listed(folder: str) -> Iterator[SpoolFile]:
         for entry in entries:
             parsed = parse_frame_name(entry.name)
             if parsed and entry.is_file():
-                yield SpoolFile(entry.path, parsed[0], parsed[1], entry.stat().st_size)
+                yield SpoolFile(entry.path, *parsed, entry.stat().st_size)

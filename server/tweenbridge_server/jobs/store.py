@@ -10,11 +10,9 @@ from __future__ import annotations
 import logging
 import math
 import sqlite3
-import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -25,7 +23,6 @@ from tweenbridge.protocol.messages import JobRequest, JobState, Note, Priority
 
 from .job import JobRecord
 from .plan import Making, Relation
-from .schema import LATER_INDEXES, SCHEMA, SCHEMA_VERSION, TOTALS
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +31,10 @@ _JOB_COLUMNS = (
     "created", "started", "finished", "error", "notes", "deaths",
 )  # fmt: skip
 
-_NO_DAMAGE = ("disk is full", "disk I/O error", "locked", "unable to open", "readonly")
-"""What SQLite says when the file is sound and something else is not."""
+_UNREADABLE = (ValueError, TypeError, msgpack.UnpackException, TweenbridgeError)
+"""What reading a row raises whose bytes the disk has damaged."""
+_DAMAGE = ("malformed", "not a database", "corrupt", "no such table", "no such column", "already exists")
+"""What SQLite says when the file itself is damaged."""
 
 _MOST_VARIABLES = 500
 """Placeholders per statement; old SQLite builds allow 999."""
@@ -43,11 +42,11 @@ _MOST_VARIABLES = 500
 
 @dataclass(frozen=True)
 class FrameRow:
-    """One finished frame. `sha256` and `relation` are None for a frame that was found on disk without a row."""
+    """One finished frame. `relation` is None for a frame that was found on disk without a row."""
 
     key: str
     format: PixelFormat
-    sha256: str | None
+    sha256: str
     size: int
     relation: Relation | None = None
 
@@ -92,7 +91,23 @@ def _from_row(row: Sequence[Any]) -> JobRecord:
 
 def _frame_from_row(row: Sequence[Any]) -> FrameRow:
     key, form, sha256, size, relation = row
+    if not isinstance(sha256, str):
+        raise TypeError("it has no hash")
     return FrameRow(key, _unpack(PixelFormat, form), sha256, size, Relation(relation) if relation else None)
+
+
+def readable_text(data: bytes) -> str:
+    """Text as the database has it; what the disk has damaged must not keep the rows around it from being read."""
+    return data.decode("utf-8", "replace")
+
+
+def readable_frame(row: Sequence[Any]) -> FrameRow | None:
+    """A row of a frame; None when the disk has damaged it, which is as if the frame were not listed."""
+    try:
+        return _frame_from_row(row)
+    except _UNREADABLE as error:
+        log.error("A frame cannot be read from the list and is left out: %s", error)
+        return None
 
 
 def _of(owner: str | None) -> tuple[str, tuple[str, ...]]:
@@ -100,9 +115,23 @@ def _of(owner: str | None) -> tuple[str, tuple[str, ...]]:
     return ("TRUE", ()) if owner is None else ("owner = ?", (owner,))
 
 
-def _translated(error: sqlite3.Error) -> TweenbridgeError:
+def is_damage(error: BaseException) -> bool:
+    """Whether the file of the database is damaged, and not just its disk full or busy."""
+    return isinstance(error, sqlite3.DatabaseError) and any(words in str(error) for words in _DAMAGE)
+
+
+def translated(error: sqlite3.Error) -> TweenbridgeError:
+    """An error of the database as the user's."""
     if "disk is full" in str(error) or "disk I/O error" in str(error):
         return TweenbridgeError(ErrorCode.DISK_FULL, "The disk that holds the job list is full or failing.")
+    if is_damage(error):
+        return TweenbridgeError(
+            ErrorCode.DISK_FAILED,
+            "The job list is damaged on the server's disk.",
+            remedy="The server mends it and starts again by itself; then generate again. Check the server's disk.",
+        )
+    if "readonly" in str(error) or "unable to open" in str(error):
+        return TweenbridgeError(ErrorCode.DISK_FAILED, "The server's folder cannot be written: the job list is in it.")
     return TweenbridgeError(ErrorCode.INTERNAL, f"The job list could not be read or written: {error}.")
 
 
@@ -112,6 +141,8 @@ class Store:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._bytes: int | None = None
+        self.damaged = False
+        """The file has turned out to be damaged: it has to be opened again, which mends it."""
 
     def close(self) -> None:
         """Close the file; everything committed is in it."""
@@ -122,7 +153,7 @@ class Store:
         """All writes inside happen, or none.
 
         Raises:
-            TweenbridgeError: DISK_FULL, or INTERNAL when the database is damaged.
+            TweenbridgeError: DISK_FULL; DISK_FAILED when the database is damaged or cannot be written.
         """
         try:
             self._connection.execute("BEGIN IMMEDIATE")
@@ -133,14 +164,18 @@ class Store:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
-                raise _translated(error) from error
+                raise self._failed(error) from error
             raise
 
     def _read(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         try:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
-            raise _translated(error) from error
+            raise self._failed(error) from error
+
+    def _failed(self, error: sqlite3.Error) -> TweenbridgeError:
+        self.damaged = self.damaged or is_damage(error)
+        return translated(error)
 
     # ------------------------------------------------------------ jobs
 
@@ -170,13 +205,17 @@ class Store:
         for row in self._read(sql, values):
             try:
                 records.append(_from_row(row))
-            except (ValueError, TypeError, msgpack.UnpackException, TweenbridgeError) as error:
+            except _UNREADABLE as error:
                 log.error("Job %s cannot be read from the list and is left out: %s", row[1], error)
         return records
 
     def job(self, job: str) -> JobRecord | None:
         """The job of that id."""
         return next(iter(self._jobs("WHERE id = ?", (job,))), None)
+
+    def numbered(self, number: int) -> JobRecord | None:
+        """The job of that place in the order of submission."""
+        return next(iter(self._jobs("WHERE number = ?", (number,))), None)
 
     def unfinished(self) -> list[JobRecord]:
         """Jobs that are receiving, queued or running, oldest first."""
@@ -256,8 +295,8 @@ class Store:
     def frames(self, keys: Iterable[str]) -> dict[str, FrameRow]:
         """Those of the frames that there are."""
         sql = "SELECT key, format, sha256, size, relation FROM frames WHERE key IN ({})"
-        rows = (_frame_from_row(row) for row in self._in_batches(sql, keys))
-        return {row.key: row for row in rows}
+        rows = (readable_frame(row) for row in self._in_batches(sql, keys))
+        return {row.key: row for row in rows if row is not None}
 
     def keyframes(self, names: Iterable[str]) -> set[str]:
         """Those of the keyframes that there are."""
@@ -284,7 +323,15 @@ class Store:
             for row in self._connection.execute(f"{frames} UNION ALL {keyframes} ORDER BY used"):
                 yield StoredThing(*row)
         except sqlite3.Error as error:
-            raise _translated(error) from error
+            raise translated(error) from error
+
+    def shift_times(self, seconds: float) -> None:
+        """The clock was set by that much: move every moment along with it."""
+        for table in ("frames", "keyframes"):
+            self._connection.execute(f"UPDATE {table} SET used = used + ?", (seconds,))
+        self._connection.execute(
+            "UPDATE jobs SET created = created + ?1, started = started + ?1, finished = finished + ?1", (seconds,)
+        )
 
     def oldest_use(self) -> float:
         """When the least recently used frame, keyframe or finished job was last used; infinity when there is none."""
@@ -315,67 +362,3 @@ class Store:
         """Keep the sum, so that it is not added up anew for every job."""
         if self._bytes is not None:
             self._bytes += more
-
-
-# ---------------------------------------------------------------- opening
-
-
-class _Outdated(Exception):
-    """An older Tweenbridge wrote the database."""
-
-
-def _open(path: Path) -> Store:
-    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise TweenbridgeError(
-                ErrorCode.START_FAILED,
-                "The job list was written by a newer Tweenbridge.",
-                remedy="Update Tweenbridge, or choose another folder with TWEENBRIDGE_HOME.",
-            )
-        if 0 < version < SCHEMA_VERSION:
-            raise _Outdated
-        if version == 0:
-            connection.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
-        connection.executescript(LATER_INDEXES)
-        problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if problem != "ok":
-            raise sqlite3.DatabaseError(problem)
-        connection.executescript(f"PRAGMA temp_store = MEMORY; {TOTALS}")
-    except BaseException:
-        connection.close()
-        raise
-    return Store(connection)
-
-
-def open_store(path: Path) -> Store:
-    """Open the database, making it when absent. One that is damaged or of an older Tweenbridge is moved aside and a
-    fresh one begun: clients submit again what they miss, and frames that are in the spool are found there.
-
-    Raises:
-        TweenbridgeError: START_FAILED when a newer Tweenbridge wrote it, DISK_FULL.
-    """
-    try:
-        return _open(path)
-    except sqlite3.DatabaseError as error:
-        if any(words in str(error) for words in _NO_DAMAGE):
-            raise _translated(error) from error
-        log.error(
-            "The job list was damaged (%s). It was moved to %s and a fresh one begun.", error, _move(path, "damaged")
-        )
-    except _Outdated:
-        log.warning("The job list of an older Tweenbridge was moved to %s and a fresh one begun.", _move(path, "old"))
-    return _open(path)
-
-
-def _move(path: Path, why: str) -> Path:
-    """Move the database aside; returns where to."""
-    aside = path.with_name(f"{path.stem}.{why}-{time.strftime('%Y%m%d-%H%M%S')}{path.suffix}")
-    for ending in ("", "-wal", "-shm"):
-        source = path.with_name(path.name + ending)
-        if source.exists():
-            source.replace(aside.with_name(aside.name + ending))
-    return aside

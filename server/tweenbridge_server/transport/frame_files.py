@@ -19,7 +19,7 @@ _MAP_FROM = 256 * 1024
 
 
 def open_payload(stored: StoredFrame) -> Payload:
-    """The bytes of a frame's file; not hashed again: the file was hashed when it was stored, and the hash goes with it.
+    """The bytes of a frame's file. The service has just hashed them: they are the ones that were stored.
 
     Raises:
         TweenbridgeError: EXPIRED when the file is gone or not what was stored.

@@ -33,6 +33,7 @@ class ErrorCode(str, Enum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     DISK_FULL = "disk_full"
+    DISK_FAILED = "disk_failed"
     WORKER_DIED = "worker_died"
     NOT_RUNNING = "not_running"
     START_FAILED = "start_failed"
@@ -69,6 +70,7 @@ REMEDIES: dict[ErrorCode, str] = {
     ErrorCode.CANCELLED: "Generate again to continue; finished frames are kept.",
     ErrorCode.EXPIRED: "Generate the in-betweens again.",
     ErrorCode.DISK_FULL: "Free some disk space, then generate again; finished frames are kept.",
+    ErrorCode.DISK_FAILED: "Check the server's disk, then generate again; finished frames are kept.",
     ErrorCode.WORKER_DIED: "Run `tweenbridge logs` to see why, then generate again.",
     ErrorCode.NOT_RUNNING: "Start it with `tweenbridge serve`.",
     ErrorCode.START_FAILED: "Run `tweenbridge doctor` to see why.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from pathlib import Path
 
@@ -25,8 +26,9 @@ def spool(tmp_path: Path) -> Spool:
 
 def stored(spool: Spool, level: int, data: bytes | None = None) -> KeyframeFile:
     """A keyframe in the spool."""
-    name = f"{level:064x}.png"
-    spool.keyframe_path(name).write_bytes(flat(level) if data is None else data)
+    content = flat(level) if data is None else data
+    name = f"{hashlib.sha256(content).hexdigest()}.png"
+    spool.keyframe_path(name).write_bytes(content)
     return KeyframeFile(name, PixelFormat(Encoding.PNG), f"keyframe {level}")
 
 
@@ -88,6 +90,9 @@ def test_what_was_expected_in_vain_is_forgotten(spool: Spool, monkeypatch: pytes
     a, b, stills = stored(spool, 10), stored(spool, 20), Stills()
     stills.pair(a, a, spool)
     stills.expect(b, spool)
+    give_up = time.monotonic() + 10
+    while len(reads) < 2 and time.monotonic() < give_up:
+        time.sleep(0.001)
     assert stills.forget_expected()
     assert not stills.forget_expected()
     stills.pair(a, b, spool)
@@ -100,8 +105,24 @@ def test_a_damaged_keyframe_is_reported_to_who_asks_and_read_anew(spool: Spool) 
     with pytest.raises(TweenbridgeError, match="Keyframe 20 is damaged") as caught:
         stills.pair(a, b, spool)
     assert caught.value.info.code is ErrorCode.BAD_KEYFRAME
-    stored(spool, 20)
-    assert [level(still) for still in stills.pair(a, b, spool)] == [10, 20]
+    assert [level(still) for still in stills.pair(a, stored(spool, 20), spool)] == [10, 20]
+
+
+@pytest.mark.parametrize("damage", ["one bit", "cut short", "gone"])
+def test_a_keyframe_that_the_disk_has_damaged_is_deleted(spool: Spool, damage: str) -> None:
+    """Its client is asked for it again then, and its bytes are never taken for what was sent."""
+    a, b = stored(spool, 10), stored(spool, 20)
+    path = spool.keyframe_path(b.file)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data[:40] if damage == "cut short" else data)
+    if damage == "gone":
+        path.unlink()
+    with pytest.raises(TweenbridgeError, match="Keyframe 20 was lost or damaged on the server's disk") as caught:
+        Stills().pair(a, b, spool)
+    assert caught.value.info.code is ErrorCode.DISK_FAILED
+    assert "Generate again" in caught.value.remedy
+    assert not path.exists()
 
 
 def test_a_worker_that_dies_after_reading_ahead_loses_nothing(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -82,7 +83,7 @@ def task(spool: Spool, name: str, first: int, frames: int = 1) -> GapTask:
     """A gap from one flat grey to another, its keyframes in the spool."""
     keyframes = []
     for level in (first, first + 100):
-        file = f"{level:064x}.png"
+        file = f"{hashlib.sha256(flat(level)).hexdigest()}.png"
         spool.keyframe_path(file).write_bytes(flat(level))
         keyframes.append(KeyframeFile(file, PixelFormat(Encoding.PNG), f"keyframe {level}"))
     orders = tuple(FrameOrder(f"{first:032x}{number:032x}", 0.5) for number in range(frames))

@@ -190,8 +190,9 @@ class AnyOrder(RuleBasedStateMachine):
         data = key.encode()
         with self.spool.new_file(".part") as path:
             path.write_bytes(data)
-            self.spool.publish(path, self.spool.frame_path(key, PNG))
-        self.executor.on_event(task.id, Made(key, PNG, hashlib.sha256(data).hexdigest(), len(data), Relation.MOTION))
+            digest = hashlib.sha256(data).hexdigest()
+            self.spool.publish(path, self.spool.frame_path(key, PNG, digest))
+        self.executor.on_event(task.id, Made(key, PNG, digest, len(data), Relation.MOTION))
 
     @rule()
     def restart(self) -> None:

@@ -131,3 +131,34 @@ def test_no_byte_left(small_disk: Path) -> None:
         assert bench.service.info("running").state is state
         assert bench.service.info("before").state is JobState.DONE
         still_works(bench)
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Nobody can write to a folder, not even root."""
+    for options in (["--bind", str(folder), str(folder)], ["-o", "remount,ro,bind", str(folder)]):
+        subprocess.run(["mount", *options], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_folder_that_cannot_be_written_is_said_and_costs_nothing(small_disk: Path) -> None:
+    small = [noise(3, 20), noise(4, 20)]
+    with Bench(small_disk / "home") as bench:
+        bench.send("made", small, request(small, count=20, settings={"seconds": 0.05}))
+        bench.wait_for(lambda: bench.service.info("made").done >= 2)
+        bench.submit("other", request([noise(5, 20), noise(6, 20)]))
+        with read_only(small_disk / "home" / "spool"):
+            with pytest.raises(TweenbridgeError, match="cannot be written") as refused:
+                bench.service.put("other", 0, memoryview(noise(5, 20)))
+            assert refused.value.code is ErrorCode.DISK_FAILED
+            failed = bench.wait("made")
+            assert failed.error is not None
+            assert failed.error.code is ErrorCode.DISK_FAILED
+            bench.bytes_of("made", 0)
+        bench.submit("made", request(small, count=20, settings={"seconds": 0.05}))
+        assert bench.wait("made").done == 20
+        assert sum(bench.computed().values()) <= 20 + 3
+        still_works(bench)

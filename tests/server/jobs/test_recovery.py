@@ -45,6 +45,20 @@ def test_a_keyframe_file_that_is_gone_is_needed_again(tmp_path: Path) -> None:
         assert bench.submit("l", request(PICTURES, count=1)).need == (0,)
 
 
+def test_a_job_whose_keyframe_is_lost_while_the_server_is_down_waits_for_it(tmp_path: Path) -> None:
+    wanted = request(PICTURES, count=6, settings={"seconds": 0.1})
+    with Bench(tmp_path / "home") as bench:
+        bench.send("j", PICTURES, wanted)
+        bench.wait_for(lambda: bench.service.info("j").done >= 1)
+    name = f"{hashlib.sha256(PICTURES[0]).hexdigest()}.png"
+    (tmp_path / "home" / "spool" / "keyframes" / name).unlink()
+    with Bench(tmp_path / "home") as bench:
+        assert bench.service.info("j").state is JobState.RECEIVING
+        assert bench.submit("j", wanted).need == (0,)
+        bench.service.put("j", 0, memoryview(PICTURES[0]))
+        assert bench.wait("j").done == 6
+
+
 def test_half_written_files_are_swept(tmp_path: Path) -> None:
     with Bench(tmp_path / "home"):
         pass

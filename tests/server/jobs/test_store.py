@@ -18,8 +18,9 @@ from tweenbridge.pixels import Encoding, PixelFormat
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import JobState, Note, Priority
 from tweenbridge_server.jobs.job import Event, JobRecord
-from tweenbridge_server.jobs.plan import Making, Relation
-from tweenbridge_server.jobs.store import FrameRow, Store, open_store
+from tweenbridge_server.jobs.plan import Making, Relation, params_hash
+from tweenbridge_server.jobs.store import FrameRow, Store
+from tweenbridge_server.jobs.store_file import open_store
 
 PNG = PixelFormat(Encoding.PNG)
 
@@ -99,11 +100,14 @@ def test_history_keeps_the_newest_finished_jobs_and_all_unfinished_ones(path: Pa
     assert [job.state for job in store.unfinished()] == [JobState.RECEIVING]
 
 
-@pytest.mark.parametrize("damage", ["no database", "cut off", "page"])
-def test_a_damaged_database_is_moved_aside(path: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("damage", ["no database", "cut off", "index", "a page of jobs"])
+def test_what_can_be_read_of_a_damaged_database_is_kept_and_the_rest_is_said(
+    path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
     store = open_store(path)
     for number in range(200):
-        add(store, record(f"j{number}"))
+        made = record(f"j{number}")
+        add(store, dataclasses.replace(made, params=params_hash(made.request)))
     store.close()
     data = bytearray(path.read_bytes())
     assert len(data) > 20_000
@@ -112,12 +116,21 @@ def test_a_damaged_database_is_moved_aside(path: Path, damage: str, caplog: pyte
     elif damage == "cut off":
         path.write_bytes(data[: len(data) // 2])
     else:
-        data[8192:16384] = b"\xff" * 8192
+        begin = 8192 if damage == "index" else 15 * 4096
+        data[begin : begin + 4096] = b"\xff" * 4096
         path.write_bytes(data)
     with caplog.at_level(logging.ERROR):
         fresh = open_store(path)
-    assert fresh.newest(9) == []
-    assert "damaged" in caplog.text
+    saved = len(fresh.newest(999))
+    if damage == "no database":
+        assert saved == 0
+        assert "how many could not be read cannot be told" in caplog.text
+    else:
+        assert saved == 200 if damage == "index" else 50 < saved < 200
+        assert f"{saved} jobs were saved; {200 - saved} jobs could not be read." in caplog.text
+    ids = {job.id for job in fresh.newest(999)}
+    assert ids <= {f"j{number}" for number in range(200)}
+    assert all(job.params == params_hash(job.request) for job in fresh.newest(999))
     assert [aside.suffix for aside in path.parent.glob("*damaged*")].count(".sqlite3") == 1
     add(fresh, record())
 
@@ -132,6 +145,55 @@ def test_a_job_that_cannot_be_read_is_left_out_and_can_be_written_again(path: Pa
     assert [job.id for job in store.newest(9)] == ["j2", "j0"]
     add(store, record("j1"))
     assert [job.id for job in store.newest(9)] == ["j1", "j2", "j0"]
+
+
+def test_a_frame_whose_row_cannot_be_read_counts_as_not_there(path: Path) -> None:
+    store = open_store(path)
+    with store.transaction():
+        for key in "ab":
+            store.add_frame(FrameRow(key, PNG, "0" * 64, 9), 1.0)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE frames SET format = x'00' WHERE key = 'a'")
+    connection.close()
+    assert list(store.frames("ab")) == ["b"]
+
+
+def test_text_that_is_no_text_does_not_hide_other_jobs(path: Path) -> None:
+    store = open_store(path)
+    for number in range(3):
+        add(store, record(f"j{number}"))
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE jobs SET title = CAST(x'ff80' AS TEXT) WHERE id = 'j1'")
+    connection.close()
+    assert [job.id for job in store.newest(9)] == ["j2", "j1", "j0"]
+
+
+def test_damage_that_shows_while_the_database_is_open_is_said_as_such(path: Path) -> None:
+    store = open_store(path)
+    for number in range(200):
+        add(store, record(f"j{number}"))
+    store.close()
+    store = open_store(path)
+    path.write_bytes(path.read_bytes()[:12288] + b"\xff" * 1_000_000)
+    # As when the list is larger than what SQLite keeps of it in memory.
+    store._connection.execute("PRAGMA shrink_memory")
+    with pytest.raises(TweenbridgeError) as caught:
+        store.newest(999)
+    assert caught.value.code is ErrorCode.DISK_FAILED
+    assert store.damaged
+
+
+def test_times_follow_a_clock_that_was_set(path: Path) -> None:
+    store = open_store(path)
+    add(store, record("j", created=100.0, started=101.0, finished=102.0))
+    add(store, record("k", created=100.0))
+    with store.transaction():
+        store.add_frame(FrameRow("a", PNG, "0" * 64, 9), 100.0)
+        store.add_keyframe("b", 9, 100.0)
+        store.shift_times(50.0)
+    moments = {job.id: (job.created, job.started, job.finished) for job in store.newest(9)}
+    assert moments == {"j": (150.0, 151.0, 152.0), "k": (150.0, None, None)}
+    assert [thing.used for thing in (*store.stored_frames(), *store.stored_keyframes())] == [150.0, 150.0]
 
 
 def test_a_newer_schema_is_left_alone(path: Path) -> None:
@@ -178,7 +240,7 @@ def test_the_sum_of_sizes_is_kept_right(steps: list[tuple[str, int, int, bool]])
                 elif kind == "a":
                     store.remove_keyframes([name, "nothing"])
                 elif size % 3:
-                    store.add_frame(FrameRow(name, PNG, None, size), 1.0)
+                    store.add_frame(FrameRow(name, PNG, "h", size), 1.0)
                 else:
                     store.remove_frames([name, name])
                 if fails:

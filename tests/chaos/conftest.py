@@ -1,0 +1,19 @@
+"""How many faults, and from which seed: `pytest tests/chaos --faults 1000 --seed 7`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+for folder in (ROOT, ROOT / "tests", ROOT / "tests" / "fakes"):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("chaos")
+    group.addoption("--faults", type=int, default=None, help="faults in all, in eras of 40")
+    group.addoption("--seed", type=int, default=1, help="seed of the first era; the next one has the next seed")

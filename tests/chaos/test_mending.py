@@ -1,0 +1,85 @@
+"""A job list that turns out to be damaged while the server runs: it is mended, said, and everybody goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+
+import pytest
+from tweenbridge import Client, JobState, Timing, TweenbridgeError
+from tweenbridge.pixels import Encoding, PixelFormat
+from tweenbridge.protocol import messages as wire
+from tweenbridge.protocol.errors import ErrorCode
+
+from .pictures import keyframes
+from .site import Site
+
+JOBS = 60
+KEYFRAMES = 250
+
+
+def large_request(number: int) -> wire.JobRequest:
+    """A job of many keyframes, so that sixty of them are more than SQLite keeps in memory."""
+    form = PixelFormat(Encoding.PNG)
+    wanted = tuple(
+        wire.Keyframe(hashlib.sha256(f"{number} {index}".encode()).hexdigest(), 100, form, index * 2, "name" * 20)
+        for index in range(KEYFRAMES)
+    )
+    return wire.JobRequest(wanted, Timing(count=1), "blend")
+
+
+def answer(client: Client, question: wire.ClientMessage) -> wire.Message:
+    reply = client.ask(question)
+    end = time.monotonic() + 20
+    while not reply.done:
+        assert time.monotonic() < end
+        client.poll(0.02)
+    return reply.result()
+
+
+@pytest.mark.slow
+def test_a_list_that_is_damaged_while_the_server_runs_is_mended(tmp_path: Path) -> None:
+    with Site(tmp_path / "site") as site:
+        site.ensure_server()
+        with Client(site.home, start_server=False) as client:
+            for number in range(JOBS):
+                answer(client, wire.Submit(f"large{number}", large_request(number)))
+            first = client.connect().epoch
+        # Started again, the server has its list from the file, and not from what it wrote itself.
+        site.stop_in_order()
+        site.ensure_server()
+        assert site.process is not None
+        pid = site.process.pid
+        with Client(site.home, start_server=False) as client:
+            second = client.connect().epoch
+            path = site.home / "jobs.sqlite3"
+            size = path.stat().st_size
+            with path.open("r+b") as file:
+                file.seek(size // 4)
+                file.write(b"\xff" * (size // 2))
+            seen = set()
+            end = time.monotonic() + 30
+            while client.connect().epoch == second:
+                assert time.monotonic() < end, "it was not noticed"
+                try:
+                    client.jobs(limit=500)
+                except TweenbridgeError as error:
+                    seen.add(error.code)
+            assert seen <= {ErrorCode.DISK_FAILED, ErrorCode.BUSY}
+            assert client.connect().epoch not in (first, second)
+            assert site.is_up and site.process.pid == pid, "it is the same process"
+            kept = {info.job for info in client.jobs(limit=500)}
+            pictures = keyframes(7, 2, 16)
+            frames = list(client.interpolate(pictures, count=3, engine="blend"))
+            assert len(frames) == 3, "and the server is well"
+            log = (site.home / "logs" / "server.log").read_text()
+        lost = JOBS - len(kept)
+        assert 0 < lost < JOBS
+        assert f"{len(kept)} jobs were saved; {lost} jobs could not be read." in log
+        assert len(list(site.home.glob("jobs.damaged-*.sqlite3"))) == 1
+        # Whoever misses a job submits it again, as clients do by themselves.
+        with Client(site.home, start_server=False) as client:
+            missing = next(number for number in range(JOBS) if f"large{number}" not in kept)
+            accepted = answer(client, wire.Submit(f"large{missing}", large_request(missing)))
+            assert isinstance(accepted, wire.Accepted) and accepted.state is JobState.RECEIVING

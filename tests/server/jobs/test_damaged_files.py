@@ -1,0 +1,91 @@
+"""Files of the spool that the disk has damaged, or that are gone: noticed before anybody gets them, and made again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from bench import Bench, flat, request
+from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
+from tweenbridge.protocol.messages import JobState
+
+PICTURES = [flat(10), flat(90)]
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+DAMAGE: dict[str, Callable[[Path], None]] = {
+    "one bit": flip,
+    "cut short": lambda path: os.truncate(path, 20),
+    "empty": lambda path: os.truncate(path, 0),
+    "gone": Path.unlink,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_damaged_frame_is_never_given_out_and_is_made_again(tmp_path: Path, damage: str, restarted: bool) -> None:
+    with Bench(tmp_path / "home") as bench:
+        bench.send("j", PICTURES)
+        bench.wait("j")
+        sound = [bench.bytes_of("j", frame) for frame in range(3)]
+        path = bench.service.frame("j", 1).path
+        if not restarted:
+            hurt_and_made_again(bench, path, damage, sound)
+    if restarted:
+        DAMAGE[damage](path)
+        with Bench(tmp_path / "home") as bench:
+            hurt_and_made_again(bench, path, "", sound)
+
+
+def hurt_and_made_again(bench: Bench, path: Path, damage: str, sound: list[bytes]) -> None:
+    if damage:
+        DAMAGE[damage](path)
+    with pytest.raises(TweenbridgeError) as refused:
+        bench.service.frame("j", 1)
+    assert refused.value.code is ErrorCode.EXPIRED
+    assert bench.submit("j", request(PICTURES)).done == (0, 2)
+    assert bench.wait("j").state is JobState.DONE
+    assert [bench.bytes_of("j", frame) for frame in range(3)] == sound
+    assert sum(bench.computed().values()) == 4, "and only that one"
+
+
+def test_a_frame_that_is_damaged_while_its_job_runs_is_made_again(tmp_path: Path) -> None:
+    pictures = [flat(10), flat(50), flat(90)]
+    wanted = request(pictures, count=8, settings={"seconds": 0.05})
+    with Bench(tmp_path / "home") as bench:
+        bench.send("j", pictures, wanted)
+        bench.wait_for(lambda: bench.service.info("j").done >= 9)
+        flip(bench.service.frame("j", 0).path)
+        with pytest.raises(TweenbridgeError) as refused:
+            bench.service.frame("j", 0)
+        assert refused.value.code is ErrorCode.NOT_READY
+        assert 0 not in bench.submit("j", wanted).done
+        assert bench.wait("j").done == 16
+        assert len([bench.bytes_of("j", frame) for frame in range(16)]) == 16
+        assert sum(bench.computed().values()) <= 17
+
+
+def test_a_damaged_keyframe_is_asked_for_again(tmp_path: Path) -> None:
+    with Bench(tmp_path / "home") as bench:
+        bench.send("j", PICTURES)
+        bench.wait("j")
+        sound = bench.bytes_of("j", 1)
+    (path,) = [path for path in (tmp_path / "home/spool/keyframes").iterdir() if path.read_bytes() == PICTURES[1]]
+    flip(path)
+    wanted = request(PICTURES, count=7)
+    with Bench(tmp_path / "home") as bench:
+        assert bench.submit("k", wanted).need == ()
+        failed = bench.wait("k")
+        assert failed.error is not None and failed.error.code is ErrorCode.DISK_FAILED
+        assert "Keyframe 2 (k100.png)" in failed.error.message
+        assert bench.submit("k", wanted).need == (1,)
+        bench.service.put("k", 1, memoryview(PICTURES[1]))
+        assert bench.wait("k").state is JobState.DONE
+        assert bench.bytes_of("k", 3) == sound, "the frame in the middle is the same"
