@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -117,7 +118,7 @@ class Soak:
         self._windows: list[Window] = []
 
     def run(self) -> Outcome:
-        """Work for the whole time, or until Ctrl-C."""
+        """Work for the whole time, or until Ctrl-C or SIGTERM."""
         config_file(self._home).write_text(SETTINGS, encoding="utf-8")
         with _server(self._home) as server:
             load = Load(self._home, self._dreams)
@@ -198,6 +199,9 @@ def main() -> int:
     parser.add_argument("--picture", type=Path, metavar="FILE", help="also draw the curves")
     parser.add_argument("--without-dreammover", action="store_true", help="no jobs of the diffusion engine")
     options = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Also where it was started in the background, for which shells turn Ctrl-C off.
+        signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="tweenbridge-soak-") as folder:
         outcome = Soak(Path(folder), options.minutes, not options.without_dreammover).run()
     show(outcome)

@@ -36,8 +36,8 @@ _UNREADABLE = (ValueError, TypeError, msgpack.UnpackException, TweenbridgeError)
 _DAMAGE = ("malformed", "not a database", "corrupt", "no such table", "no such column", "already exists")
 """What SQLite says when the file itself is damaged."""
 
-_MOST_VARIABLES = 500
-"""Placeholders per statement; old SQLite builds allow 999."""
+_MOST_VARIABLES = 512
+"""Placeholders per statement; old SQLite builds allow 999. A power of two."""
 
 
 @dataclass(frozen=True)
@@ -306,6 +306,9 @@ class Store:
         wanted = list(dict.fromkeys(values))
         for start in range(0, len(wanted), _MOST_VARIABLES):
             batch = wanted[start : start + _MOST_VARIABLES]
+            # As many as the next power of two, the last one again and again: the statements for every number there is
+            # would take megabytes in SQLite's memory, where the last hundred are kept.
+            batch += batch[-1:] * (2 ** (len(batch) - 1).bit_length() - len(batch))
             yield from self._read(sql.format(", ".join("?" * len(batch))), batch)
 
     def stored_frames(self) -> list[StoredThing]:

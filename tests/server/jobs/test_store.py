@@ -8,6 +8,7 @@ import logging
 import sqlite3
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,27 @@ def test_a_transaction_happens_whole_or_not_at_all(path: Path) -> None:
         store.add_keyframe("k", 1, 0.0)
         store.add_keyframe("l", None, 0.0)  # type: ignore[arg-type]
     assert store.keyframes(["k"]) == set()
+
+
+def test_whatever_number_is_asked_for_sqlite_remembers_few_statements(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(path)
+    many = [f"{number:064x}" for number in range(1100)]
+    with store.transaction():
+        for key in many[::2]:
+            store.add_frame(FrameRow(key, PNG, "h", 10), 1.0)
+    read, asked = store._read, set()
+
+    def spy(sql: str, values: Sequence[str] = ()) -> list[object]:
+        asked.add(sql)
+        return read(sql, values)
+
+    monkeypatch.setattr(store, "_read", spy)
+    for number in (*range(70), 500, 511, 512, 513, 1024, 1025, 1100):
+        assert set(store.frames(many[:number])) == set(many[:number:2])
+        assert store.frame_bytes(many[:number]) == 10 * ((number + 1) // 2)
+    assert len(asked) <= 2 * 10
 
 
 def test_frames_and_keyframes(path: Path) -> None:
