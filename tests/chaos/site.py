@@ -58,7 +58,8 @@ class Site:
 
     base: Path
     crowds: list[Crowd] = field(default_factory=list)
-    journals: list[Path] = field(default_factory=list)
+    journals: list[list[Path]] = field(default_factory=list)
+    """Of each round."""
     process: subprocess.Popen[bytes] | None = None
     refusals: list[str] = field(default_factory=list)
     """What servers said that would not start."""
@@ -176,7 +177,7 @@ class Site:
         crowd = Crowd(plan, self.base / f"{name}.err")
         crowd.run()
         self.crowds.append(crowd)
-        self.journals.append(journal)
+        self.journals[-1].append(journal)
         return crowd
 
     # ------------------------------------------------------------ clock and end
