@@ -57,6 +57,8 @@ class Site:
     """A server and its surroundings, in the folder `base`."""
 
     base: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    """Of the server, as variables of its environment."""
     crowds: list[Crowd] = field(default_factory=list)
     journals: list[list[Path]] = field(default_factory=list)
     """Of each round."""
@@ -125,6 +127,7 @@ class Site:
             "BLEND_ENGINE_LOG": str(self.engine_log),
             "CHAOS_CLOCK": str(self._clock_file),
             "TWEENBRIDGE_RETENTION_HISTORY": "100000",
+            **self.settings,
         }
 
     @property

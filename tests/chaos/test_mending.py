@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import time
 from pathlib import Path
 
 import pytest
 from tweenbridge import Client, JobState, Timing, TweenbridgeError
+from tweenbridge.discovery import read_address
 from tweenbridge.pixels import Encoding, PixelFormat
 from tweenbridge.protocol import messages as wire
 from tweenbridge.protocol.errors import ErrorCode
@@ -42,7 +44,9 @@ def answer(client: Client, question: wire.ClientMessage) -> wire.Message:
 
 @pytest.mark.slow
 def test_a_list_that_is_damaged_while_the_server_runs_is_mended(tmp_path: Path) -> None:
-    with Site(tmp_path / "site") as site:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with Site(tmp_path / "site", {"TWEENBRIDGE_SERVER_PORT": str(port)}) as site:
         site.ensure_server()
         with Client(site.home, start_server=False) as client:
             for number in range(JOBS):
@@ -73,6 +77,8 @@ def test_a_list_that_is_damaged_while_the_server_runs_is_mended(tmp_path: Path) 
             assert ErrorCode.DISK_FAILED in seen and seen <= {ErrorCode.DISK_FAILED, ErrorCode.BUSY}
             assert epoch not in (first, second)
             assert site.is_up and site.process.pid == pid, "it is the same process"
+            address = read_address(site.home)
+            assert address is not None and address.endpoint == f"tcp://127.0.0.1:{port}", "at the same address"
             kept = {info.job for info in client.jobs(limit=500)}
             pictures = keyframes(7, 2, 16)
             frames = list(client.interpolate(pictures, count=3, engine="blend"))
