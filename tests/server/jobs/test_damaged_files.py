@@ -56,12 +56,14 @@ def hurt_and_made_again(bench: Bench, path: Path, damage: str, sound: list[bytes
     assert sum(bench.computed().values()) == 4, "and only that one"
 
 
-def test_a_frame_that_is_damaged_while_its_job_runs_is_made_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("when", [3, 9])
+def test_a_frame_that_is_damaged_while_its_job_runs_is_made_again(tmp_path: Path, when: int) -> None:
+    """While its own gap is being made, and afterwards."""
     pictures = [flat(10), flat(50), flat(90)]
     wanted = request(pictures, count=8, settings={"seconds": 0.05})
     with Bench(tmp_path / "home") as bench:
         bench.send("j", pictures, wanted)
-        bench.wait_for(lambda: bench.service.info("j").done >= 9)
+        bench.wait_for(lambda: bench.service.info("j").done >= when)
         flip(bench.service.frame("j", 0).path)
         with pytest.raises(TweenbridgeError) as refused:
             bench.service.frame("j", 0)
