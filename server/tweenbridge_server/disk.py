@@ -20,6 +20,11 @@ def is_failing(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in _FAILING
 
 
+def is_lost(error: OSError) -> bool:
+    """Whether a file is gone or cannot be read any more; and not just now, as when descriptors have run out."""
+    return error.errno in (errno.ENOENT, errno.EIO)
+
+
 def disk_error(error: OSError, what: str) -> TweenbridgeError:
     """The error of a file that could not be written; `what` for the middle of a sentence, "a keyframe"."""
     if is_full(error):

@@ -19,6 +19,7 @@ from tweenbridge_server.jobs.plan import Plan, make_plan
 from .checker import Excuses, Violation, check
 from .evidence import Accounts, FrameFile, gather
 from .faults import Faults, Undo
+from .journal import entries
 from .pictures import keyframes
 from .plan import Action, ClientPlan, Job, Kind, Round, described, era
 from .site import Site
@@ -66,12 +67,15 @@ class Era:
         self.faults.before = self._accounts.look
         self._known: dict[tuple[str, int, int], FrameFile] = {}
         self._plans: dict[str, tuple[Job, Plan]] = {}
+        self._before: Counter[Kind] = Counter()
         self._excused_frames: set[str] = set()
         self._excused_keyframes: set[str] = set()
         self._first: tuple[int, int] | None = None
 
     def round(self, each: Round) -> None:
         """Let one round happen, and look."""
+        self._before = Counter(self.faults.happened)
+        self.site.journals.append([])
         self._expect(job for crowd in each.crowds for client in crowd for job in client.jobs)
         for number, clients in enumerate(each.crowds):
             self.site.send(f"r{each.number}c{number}", clients, through_proxy=bool(number % 2))
@@ -166,7 +170,7 @@ class Era:
     def _look(self) -> list[Violation]:
         descriptors, threads = self._counts()
         evidence = gather(
-            self.site.home, self.site.journals, self._known,
+            self.site.home, [path for of_round in self.site.journals for path in of_round], self._known,
             computed_again=self._accounts.computed_again(),
             left_running=tuple(self.site.left_running()),
             refusals=tuple(self.site.refusals),
@@ -181,7 +185,10 @@ class Era:
         )
         self.outcome.jobs, self.outcome.frames = len(evidence.jobs), len(evidence.frames)
         self.outcome.happened = self.faults.happened
-        return check(evidence, excuses)
+        # What clients saw in this round, only the faults of this round justify.
+        in_round = set(self.faults.happened - self._before)
+        seen = replace(evidence, journals=tuple(entries(self.site.journals[-1])), refusals=())
+        return list(dict.fromkeys([*check(evidence, excuses), *check(seen, replace(excuses, kinds=in_round))]))
 
     def _counts(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         if not self.site.is_up or self.site.process is None:

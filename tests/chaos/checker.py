@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from tweenbridge.pixels import PixelFormat
 from tweenbridge.protocol.errors import ErrorCode
@@ -76,7 +77,7 @@ class _Story:
     released: bool = False
     cancelled: bool = False
     frames: dict[int, str] = field(default_factory=dict)
-    ends: list[tuple[str, str, str]] = field(default_factory=list)
+    ends: list[tuple[Any, ...]] = field(default_factory=list)
 
 
 _ALWAYS = frozenset({ErrorCode.CANCELLED, ErrorCode.CONFLICT})
@@ -127,7 +128,7 @@ def _stories(journals: Iterable[Entry], listed: AbstractSet[str]) -> tuple[dict[
         elif entry.saw is Saw.CANCELLING:
             story.cancelled = True
         elif entry.saw is Saw.ENDED:
-            story.ends.append(entry.value)  # type: ignore[arg-type]
+            story.ends.append(entry.value)
         elif entry.saw is Saw.FRAME:
             index, announced, came = entry.value
             what = f"frame {index} of job {entry.job}, as {entry.client} saw it"
@@ -233,8 +234,8 @@ def _files(evidence: Evidence, excuses: Excuses) -> Iterator[Violation]:
 
 def _agree(said: PixelFormat, found: PixelFormat) -> bool:
     """Whether a file is what the list says; an adopted frame's row says only the encoding."""
-    pairs = [(said.encoding, found.encoding), (said.width, found.width), (said.height, found.height)]
-    pairs += [(said.channels, found.channels), (said.dtype, found.dtype)]
+    fields = ("encoding", "width", "height", "channels", "dtype")
+    pairs = [(getattr(said, name), getattr(found, name)) for name in fields]
     return all(one in (None, other) for one, other in pairs)
 
 

@@ -13,7 +13,12 @@ for folder in (ROOT, ROOT / "tests", ROOT / "tests" / "fakes"):
         sys.path.insert(0, str(folder))
 
 
+if sys.platform == "win32":
+    # Processes are stopped, killed and counted as POSIX has it.
+    collect_ignore = ["test_faults.py", "test_crowd.py", "test_leaks.py", "test_mending.py"]
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("chaos")
     group.addoption("--faults", type=int, default=None, help="faults in all, in eras of 40")
-    group.addoption("--seed", type=int, default=1, help="seed of the first era; the next one has the next seed")
+    group.addoption("--seed", type=int, default=None, help="seed of the first era; the next one has the next seed")

@@ -21,7 +21,7 @@ from tweenbridge_server.jobs.store import FrameRow, Store
 from .journal import Entry, entries
 
 EVERYTHING = 1 << 30
-_COULD_NOT = re.compile(r"(\d+) jobs could not be read")
+_COULD_NOT = re.compile(r"jobs that could not be read: (\d+)")
 _LEFT_OUT = re.compile(r"Job (\S+) cannot be read from the list")
 _NOBODY_KNOWS = "how many could not be read cannot be told"
 

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -83,7 +84,8 @@ class Faults:
         if not workers:
             return None
         worker = workers[int(fault.choice * len(workers))]
-        return lambda: _signal(worker.pid, signal.SIGCONT) if _signal(worker.pid, number) else None
+        _signal(worker.pid, number)
+        return lambda: _signal(worker.pid, signal.SIGCONT)
 
     def stop_server(self, fault: Fault) -> Undo | None:
         """SIGSTOP of the gateway's process."""
@@ -140,7 +142,11 @@ class Faults:
             return None
         _mount("--bind", spool, spool)
         _mount("-o", "remount,ro,bind", spool)
-        return lambda: subprocess.run(["umount", "-l", spool], check=True) and None
+
+        def undo() -> None:
+            subprocess.run(["umount", "-l", spool], check=True)
+
+        return undo
 
     def damage_database(self, fault: Fault) -> Undo:
         """A page of the job list turns into something else, while the server runs or while it is down."""
@@ -248,12 +254,10 @@ def _wait_for(look: Callable[[], list[T]]) -> list[T]:
         time.sleep(0.02)
 
 
-def _signal(pid: int, number: signal.Signals) -> bool:
-    try:
+def _signal(pid: int, number: signal.Signals) -> None:
+    # It may have ended in the meantime.
+    with suppress(psutil.NoSuchProcess):
         psutil.Process(pid).send_signal(number)
-    except psutil.NoSuchProcess:
-        return False
-    return True
 
 
 def _fill(file: int) -> None:

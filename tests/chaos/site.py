@@ -57,8 +57,11 @@ class Site:
     """A server and its surroundings, in the folder `base`."""
 
     base: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    """Of the server, as variables of its environment."""
     crowds: list[Crowd] = field(default_factory=list)
-    journals: list[Path] = field(default_factory=list)
+    journals: list[list[Path]] = field(default_factory=list)
+    """Of each round."""
     process: subprocess.Popen[bytes] | None = None
     refusals: list[str] = field(default_factory=list)
     """What servers said that would not start."""
@@ -124,6 +127,7 @@ class Site:
             "BLEND_ENGINE_LOG": str(self.engine_log),
             "CHAOS_CLOCK": str(self._clock_file),
             "TWEENBRIDGE_RETENTION_HISTORY": "100000",
+            **self.settings,
         }
 
     @property
@@ -176,7 +180,7 @@ class Site:
         crowd = Crowd(plan, self.base / f"{name}.err")
         crowd.run()
         self.crowds.append(crowd)
-        self.journals.append(journal)
+        self.journals[-1].append(journal)
         return crowd
 
     # ------------------------------------------------------------ clock and end

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
+from ..disk import is_lost
 from ..imaging import io
 from ..jobs.spool import Spool, hash_file
 from .base import KeyframeFile
@@ -81,14 +83,14 @@ def read_keyframe(keyframe: KeyframeFile, spool: Spool) -> io.Still:
     try:
         if hash_file(path) == keyframe.file[:64]:
             return io.read(path, keyframe.format, keyframe.name)
-        path.unlink(missing_ok=True)
     except OSError as error:
-        raise _damaged(keyframe) from error
-    raise _damaged(keyframe)
-
-
-def _damaged(keyframe: KeyframeFile) -> TweenbridgeError:
-    return TweenbridgeError(
+        if not is_lost(error):
+            raise TweenbridgeError(
+                ErrorCode.DISK_FAILED, f"A keyframe cannot be read from the server's disk ({error.strerror})."
+            ) from error
+    with suppress(OSError):
+        path.unlink()
+    raise TweenbridgeError(
         ErrorCode.DISK_FAILED,
         f"{keyframe.name[:1].upper()}{keyframe.name[1:]} was lost or damaged on the server's disk.",
         remedy="Generate again: the keyframe is sent again. If it happens often, check the server's disk.",

@@ -31,11 +31,17 @@ class WallClock:
     def __init__(self) -> None:
         self._offset = time.time() - steady()
 
-    def step(self) -> float:
-        """By how many seconds the clock was set since the last call; 0 when it was not."""
+    def follow(self, *shift: Callable[[float], None]) -> None:
+        """Where the clock was set since the last call, have everything that is remembered be earlier or later by as
+        many seconds: nothing grows old by it. When the first of them raises, the next call tells of it again.
+        """
         offset = time.time() - steady()
-        step, self._offset = offset - self._offset, offset
-        return step if abs(step) > _SET_SECONDS else 0.0
+        step = offset - self._offset
+        if abs(step) > _SET_SECONDS:
+            for each in shift:
+                each(step)
+            log.warning("The clock was set by %.0f seconds; what was stored before is as old as it was.", step)
+        self._offset = offset
 
 
 class Housekeeper:

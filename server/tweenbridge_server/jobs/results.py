@@ -14,6 +14,7 @@ from tweenbridge.pixels import PixelFormat
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import JobState
 
+from ..disk import is_lost
 from .job import JobRecord
 from .plan import Plan, canonical, make_plan
 from .spool import Spool, hash_file
@@ -80,12 +81,16 @@ class Results:
         One that the disk has damaged is forgotten and deleted: it is made again when the job is submitted again.
 
         Raises:
-            TweenbridgeError: see `absent`.
+            TweenbridgeError: see `absent`; DISK_FAILED when the disk cannot be read just now.
         """
         try:
             digest = hash_file(path)
         except OSError as error:
-            log.error("A finished frame of job %s cannot be read: %s", record.id, error)
+            if not is_lost(error):
+                raise TweenbridgeError(
+                    ErrorCode.DISK_FAILED,
+                    f"A finished frame cannot be read from the server's disk ({error.strerror}).",
+                ) from error
             digest = ""
         if digest != row.sha256:
             self._discard(record, row, path)

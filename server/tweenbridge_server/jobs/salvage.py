@@ -32,8 +32,8 @@ class Saved:
     def sentence(self) -> str:
         """The same for the log."""
         if self.lost is None:
-            return f"{self.jobs} jobs were saved; how many could not be read cannot be told."
-        return f"{self.jobs} jobs were saved; {self.lost} jobs could not be read."
+            return f"Jobs kept: {self.jobs}; how many could not be read cannot be told."
+        return f"Jobs kept: {self.jobs}; jobs that could not be read: {self.lost}."
 
 
 def copy(path: Path, fresh: Store) -> Saved:

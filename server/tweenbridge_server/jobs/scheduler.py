@@ -27,6 +27,7 @@ from ..executors.base import (
     Noted,
     Previewed,
     Related,
+    Stopped,
     TaskEvent,
 )
 from .active import ActiveJob
@@ -70,6 +71,8 @@ class Scheduler:
         self._queue = GapQueue()
         self._running: dict[str, _Running] = {}
         self._storing: set[str] = set()
+        self._lacking: set[str] = set()
+        """Tasks whose gap has lost a frame since they were begun."""
         self._unsaved: dict[str, ActiveJob] = {}
         self._task_numbers = count(1)
         self._paused = False
@@ -168,7 +171,9 @@ class Scheduler:
         """A frame that was finished is not there any more: unfinished jobs that want it make it again."""
         for job in [self.jobs[job_id] for job_id in self._wanted.on(key)]:
             for gap in job.frame_lost(key):
-                if self._can_run(job, gap):
+                running = [task for task, run in self._running.items() if run.job is job and run.gap == gap]
+                self._lacking.update(running)
+                if not running and self._can_run(job, gap):
                     self._push(job, gap)
         self.dispatch()
 
@@ -312,9 +317,11 @@ class Scheduler:
         else:
             del self._running[task]
             self._storing.discard(task)
+            lost = task in self._lacking and not running.job.gap_complete(running.gap)
+            self._lacking.discard(task)
             running.job.end(running.gap)
             if self._is_live(running.job):
-                self._ended(running, event)
+                self._ended(running, Stopped() if lost and isinstance(event, Finished) else event)
             self.dispatch()
 
     def _made(self, running: _Running, made: Made) -> None:

@@ -124,6 +124,7 @@ class JobService:
         self.oversight.close()
         with self._lock:
             try:
+                self._clock.follow(self._results.shift_times, self._scheduler.shift_times)
                 self._scheduler.save_again()
                 self._results.write_touched()
             except TweenbridgeError as error:
@@ -361,21 +362,11 @@ class JobService:
             by_age: whether anything goes because it is old.
         """
         with self._lock:
-            self._follow_clock()
+            self._clock.follow(self._results.shift_times, self._scheduler.shift_times)
             self._scheduler.save_again()
             if by_age:
                 self._scheduler.give_up_waiting(time.time() - self._retention.max_age)
             self._collect(self._retention.max_bytes, by_age)
-
-    def _follow_clock(self) -> None:
-        """Where the clock was set, all that is remembered was earlier or later by as much: nothing aged by it."""
-        step = self._clock.step()
-        if step:
-            log.warning(
-                "The clock was set by %.0f seconds; what was stored before is taken to be as old as it was.", step
-            )
-            self._scheduler.shift_times(step)
-            self._results.shift_times(step)
 
     def _collect(self, most_bytes: int, by_age: bool = False) -> None:
         self._results.write_touched()

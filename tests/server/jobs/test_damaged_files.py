@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from bench import Bench, flat, request
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import JobState
+from tweenbridge_server.jobs import results
 
 PICTURES = [flat(10), flat(90)]
 
@@ -56,12 +58,14 @@ def hurt_and_made_again(bench: Bench, path: Path, damage: str, sound: list[bytes
     assert sum(bench.computed().values()) == 4, "and only that one"
 
 
-def test_a_frame_that_is_damaged_while_its_job_runs_is_made_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("when", [3, 9])
+def test_a_frame_that_is_damaged_while_its_job_runs_is_made_again(tmp_path: Path, when: int) -> None:
+    """While its own gap is being made, and afterwards."""
     pictures = [flat(10), flat(50), flat(90)]
     wanted = request(pictures, count=8, settings={"seconds": 0.05})
     with Bench(tmp_path / "home") as bench:
         bench.send("j", pictures, wanted)
-        bench.wait_for(lambda: bench.service.info("j").done >= 9)
+        bench.wait_for(lambda: bench.service.info("j").done >= when)
         flip(bench.service.frame("j", 0).path)
         with pytest.raises(TweenbridgeError) as refused:
             bench.service.frame("j", 0)
@@ -70,6 +74,25 @@ def test_a_frame_that_is_damaged_while_its_job_runs_is_made_again(tmp_path: Path
         assert bench.wait("j").done == 16
         assert len([bench.bytes_of("j", frame) for frame in range(16)]) == 16
         assert sum(bench.computed().values()) <= 17
+
+
+def test_a_frame_that_cannot_be_read_just_now_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when descriptors have run out."""
+
+    def refuse(path: Path) -> str:
+        raise OSError(errno.EMFILE, "Too many open files", str(path))
+
+    with Bench(tmp_path / "home") as bench:
+        bench.send("j", PICTURES)
+        bench.wait("j")
+        sound = bench.bytes_of("j", 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(results, "hash_file", refuse)
+            with pytest.raises(TweenbridgeError, match="Too many open files") as refused:
+                bench.service.frame("j", 0)
+        assert refused.value.code is ErrorCode.DISK_FAILED
+        assert bench.bytes_of("j", 0) == sound
+        assert sum(bench.computed().values()) == 3
 
 
 def test_a_damaged_keyframe_is_asked_for_again(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from bench import Bench, flat, request
+from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import JobState
 from tweenbridge_server.jobs import housekeeping
 from tweenbridge_server.jobs.housekeeping import Housekeeper, WallClock
@@ -51,15 +52,33 @@ def test_a_clock_that_is_set_makes_nothing_old(tmp_path: Path, clock: Clock, day
 
 
 def test_time_that_passes_is_no_step_of_the_clock(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[float] = []
     watch = WallClock()
-    assert watch.step() == 0.0
+    watch.follow(steps.append)
+    assert steps == []
     clock.offset = 3600.0
-    assert watch.step() == pytest.approx(3600, abs=1)
-    assert watch.step() == 0.0
+    watch.follow(steps.append)
+    watch.follow(steps.append)
+    assert steps == [pytest.approx(3600, abs=1)]
     later = housekeeping.steady() + 9 * DAY
     monkeypatch.setattr(housekeeping, "steady", lambda: later)
     clock.offset += 9 * DAY
-    assert watch.step() == 0.0, "both clocks went on"
+    watch.follow(steps.append)
+    assert len(steps) == 1, "both clocks went on"
+
+
+def test_a_step_that_could_not_be_followed_is_told_again(clock: Clock) -> None:
+    steps: list[float] = []
+
+    def refuse(step: float) -> None:
+        raise TweenbridgeError(ErrorCode.DISK_FULL, "Full.")
+
+    watch = WallClock()
+    clock.offset = -9 * DAY
+    with pytest.raises(TweenbridgeError):
+        watch.follow(refuse, steps.append)
+    watch.follow(steps.append)
+    assert steps == [pytest.approx(-9 * DAY, abs=1)]
 
 
 def test_nothing_goes_for_its_age_in_the_first_hour(monkeypatch: pytest.MonkeyPatch) -> None:

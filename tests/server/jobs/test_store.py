@@ -149,7 +149,7 @@ def test_what_can_be_read_of_a_damaged_database_is_kept_and_the_rest_is_said(
         assert "how many could not be read cannot be told" in caplog.text
     else:
         assert saved == 200 if damage == "index" else 50 < saved < 200
-        assert f"{saved} jobs were saved; {200 - saved} jobs could not be read." in caplog.text
+        assert f"Jobs kept: {saved}; jobs that could not be read: {200 - saved}." in caplog.text
     ids = {job.id for job in fresh.newest(999)}
     assert ids <= {f"j{number}" for number in range(200)}
     assert all(job.params == params_hash(job.request) for job in fresh.newest(999))
