@@ -170,11 +170,12 @@ class LocalExecutor:
         """The slot's worker, started if need be. OSError when the system refuses."""
         if slot.worker is None or slot.releasing:
             slot.releasing = False
+            settings = self._settings
             slot.worker = WorkerProcess(
-                self._settings.compute_threads,
-                slot.device,
-                self._home,
-                self._settings.compile_models,
+                (
+                    *("tweenbridge_server.executors.worker", str(settings.compute_threads), slot.device),
+                    *(str(self._home), *(["--compile"] if settings.compile_models else [])),
+                ),
                 self._environment,
                 on_event=lambda worker, happened: self._inbox.put(lambda: self._happened(worker, happened)),
                 on_exit=lambda worker: self._inbox.put(lambda: self._exited(worker)),

@@ -14,12 +14,13 @@ from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
 from tweenbridge.protocol.messages import Scalar
 
 from ..engines import registry
-from ..engines.base import Cancelled, Engine, Gap, Held, Holds, Image, Settles, WarmsUp, Workplace
+from ..engines.base import Cancelled, Engine, Gap, Held, Holds, Image, Parts, Settles, WarmsUp, Workplace
 from ..imaging import alpha, io, scenes
 from ..jobs.plan import Relation, Source, source
 from ..jobs.spool import Spool, hash_file
-from .base import FrameOrder, GapTask, KeyframeFile, Made, Related, TaskEvent
+from .base import Cost, FrameOrder, GapTask, KeyframeFile, Made, Related, TaskEvent
 from .shot import Shot
+from .spent import Spent
 from .stills import Stills
 from .storing import Batch, Storing
 from .telling import Telling
@@ -60,6 +61,7 @@ class Renderer:
         report: where events go.
         home: the server's data folder.
         stills: keyframes, decoded.
+        cost: of the last task that was rendered.
     """
 
     def __init__(self, report: Report, device: str, home: Path, compile_models: bool) -> None:
@@ -69,6 +71,7 @@ class Renderer:
         self._workplace = Workplace(device, home / "cache", compile_models)
         self._engines: dict[str, Engine] = {}
         self.stills = Stills()
+        self.cost = Cost()
 
     def prepare(self, engine: str, profile: str, settings: Mapping[str, Scalar]) -> None:
         """Import and warm an engine."""
@@ -124,10 +127,12 @@ class _Rendering:
         self._task = task
         self._is_cancelled = is_cancelled
         self._spool = Spool(Path(task.spool))
-        self._progress = Telling(self._event, is_cancelled)
+        self._spent = Spent()
+        self._progress = Telling(self._event, is_cancelled, self._spent.stage)
 
     def run(self) -> None:
         task = self._task
+        self._renderer.cost = Cost()
         self._progress(0.0, "reading keyframes")
         a, b = self._renderer.stills.pair(task.a, task.b, self._spool)
         io.check_alike([a.format, b.format], [task.a.name, task.b.name])
@@ -187,6 +192,8 @@ class _Rendering:
                 raise Cancelled
         if next(remaining, None) is not None:
             raise RuntimeError(f"engine {task.engine} left frames out")
+        together = engine.together if isinstance(engine, Parts) else 0
+        self._renderer.cost = self._spent.cost(len(ordered), together)
 
     def _copy(self, frame: FrameOrder, relation: Relation, keyframe: KeyframeFile) -> None:
         """Store a keyframe as a frame: its very bytes where they have the form that results of this gap have."""

@@ -117,7 +117,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - whatever an engine raises becomes the job's error
             self._end(task, error)
         else:
-            self._report(task.id, Computed())
+            self._report(task.id, Computed(self._renderer.cost))
             batch.when_stored(lambda error: self._end(task, error))
         self._tell_held()
 
