@@ -17,6 +17,7 @@ from tweenbridge.protocol.messages import Scalar, WorkerInfo
 
 from ..jobs.spool import Spool
 from .base import FINAL, Computed, Died, GapTask, KeyframeFile, Loaded, OnEvent, Stopped, WorkerSettings
+from .cluster.messages import Standing
 from .pipe import CancelTask, Expect, Happened, Prepare, Run
 from .process import WorkerProcess
 
@@ -221,6 +222,8 @@ class LocalExecutor:
             return
         if isinstance(happened.event, Loaded):
             slot.loaded = happened.event
+            return
+        if isinstance(happened.event, Standing):
             return
         task, final = slot.task, isinstance(happened.event, FINAL)
         if task is not None and task.id == happened.task:

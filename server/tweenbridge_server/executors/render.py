@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import shutil
@@ -10,7 +9,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tweenbridge.pixels import PixelFormat
-from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
 from tweenbridge.protocol.messages import Scalar
 
 from ..engines import registry
@@ -37,21 +35,6 @@ def use_threads(threads: int) -> None:
     oiio.attribute("threads", threads)
     oiio.attribute("exr_threads", threads)
     os.environ["OPENCV_FOR_THREADS_NUM"] = str(threads)
-
-
-def explain(error: BaseException) -> ErrorInfo:
-    """An exception as the error of a job."""
-    if isinstance(error, TweenbridgeError):
-        return error.info
-    # OpenCV reports memory that it cannot get as an error of its own, with this code; torch as one of this name.
-    lacks = getattr(error, "code", None) == -4 or type(error).__name__ == "OutOfMemoryError"
-    if isinstance(error, MemoryError) or lacks:
-        return TweenbridgeError(ErrorCode.OUT_OF_MEMORY, "There is not enough memory for these keyframes.").info
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return TweenbridgeError(ErrorCode.DISK_FULL, "The disk is full: a frame could not be written.").info
-    return TweenbridgeError(
-        ErrorCode.INTERNAL, f"The in-betweens could not be made, because of a mistake in the program ({error!r:.200})."
-    ).info
 
 
 class Renderer:

@@ -23,8 +23,9 @@ from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from ..engines.base import Cancelled, Held
 from ..jobs.spool import Spool
 from .base import Advanced, Computed, Failed, Finished, GapTask, Loaded, Stopped, TaskEvent
+from .failing import explain
 from .pipe import CancelTask, Expect, PipeWriter, Prepare, Run, claim_pipes, read_command
-from .render import Renderer, explain, use_threads
+from .render import Renderer, use_threads
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class Worker:
                     self._cancelled.add(command.task)
                 elif isinstance(command, Expect):
                     self._renderer.stills.expect(command.keyframe, Spool(Path(command.spool)))
-                else:
+                elif isinstance(command, (Prepare, Run)):
                     self._waiting.put(command)
             status = 0
         except Exception:
