@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from typing import IO
+from typing import IO, TextIO
 
 import msgpack
 from tweenbridge.protocol.codec import from_plain
@@ -116,7 +116,7 @@ def main() -> None:
     # Ctrl-C in the server's terminal reaches this process, too; the server decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     commands, events = claim_pipes()
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
+    logging.basicConfig(level=logging.INFO, stream=_own_stderr(), format="%(levelname)s %(message)s")
     try:
         from .ray_layer import connect
 
@@ -128,6 +128,16 @@ def main() -> None:
         os._exit(_NO_CLUSTER)
     driver.run()
     os._exit(0)
+
+
+def _own_stderr() -> TextIO:
+    """A stream to the server's log for this process's own words; Ray's, which are many, go nowhere: it has logs."""
+    own = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nothing, stream)
+    os.close(nothing)
+    return own
 
 
 if __name__ == "__main__":

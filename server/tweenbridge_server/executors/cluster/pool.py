@@ -33,6 +33,8 @@ _SETTLING_SECONDS = 0.01
 """After a task comes, others may follow at once: who knows how many there are parts better."""
 _GRACE_SECONDS = 5.0
 """How much longer than a worker itself an actor may take to stop."""
+_MOURNING_SECONDS = 5.0
+"""How long a node that lost an actor gets no new one: it may be about to be lost itself."""
 _STANDING_SECONDS = 0.2
 """Between two reports of how the actors are."""
 _WAKING_SECONDS = 1.0
@@ -288,6 +290,8 @@ class Pool:
         self._seats.remove(seat)
         seat.aside(seat.hand.kill)
         log.warning("%s", reason)
+        # Ray takes a node for alive for seconds after it is gone.
+        self._roster.leave_alone(seat.node.id, _MOURNING_SECONDS)
         if not seat.ready:
             self._roster.leave_alone(seat.node.id)
             for part in self._waiting:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -37,6 +38,7 @@ _PROBE_SECONDS = 30.0
 _START_SECONDS = 60.0
 """How long an actor may take to start: longer when Ray has given its GPU to somebody else."""
 _CALL_SECONDS = 60.0
+_CLOSE_SECONDS = 5.0
 _KEYFRAMES_HELD = 16
 """Keyframes that stay in Ray's store for actors that have not had them yet."""
 _THREADS = 8
@@ -189,26 +191,38 @@ class RayHand:
     """See `layer.Hand`."""
 
     def __init__(self, wanted: Wanted, node: NodeInfo, name: str, threads: int, files: Keyframes) -> None:
+        self._wanted = wanted
         self._node = node
+        self._name = name
+        self._threads = threads
         self._files = files
-        cores, gpus = amounts(node, wanted.cluster)
-        self._actor = (
-            ray.remote(Agent)
-            .options(
-                name=f"{os.getpid()}-{next(_numbers)}",
-                num_cpus=cores,
-                num_gpus=gpus,
-                max_restarts=0,
-                max_concurrency=_THREADS,
-                scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
-            )
-            .remote(name, wanted.idle_seconds, wanted.cancel_seconds, threads, wanted.compile_models)
-        )
+        self._lock = threading.Lock()
+        self._made: Any = None
 
     def wait(self) -> int:
         """Wait until it has started: its process's id."""
         pid: int = self._ask(self._actor.about.remote(), _START_SECONDS)
         return pid
+
+    @property
+    def _actor(self) -> Any:
+        """The actor, made by whoever asks first: Ray may take its time already for that."""
+        with self._lock:
+            if self._made is None:
+                wanted = self._wanted
+                cores, gpus = amounts(self._node, wanted.cluster)
+                options = ray.remote(Agent).options(
+                    name=f"{os.getpid()}-{next(_numbers)}",
+                    num_cpus=cores,
+                    num_gpus=gpus,
+                    max_restarts=0,
+                    max_concurrency=_THREADS,
+                    scheduling_strategy=NodeAffinitySchedulingStrategy(self._node.id, soft=False),
+                )
+                self._made = options.remote(
+                    self._name, wanted.idle_seconds, wanted.cancel_seconds, self._threads, wanted.compile_models
+                )
+            return self._made
 
     def run(self, task: GapTask, wish: Wish, spool: Path) -> Iterator[tuple[Sequence[Heard], WorkerInfo | None]]:
         """Do a task: what happens, as it comes."""
@@ -241,13 +255,14 @@ class RayHand:
     def close(self) -> None:
         """End it and clear up behind it."""
         with suppress(RayError):
-            ray.get(self._actor.close.remote(), timeout=5.0)
+            ray.get(self._actor.close.remote(), timeout=_CLOSE_SECONDS)
         self.kill()
 
     def kill(self) -> None:
         """End it at once."""
         with suppress(RayError, ValueError):
-            ray.kill(self._actor)
+            if self._made is not None:
+                ray.kill(self._made)
 
     def _supply(self, names: list[str], spool: Path) -> None:
         for name in self._ask(self._actor.lacks.remote(names), _CALL_SECONDS):

@@ -75,9 +75,9 @@ class Roster:
         """A node lacks a model: it is not asked again for a while."""
         self._unfit[node, model] = (self._now() + BACKOFF_SECONDS, error)
 
-    def leave_alone(self, node: str) -> None:
-        """A node could not start an actor: it is not asked again for a while."""
-        self._left_alone[node] = self._now() + BACKOFF_SECONDS
+    def leave_alone(self, node: str, seconds: float = BACKOFF_SECONDS) -> None:
+        """A node could not start an actor, or lost one: it is not asked again for so long."""
+        self._left_alone[node] = self._now() + seconds
 
     def nowhere(self, model: str) -> Failed | None:
         """The error of a task whose model all nodes lack; None where one may have it. Next time all are asked again."""
