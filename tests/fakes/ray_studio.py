@@ -14,8 +14,8 @@ from tweenbridge_server.executors.base import WorkerSettings
 from tweenbridge_server.executors.cluster.executor import ClusterExecutor
 from tweenbridge_server.executors.cluster.messages import ClusterSettings
 
-_STORE = 100 * 2**20
-"""Bytes of a node's object store."""
+_NODE = {"object_store_memory": 100 * 2**20, "node_ip_address": "127.0.0.1"}
+"""Of every node: little memory, and loopback only."""
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Studio:
         """Let a node join."""
         self.home(name).mkdir(exist_ok=True)
         environment = {"TWEENBRIDGE_HOME": str(self.home(name)), **variables}
-        self.nodes[name] = self.cluster.add_node(num_cpus=cores, object_store_memory=_STORE, env_vars=environment)
+        self.nodes[name] = self.cluster.add_node(num_cpus=cores, env_vars=environment, **_NODE)
 
     def kill_node(self, name: str) -> None:
         """Pull a node's plug."""
@@ -82,7 +82,7 @@ class Studio:
 def start_cluster(folder: Path, port: int | None = None) -> Studio:
     """A cluster with a head that does no work."""
     ray_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed")
-    head = {"num_cpus": 0, "object_store_memory": _STORE, "include_dashboard": False}
+    head: dict[str, Any] = {"num_cpus": 0, "include_dashboard": False, **_NODE}
     if port is not None:
         head["gcs_server_port"] = port
     return Studio(folder, ray_utils.Cluster(initialize_head=True, head_node_args=head))

@@ -99,12 +99,14 @@ def _refused(address: str, error: Exception) -> TweenbridgeError:
     remedy = "Run `ray status` here; docs/cluster.md says how a cluster is set up."
     if "ersion mismatch" in words:
         remedy = "Use the same version of Ray and the same minor version of Python on every machine."
-    elif "token" in words.lower() or "auth" in words.lower():
-        remedy = "Give this user the cluster's token: RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH."
-    elif "node" in words.lower() and "raylet" in words.lower():
+    elif "Failed to connect" in words or "token" in words.lower():
+        remedy = "If it asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH here, too."
+    elif "raylet" in words.lower():
         remedy = f"Make this machine a node of the cluster: `ray start --address={address} --num-cpus=0`."
     return TweenbridgeError(
-        ErrorCode.START_FAILED, f"The Ray cluster at {address} cannot be used: {words[:300]}", remedy=remedy
+        ErrorCode.START_FAILED,
+        f"The Ray cluster at {address} cannot be used: {words[:300].rstrip('.')}.",
+        remedy=remedy,
     )
 
 
