@@ -62,9 +62,7 @@ def test_both_nodes_work_and_what_they_do_is_seen(studio: Studio) -> None:
 
 
 @pytest.mark.parametrize(("engine", "profile"), [("flow", "draft"), ("dreammover", "draft")])
-def test_frames_are_those_of_one_machine_bit_for_bit(
-    studio: Studio, tmp_path: Path, engine: str, profile: str
-) -> None:
+def test_frames_are_those_of_one_machine_bit_for_bit(studio: Studio, tmp_path: Path, engine: str, profile: str) -> None:
     pictures = [moved(0), moved(14), moved(30)]
     wanted = request(pictures, engine=engine, profile=profile, count=2)
     with Bench(tmp_path / "local") as local:

@@ -91,7 +91,7 @@ class ClusterExecutor:
     def __init__(self, home: Path, settings: WorkerSettings, cluster: ClusterSettings) -> None:
         """Raises as `check_ray`."""
         check_ray()
-        self._address = cluster.address
+        self._cluster = "the cluster" if cluster.address == "auto" else f"the cluster at {cluster.address}"
         self._wanted = Wanted(
             str(home),
             cluster,
@@ -181,7 +181,7 @@ class ClusterExecutor:
         if self._driver is None:
             return
         if self._standing is None and now >= self._silent_until:
-            self._trouble = f"The cluster at {self._address} does not answer."
+            self._trouble = f"{self._cluster[0].upper()}{self._cluster[1:]} does not answer."
             self._driver.kill()
             self._silent_until = now + _START_SECONDS
         for given in self._given.values():
@@ -280,7 +280,7 @@ class ClusterExecutor:
         if standing.trouble and standing.trouble != self._trouble:
             log.warning("No in-betweens are made: %s", standing.trouble)
         elif standing.slots and (before is None or not before.slots):
-            log.info("The cluster is there; %d gaps can be made at once.", standing.slots)
+            log.info("The cluster is there, with room for %d at once.", standing.slots)
         self._trouble = standing.trouble
         if standing.slots:
             self._failures = 0
@@ -294,7 +294,7 @@ class ClusterExecutor:
         epitaph = driver.epitaph()
         self._driver, standing, self._standing = None, self._standing, None
         if standing is None or standing.slots:
-            self._trouble = self._trouble or f"The connection to the cluster at {self._address} is lost."
+            self._trouble = self._trouble or f"The connection to {self._cluster} is lost."
             log.warning("%s %s", self._trouble, epitaph)
         self._start_later()
         for id, given in list(self._given.items()):

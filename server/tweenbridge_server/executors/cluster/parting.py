@@ -49,7 +49,8 @@ def _sizes(count: int, groups: int, cost: Cost, delays: Sequence[float]) -> list
     given = [1] * len(delays)
     step = cost.together * cost.each
     for _ in range(groups - len(delays)):
-        soonest = min(range(len(delays)), key=lambda actor: delays[actor] + given[actor] * step)
+        # Of equals the last: its last group may be a small one.
+        soonest = min(range(len(delays)), key=lambda actor: (delays[actor] + given[actor] * step, -actor))
         given[soonest] += 1
     sizes = [number * cost.together for number in given]
     sizes[-1] -= groups * cost.together - count

@@ -61,6 +61,7 @@ class Pool:
         self._divide_at = 0.0
         self._standing = Standing(-1)
         self._told_at = 0.0
+        self._untold = False
         self._closing = False
 
     # ------------------------------------------------------------ from any thread
@@ -124,6 +125,7 @@ class Pool:
         times = [seat.cancel_by for seat in self._seats if seat.cancel_by is not None]
         times += [seat.idle_since + self._wanted.idle_seconds for seat in self._seats if seat.is_idle]
         times += [self._divide_at] if self._undivided else []
+        times += [self._told_at + _STANDING_SECONDS] if self._untold else []
         now = time.monotonic()
         return max(0.001, min([_WAKING_SECONDS, *(at - now for at in times if at > now)]))
 
@@ -337,8 +339,9 @@ class Pool:
         workers = tuple(seat.info() for seat in self._seats)
         standing = Standing(self._roster.capacity(), self._roster.trouble(), workers)
         changed = (standing.slots, standing.trouble) != (self._standing.slots, self._standing.trouble)
-        if changed or (standing != self._standing and now >= self._told_at + _STANDING_SECONDS):
-            self._standing, self._told_at = standing, now
+        self._untold = standing != self._standing
+        if changed or (self._untold and now >= self._told_at + _STANDING_SECONDS):
+            self._standing, self._told_at, self._untold = standing, now, False
             self._report("", standing)
 
     def _end(self) -> None:
