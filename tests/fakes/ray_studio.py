@@ -14,8 +14,8 @@ from tweenbridge_server.executors.base import WorkerSettings
 from tweenbridge_server.executors.cluster.executor import ClusterExecutor
 from tweenbridge_server.executors.cluster.messages import ClusterSettings
 
-_NODE = {"object_store_memory": 100 * 2**20, "node_ip_address": "127.0.0.1"}
-"""Of every node: little memory, and loopback only."""
+_NODE = {"object_store_memory": 100 * 2**20}
+"""Of every node: a small object store."""
 
 
 @dataclass
@@ -50,6 +50,17 @@ class Studio:
     def kill_node(self, name: str) -> None:
         """Pull a node's plug."""
         self.cluster.remove_node(self.nodes.pop(name), allow_graceful=False)
+
+    def vanish(self) -> int:
+        """End the whole cluster; the port that its head had."""
+        port = int(self.address.rpartition(":")[2])
+        self.nodes.clear()
+        self.cluster.shutdown()
+        return port
+
+    def come_back(self, port: int) -> None:
+        """Start the cluster anew, with the same address."""
+        self.cluster = start_cluster(self.folder, port).cluster
 
     def server(self, name: str, address: str = "", **settings: Any) -> Bench:
         """A job service whose gaps are made on the cluster."""

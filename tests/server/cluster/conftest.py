@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,9 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("PYTHONPATH", path)
         patch.setenv("BLEND_ENGINE_LOG", str(folder / "blend.log"))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # Ray listens on all interfaces, and runs what it is sent.
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(16))
         yield folder
 
 

@@ -64,7 +64,7 @@ def test_frames_come_out_as_bytes_and_nothing_is_left(agent: Agent, tmp_path: Pa
         "related", "computed", "finished",
     ]  # fmt: skip
     scratch = tmp_path / "home" / "cache" / "cluster"
-    assert not [path for path in scratch.rglob("frames/*/*")]
+    assert not list(scratch.rglob("frames/*/*"))
     state = agent.state()
     assert (state["state"], state["device"], state["gap"]) == ("idle", "render-2 CPU", None)
     agent.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +14,11 @@ import numpy as np
 import pytest
 from bench import Bench, flat, request
 from ray_studio import Studio
-from tweenbridge.protocol.errors import ErrorCode
+from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import JobInfo, JobRequest, JobState
+from tweenbridge_server.commands.cluster import describe
+from tweenbridge_server.executors.cluster.ask import survey
+from tweenbridge_server.executors.cluster.messages import ClusterSettings
 
 PICTURES = [flat(10), flat(60), flat(110)]
 PATIENCE = 60.0
@@ -70,19 +74,23 @@ def test_frames_are_those_of_one_machine_bit_for_bit(studio: Studio, tmp_path: P
     assert make(studio.server(f"same-{engine}"), "j", pictures, wanted) == alone
 
 
-def test_a_gap_goes_to_both_nodes_in_parts_where_that_is_faster(studio: Studio, tmp_path: Path) -> None:
-    first, second = [moved(0), moved(14)], [moved(3), moved(30)]
-    ask = {"engine": "flow", "profile": "draft", "count": 24}
-    bench = studio.server("parts")
-    for number, pictures in enumerate([first, [moved(1), moved(9)], [moved(2), moved(11)]]):
-        make(bench, f"measured-{number}", pictures, request(pictures, **ask))
-    # Both actors have started, and it is known what such gaps cost.
-    both = [*first, second[1]]
-    make(bench, "both", both, request(both, **ask))
-    bench.send("j", second, request(second, **ask))
-    together = make(bench, "j", second, request(second, **ask))
+@pytest.mark.parametrize("engine", ["flow", "dreammover"])
+def test_a_gap_goes_to_both_nodes_in_parts_with_the_same_frames(
+    studio: Studio, tmp_path: Path, engine: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = {"model": "nano"} if engine == "dreammover" else {}
+    ask = {"engine": engine, "profile": "draft", "settings": settings, "count": 24 if engine == "flow" else 8}
+    bench = studio.server(f"parts-{engine}")
+    # Both actors have started then, and it is known what such gaps cost.
+    three = [moved(0), moved(14), moved(20)]
+    make(bench, "before", three, request(three, **{**ask, "count": 1}))
+    pictures = [moved(3), moved(30)]
+    wanted = request(pictures, **ask)
+    with caplog.at_level(logging.INFO):
+        together = make(bench, "j", pictures, wanted)
+    assert "Gap 1 of job j goes to 2 actors" in caplog.text
     with Bench(tmp_path / "local") as local:
-        assert make(local, "j", second, request(second, **ask)) == together
+        assert make(local, "j", pictures, wanted) == together
 
 
 def test_a_lost_node_costs_only_what_was_under_way(studio: Studio) -> None:
@@ -134,21 +142,47 @@ def test_an_idle_actor_is_released(studio: Studio) -> None:
     assert not list((studio.home("anna") / "cache" / "cluster").iterdir()), "nothing is left behind"
 
 
-def test_a_model_that_nodes_lack_or_have_otherwise_is_said_and_never_used(studio: Studio) -> None:
-    bench = studio.server("models")
-    (studio.home("models") / "toon").write_bytes(b"weights")
-    wanted = slow(0.0, model="toon")
-    bench.send("j", PICTURES, wanted)
-    failed = finished(bench, "j")
-    assert failed.error is not None and failed.error.code is ErrorCode.MODEL_MISSING
-    assert "toon" in failed.error.message and "node" in failed.error.message
-    (studio.home("anna") / "toon").write_bytes(b"other weights")
-    bench.send("j", PICTURES, wanted)
-    failed = finished(bench, "j")
-    assert failed.error is not None and failed.error.code in (ErrorCode.MODEL_FAILED, ErrorCode.MODEL_MISSING)
-    assert not studio.computed()
-    (studio.home("ben") / "toon").write_bytes(b"weights")
-    bench.send("j", PICTURES, wanted)
-    done = finished(bench, "j")
-    assert done.state is JobState.DONE, done
-    assert len(studio.makers()) == 1
+def test_status_shows_nodes_versions_models_and_who_does_what(studio: Studio, tmp_path: Path) -> None:
+    old = tmp_path / "old" / "tweenbridge"
+    for package in (old, old.with_name("tweenbridge_server")):
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
+    (old / "version.py").write_text("__version__ = '0.0.1'\n")
+    studio.add_node("carol", cores=2, PYTHONPATH=str(old.parent))
+    bench = studio.server("status", cores=1)
+    try:
+        bench.send("j", PICTURES, slow(3.0))
+        bench.wait_for(lambda: bench.service.info("j").stage == "blending", PATIENCE)
+        found = survey(ClusterSettings(studio.address, cores=1))
+    finally:
+        studio.kill_node("carol")
+    bench.service.cancel("j")
+    assert found.room == 2 and len(found.nodes) == 4
+    assert [node.problem for node in found.nodes if node.cpus == 1.0] == ["", ""]
+    (carol,) = [node for node in found.nodes if node.cpus == 2.0]
+    assert carol.version == "0.0.1" and "has Tweenbridge 0.0.1, and this server" in carol.problem
+    busy = [actor for actor in found.actors if actor.state == "busy"]
+    assert busy and all(actor.job == "j" and actor.gap in (1, 2) and actor.memory for actor in busy)
+    text = describe(found)
+    assert carol.problem in text and "job j, gap" in text and "nano" in text
+    assert len(bench.service.workers()) <= 2, "the old node was not used"
+
+
+def test_a_cluster_that_goes_away_and_comes_back_is_waited_for(studio: Studio) -> None:
+    bench = studio.server("away")
+    bench.send("j", PICTURES, slow(1.0))
+    bench.wait_for(lambda: bench.service.info("j").done >= 1, PATIENCE)
+    port = studio.vanish()
+    bench.send("k", PICTURES, slow(0.0, says="note"))
+    bench.wait_for(lambda: "cluster_away" in [note.code for note in bench.service.info("j").notes], PATIENCE)
+    assert bench.service.info("j").state in (JobState.RUNNING, JobState.QUEUED)
+    assert bench.service.workers() == ()
+    with pytest.raises(TweenbridgeError, match="No Ray cluster answers at") as error:
+        survey(ClusterSettings(f"127.0.0.1:{port}"))
+    assert "ray start" in error.value.remedy
+    studio.come_back(port)
+    studio.add_node("anna")
+    for job in ("j", "k"):
+        assert finished(bench, job).state is JobState.DONE
+    assert sum(studio.computed().values()) <= len(studio.computed()) + 2
+    assert bench.service.record("j").deaths == 0
