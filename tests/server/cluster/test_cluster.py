@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from bench import Bench, flat, request
 from ray_studio import Studio
+from tiny_models import make_folder
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import JobInfo, JobRequest, JobState
 from tweenbridge_server.commands.cluster import describe
@@ -21,7 +22,10 @@ from tweenbridge_server.executors.cluster.ask import survey
 from tweenbridge_server.executors.cluster.messages import ClusterSettings
 
 PICTURES = [flat(10), flat(60), flat(110)]
-PATIENCE = 60.0
+PATIENCE = 200.0
+"""Seconds that anything may take on a slow, busy machine."""
+
+pytestmark = pytest.mark.slow
 
 
 def moved(shift: int, side: int = 96) -> bytes:
@@ -65,20 +69,12 @@ def test_both_nodes_work_and_what_they_do_is_seen(studio: Studio) -> None:
     assert all(worker.memory > 10_000_000 for worker in bench.service.workers())
 
 
-@pytest.mark.parametrize(("engine", "profile"), [("flow", "draft"), ("dreammover", "draft")])
-def test_frames_are_those_of_one_machine_bit_for_bit(studio: Studio, tmp_path: Path, engine: str, profile: str) -> None:
-    pictures = [moved(0), moved(14), moved(30)]
-    wanted = request(pictures, engine=engine, profile=profile, count=2)
-    with Bench(tmp_path / "local") as local:
-        alone = make(local, "j", pictures, wanted)
-    assert make(studio.server(f"same-{engine}"), "j", pictures, wanted) == alone
-
-
 @pytest.mark.parametrize("engine", ["flow", "dreammover"])
 def test_a_gap_goes_to_both_nodes_in_parts_with_the_same_frames(
     studio: Studio, tmp_path: Path, engine: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings = {"model": "nano"} if engine == "dreammover" else {}
+    # Four in-betweens at once, as with larger pictures and models.
+    settings = {"model": str(make_folder(tmp_path / "tiny")), "working_size": 128} if engine == "dreammover" else {}
     ask = {"engine": engine, "profile": "draft", "settings": settings, "count": 24 if engine == "flow" else 8}
     bench = studio.server(f"parts-{engine}")
     # Both actors have started then, and it is known what such gaps cost.
@@ -97,14 +93,12 @@ def test_a_lost_node_costs_only_what_was_under_way(studio: Studio) -> None:
     bench = studio.server("loss")
     bench.send("j", PICTURES, request(PICTURES, count=6, settings={"seconds": 0.4}))
     bench.wait_for(lambda: len(studio.makers()) == 2 and bench.service.info("j").done >= 4, PATIENCE)
-    before = set(bench.ready_of("j"))
     studio.kill_node("ben")
     done = finished(bench, "j")
     assert done.state is JobState.DONE, done
     # Of what the node was at, one frame may have been computed and not delivered.
     assert len(studio.computed()) == 12 and sum(studio.computed().values()) <= 13
-    announced = bench.ready_of("j")
-    assert sorted(announced) == list(range(12)) and before <= set(announced)
+    bench.wait_for(lambda: sorted(bench.ready_of("j")) == list(range(12)))
     assert bench.service.record("j").deaths == 0
 
 
