@@ -178,7 +178,7 @@ def _services(
     show: Callable[[Preview], None],
 ) -> Services:  # fmt: skip
     from .executors.base import WorkerSettings
-    from .executors.local import LocalExecutor
+    from .executors.choice import choose
     from .jobs.service import JobService
     from .models.device import Device
     from .models.service import ModelService
@@ -189,7 +189,7 @@ def _services(
         threads=config.cpu_threads,
         compile_models=config.compile_models,
     )
-    executor = LocalExecutor(config.home, settings)
+    executor = choose(config.executor, config.home, settings, config.cluster)
     device = Device(config.devices[0])
     models = ModelService(config.home, config.models, device, model_changed, executor.workers, executor.unload)
     jobs = JobService(config.home, config.limits, config.retention, executor, changed, show, models.note_use)

@@ -13,6 +13,7 @@ from tweenbridge.discovery import data_dir
 from tweenbridge.version import __version__
 
 from .cli_build import building
+from .cli_cluster import cluster
 from .cli_keys import keys
 from .cli_models import models
 from .cli_pictures import pictures
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.add_typer(building, name="build")
 app.add_typer(models, name="models")
 app.add_typer(keys, name="keys")
+app.add_typer(cluster, name="cluster")
 app.add_typer(pictures)
 
 

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.limits import Limits
 
+from .executors.cluster.messages import ClusterSettings
 from .jobs.retention import Retention
 from .models.settings import FetchSettings
 
@@ -42,6 +43,8 @@ class Config:
         worker_idle_seconds: a worker process that has had nothing to do for so long is ended.
         cpu_threads: threads a worker may compute with; 0 is one for each core but one.
         compile_models: whether engines compile their models.
+        executor: where gaps are made: "local", or "cluster".
+        cluster: how a cluster is used.
         models: how models are downloaded.
         log_level: least level that is logged.
         warnings: what was odd about the settings, one sentence each.
@@ -56,6 +59,8 @@ class Config:
     worker_idle_seconds: float = 120.0
     cpu_threads: int = 0
     compile_models: bool = False
+    executor: str = "local"
+    cluster: ClusterSettings = field(default_factory=ClusterSettings)
     models: FetchSettings = field(default_factory=FetchSettings)
     log_level: str = "info"
     warnings: tuple[str, ...] = ()
@@ -160,9 +165,36 @@ def _web_address(value: Any) -> str:
     return value.rstrip("/")
 
 
+EXECUTORS = ("local", "cluster")
+NODES = ("auto", "gpu", "cpu")
+
+
+def _word(words: tuple[str, ...]) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or value.lower() not in words:
+            raise ValueError
+        return value.lower()
+
+    return read
+
+
+_HEAD = re.compile(r"([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]):(\d{1,5})")
+
+
+def _head(value: Any) -> str:
+    """ "auto", or where the head of a Ray cluster is."""
+    if not isinstance(value, str):
+        raise ValueError
+    match = _HEAD.fullmatch(value)
+    if value != "auto" and (match is None or not 0 < int(match[2]) < 65536):
+        raise ValueError
+    return value
+
+
 _LIMITS = Limits()
 _RETENTION = Retention()
 _FETCH = FetchSettings()
+_CLUSTER = ClusterSettings()
 
 # Upper bounds of the counts keep every message within one header (protocol/limits.py).
 KEYS: tuple[Key, ...] = (
@@ -190,6 +222,17 @@ KEYS: tuple[Key, ...] = (
     _whole("workers", "cpu_threads", 0, 0, 1024, "Threads a worker computes with; 0 is one for each core but one."),
     Key("workers", "compile", False, "true or false", _switch,
         "Have PyTorch compile models: minutes at first, then faster frames."),
+    Key("workers", "executor", "local", "one of " + ", ".join(EXECUTORS), _word(EXECUTORS),
+        "Where in-betweens are made: on this machine, or on the nodes of a Ray cluster."),
+    Key("cluster", "address", _CLUSTER.address, "auto, or the head's HOST:PORT", _head,
+        "The Ray cluster; auto is the one that this machine is a node of."),
+    Key("cluster", "nodes", _CLUSTER.nodes, "one of " + ", ".join(NODES), _word(NODES),
+        "Nodes that work: those with a GPU, those without, or auto: those with one where there are any."),
+    _number("cluster", "gpus", _CLUSTER.gpus, 0.1, 1, "GPUs that one actor takes: 0.5 has two share each."),
+    _whole("cluster", "cores", _CLUSTER.cores, 0, 1024,
+           "Cores that one actor takes on a node without a GPU; 0 is all of them."),
+    _whole("cluster", "most_actors", _CLUSTER.most_actors, 0, 1024,
+           "Most actors at once; 0 is as many as there is room for."),
     Key("models", "proxy", _FETCH.proxy, "an address like http://proxy:3128, or empty", _web_address,
         "Proxy for downloading models; empty takes the environment's (`HTTPS_PROXY`)."),
     Key("models", "mirror", _FETCH.mirror, "an address like https://hub.example.org, or empty", _web_address,
@@ -292,6 +335,8 @@ def _build(home: Path, values: Mapping[str, Any], warnings: tuple[str, ...]) -> 
         worker_idle_seconds=values["workers.idle_seconds"],
         cpu_threads=values["workers.cpu_threads"],
         compile_models=values["workers.compile"],
+        executor=values["workers.executor"],
+        cluster=ClusterSettings(**table("cluster")),
         models=FetchSettings(**table("models")),
         log_level=values["log.level"],
         warnings=warnings,

@@ -25,7 +25,7 @@ from tweenbridge.protocol.messages import (
     Submit,
 )
 from tweenbridge.timing import Timing
-from tweenbridge_server.executors.base import WorkerSettings
+from tweenbridge_server.executors.base import Executor, WorkerSettings
 from tweenbridge_server.executors.local import LocalExecutor
 from tweenbridge_server.jobs.service import Change, JobService, Preview, Retention
 
@@ -86,13 +86,15 @@ class Bench:
         home: Path,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         retention: Retention = Retention(),  # noqa: B008 - frozen
+        executor: Executor | None = None,
         **settings: Any,
     ) -> None:
+        """`settings` are of the workers, where no other executor is given."""
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
         self.log = engine_log(home)
         self.log.touch()
-        self.executor = LocalExecutor(home, WorkerSettings(environment=environment(home), **settings))
+        self.executor = executor or LocalExecutor(home, WorkerSettings(environment=environment(home), **settings))
         self.changes: list[Change] = []
         self.previews: list[Preview] = []
         self._changed = threading.Condition()

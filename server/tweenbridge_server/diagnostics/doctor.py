@@ -66,6 +66,9 @@ def examine(home: Path) -> Iterator[Check]:
     port = surroundings.port(home)
     if port is not None:
         yield port
+    cluster = surroundings.cluster(home)
+    if cluster is not None:
+        yield cluster
     yield _start_command(home)
     yield _server(home)
     yield from surroundings.plugins(home)

@@ -61,6 +61,29 @@ def mended(home: Path) -> Check | None:
     )
 
 
+def cluster(home: Path) -> Check | None:
+    """Whether the cluster answers and can be used; None where the server does not use one."""
+    from ..config import load_config
+    from ..executors.cluster.ask import survey
+
+    try:
+        config = load_config(home)
+    except TweenbridgeError:
+        return None  # the check of the settings says why
+    if config.executor != "cluster":
+        return None
+    try:
+        found = survey(config.cluster)
+    except TweenbridgeError as error:
+        return Check("Cluster", Verdict.WRONG, str(error), error.remedy)
+    line = f"Ray {found.ray} at {found.address}: {plural(len(found.nodes), 'node')}, room for {found.room} at once"
+    problems = " ".join(node.problem for node in found.nodes if node.problem and (node.cpus or node.gpus))
+    if not found.room:
+        remedy = problems or "Start a node that works: `ray start --address=HEAD:6379`."
+        return Check("Cluster", Verdict.WRONG, line, remedy)
+    return Check("Cluster", Verdict.NOTE if problems else Verdict.OK, line, problems)
+
+
 def port(home: Path) -> Check | None:
     """Whether the port that is set can be had; None where none is set, or the server has it."""
     from tweenbridge.discovery import read_address

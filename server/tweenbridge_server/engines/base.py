@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,12 @@ class Frame:
 
     t: float
     pixels: Image
+
+
+LOADING: Final = "loading the model"
+"""The stage in which an engine loads what it keeps for the next gaps."""
+DRAWING: Final = "drawing in-betweens"
+"""The stage from whose beginning on the time goes with the number of in-betweens; before it, all have it in common."""
 
 
 class Cancelled(Exception):
@@ -143,6 +149,15 @@ class Holds(Protocol):
     @property
     def held(self) -> Held | None:
         """What it holds now."""
+
+
+@runtime_checkable
+class Parts(Protocol):
+    """An engine of which a gap may be computed in parts, with the same frames, bit for bit."""
+
+    @property
+    def together(self) -> int:
+        """How many in-betweens of the last gap were computed at once: parts end at multiples of it. 1 for any."""
 
 
 class Engine(Protocol):

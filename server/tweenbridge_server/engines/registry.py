@@ -41,12 +41,16 @@ class Registration:
             runs in the server's own process: within milliseconds, and without importing what the engine computes with.
             Given settings that it resolved before, it must return them again. "" for an engine that needs none.
         places: the settings that name files on the server's disk, or something that is looked up there.
+        contents: "package.module:function", called as `function(settings, home)` with resolved settings: a hash of what
+            the identity stands for, the same on every machine. It may read whole files. "" where the identity is the
+            same everywhere already.
     """
 
     info: EngineInfo
     factory: str
     resolve: str = ""
     places: tuple[str, ...] = ()
+    contents: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ _BUILT_IN = (
         f"{_ENGINES}.dreammover.engine:DreamMoverEngine",
         f"{_ENGINES}.dreammover.resolve:resolve",
         ("model", "vae", "lora"),
+        f"{_ENGINES}.dreammover.contents:contents",
     ),
 )
 
@@ -170,6 +175,24 @@ def check_names(name: str, settings: Mapping[str, Scalar]) -> None:
                 f"On this server {place} is a name and not a path: {value[:80]!r}.",
                 remedy="Name a model that the server has, or leave it out. Whoever runs the server can add models.",
             )
+
+
+def places(name: str) -> tuple[str, ...]:
+    """The settings of an engine that name files. BAD_REQUEST when there is no such engine."""
+    return _find(name).places
+
+
+def contents(name: str, resolved: Resolved, home: Path) -> str:
+    """A hash of the model that resolved settings mean, the same on every machine; "" where there is none. Slow.
+
+    Raises:
+        TweenbridgeError: as `resolve`, where files changed or went since.
+    """
+    place = _find(name).contents
+    if not place or not resolved.identity:
+        return resolved.identity
+    found: str = _imported(place)(resolved.settings, home)
+    return found
 
 
 def check_identity(before: str, now: str) -> None:

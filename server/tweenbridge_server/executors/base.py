@@ -117,10 +117,26 @@ class Loaded:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a task has taken, in seconds: what all its frames have in common, each of them, and loading the model.
+
+    Attributes:
+        together: frames that the engine computes at once. A gap that is parted at multiples of it has the same frames,
+            bit for bit; 0 where the engine does not promise that.
+    """
+
+    common: float = 0.0
+    each: float = 0.0
+    loading: float = 0.0
+    together: int = 0
+
+
+@dataclass(frozen=True)
 class Computed:
     """All frames of the task are computed, and the last of them are being stored: its slot is free."""
 
     TYPE: ClassVar[str] = "computed"
+    cost: Cost = Cost()
 
 
 @dataclass(frozen=True)
@@ -154,7 +170,16 @@ class Died:
     reason: str
 
 
-TaskEvent = Related | Made | Advanced | Noted | Previewed | Loaded | Computed | Finished | Failed | Stopped | Died
+@dataclass(frozen=True)
+class Room:
+    """Of no task: another number of tasks may run at once now. `Executor.slots` says how many."""
+
+    TYPE: ClassVar[str] = "room"
+
+
+TaskEvent = (
+    Related | Made | Advanced | Noted | Previewed | Loaded | Computed | Finished | Failed | Stopped | Died | Room
+)
 """What happens to a task."""
 
 FINAL = (Finished, Failed, Stopped, Died)
@@ -169,7 +194,7 @@ class Executor(Protocol):
 
     @property
     def slots(self) -> int:
-        """Tasks that may run at once; the caller gives no more."""
+        """Tasks that may run at once; the caller gives no more. Where that changes, `Room` is reported."""
 
     def start(self, on_event: OnEvent) -> None:
         """Begin; events go to `on_event` from now on."""

@@ -19,6 +19,7 @@ from tweenbridge.protocol.messages import Scalar, WorkerInfo
 
 from ..jobs.spool import Spool
 from .base import FINAL, Computed, Died, GapTask, KeyframeFile, Loaded, OnEvent, Stopped, WorkerSettings
+from .cluster.messages import Standing
 from .pipe import CancelTask, Expect, Happened, Prepare, Run
 from .process import WorkerProcess
 
@@ -173,11 +174,12 @@ class LocalExecutor:
         """The slot's worker, started if need be. OSError when the system refuses."""
         if slot.worker is None or slot.releasing:
             slot.releasing = False
+            settings = self._settings
             slot.worker = WorkerProcess(
-                self._settings.compute_threads,
-                slot.device,
-                self._home,
-                self._settings.compile_models,
+                (
+                    *("tweenbridge_server.executors.worker", str(settings.compute_threads), slot.device),
+                    *(str(self._home), *(["--compile"] if settings.compile_models else [])),
+                ),
                 self._environment,
                 on_event=lambda worker, happened: self._inbox.put(lambda: self._happened(worker, happened)),
                 on_exit=lambda worker: self._inbox.put(lambda: self._exited(worker)),
@@ -223,6 +225,8 @@ class LocalExecutor:
             return
         if isinstance(happened.event, Loaded):
             slot.loaded = happened.event
+            return
+        if isinstance(happened.event, Standing):
             return
         task, final = slot.task, isinstance(happened.event, FINAL)
         if task is not None and task.id == happened.task:

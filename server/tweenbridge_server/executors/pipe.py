@@ -32,6 +32,7 @@ from .base import (
     Stopped,
     TaskEvent,
 )
+from .cluster.messages import Standing, Unload
 
 _LENGTH = struct.Struct("<I")
 
@@ -77,16 +78,17 @@ class Happened:
 
     TYPE: ClassVar[str] = "happened"
     task: str
-    event: TaskEvent
+    event: TaskEvent | Standing
 
 
-Command = Prepare | Expect | Run | CancelTask
+Command = Prepare | Expect | Run | CancelTask | Unload
 
-_COMMANDS = {kind.TYPE: kind for kind in (Prepare, Expect, Run, CancelTask)}
-_EVENTS = {
+_COMMANDS = {kind.TYPE: kind for kind in (Prepare, Expect, Run, CancelTask, Unload)}
+EVENTS = {
     kind.TYPE: kind
-    for kind in (Related, Made, Advanced, Noted, Previewed, Loaded, Computed, Finished, Failed, Stopped, Died)
+    for kind in (Related, Made, Advanced, Noted, Previewed, Loaded, Computed, Finished, Failed, Stopped, Died, Standing)
 }
+"""What may happen, by its `TYPE`."""
 
 
 def claim_pipes() -> tuple[IO[bytes], IO[bytes]]:
@@ -112,7 +114,7 @@ class PipeWriter:
         """Send a command to a worker. OSError when it is gone."""
         self._write({"t": command.TYPE, **to_plain(command)})
 
-    def happened(self, task: str, event: TaskEvent) -> None:
+    def happened(self, task: str, event: TaskEvent | Standing) -> None:
         """Send an event to the server. OSError when it is gone."""
         self._write({"t": event.TYPE, "task": task, "event": to_plain(event)})
 
@@ -147,4 +149,4 @@ def read_command(pipe: IO[bytes]) -> Command | None:
 def read_event(pipe: IO[bytes]) -> Happened | None:
     """The next event, or None when the worker is gone."""
     message = read_message(pipe)
-    return None if message is None else Happened(message["task"], from_plain(_EVENTS[message["t"]], message["event"]))
+    return None if message is None else Happened(message["task"], from_plain(EVENTS[message["t"]], message["event"]))

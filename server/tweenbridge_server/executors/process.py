@@ -1,4 +1,4 @@
-"""One worker process as the server sees it: started, spoken to, watched, ended."""
+"""A process that the server works through, as the server sees it: started, spoken to, watched, ended."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 
 from .pipe import Command, Happened, PipeWriter, read_event
 
@@ -24,23 +23,17 @@ class WorkerProcess:
 
     def __init__(
         self,
-        threads: int,
-        device: str,
-        home: Path,
-        compile_models: bool,
+        program: Sequence[str],
         environment: Mapping[str, str],
         on_event: Callable[[WorkerProcess, Happened], None],
         on_exit: Callable[[WorkerProcess], None],
     ) -> None:
-        """Start it, to compute with so many threads and on that device. OSError when the system refuses."""
+        """Start a module of this installation with arguments. OSError when the system refuses."""
         self._on_event = on_event
         self._on_exit = on_exit
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "tweenbridge_server.executors.worker", str(threads), device, str(home)),
-                *(["--compile"] if compile_models else []),
-            ],
+            [sys.executable, "-m", *program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

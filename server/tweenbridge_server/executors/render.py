@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Final
 
 from tweenbridge.pixels import PixelFormat
-from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
 from tweenbridge.protocol.messages import Scalar
 
-from ..disk import disk_error, is_failing, is_full
 from ..engines import registry
-from ..engines.base import Cancelled, Engine, Gap, Held, Holds, Image, Settles, WarmsUp, Workplace
+from ..engines.base import Cancelled, Engine, Gap, Held, Holds, Image, Parts, Settles, WarmsUp, Workplace
 from ..imaging import alpha, io, scenes
 from ..jobs.plan import Relation, Source, source
 from ..jobs.spool import Spool, hash_file
-from .base import FrameOrder, GapTask, KeyframeFile, Made, Related, TaskEvent
+from .base import Cost, FrameOrder, GapTask, KeyframeFile, Made, Related, TaskEvent
 from .shot import Shot
+from .spent import Spent
 from .stills import Stills, read_keyframe
 from .storing import Batch, Storing
 from .telling import Telling
@@ -41,21 +40,6 @@ def use_threads(threads: int) -> None:
     os.environ["OPENCV_FOR_THREADS_NUM"] = str(threads)
 
 
-def explain(error: BaseException) -> ErrorInfo:
-    """An exception as the error of a job."""
-    if isinstance(error, TweenbridgeError):
-        return error.info
-    # OpenCV reports memory that it cannot get as an error of its own, with this code; torch as one of this name.
-    lacks = getattr(error, "code", None) == -4 or type(error).__name__ == "OutOfMemoryError"
-    if isinstance(error, MemoryError) or lacks:
-        return TweenbridgeError(ErrorCode.OUT_OF_MEMORY, "There is not enough memory for these keyframes.").info
-    if isinstance(error, OSError) and (is_full(error) or is_failing(error)):
-        return disk_error(error, "a frame").info
-    return TweenbridgeError(
-        ErrorCode.INTERNAL, f"The in-betweens could not be made, because of a mistake in the program ({error!r:.200})."
-    ).info
-
-
 class Renderer:
     """Does gap tasks, keeping engines and the last gap's keyframes between them.
 
@@ -63,6 +47,7 @@ class Renderer:
         report: where events go.
         home: the server's data folder.
         stills: keyframes, decoded.
+        cost: of the last task that was rendered.
     """
 
     def __init__(self, report: Report, device: str, home: Path, compile_models: bool) -> None:
@@ -72,6 +57,7 @@ class Renderer:
         self._workplace = Workplace(device, home / "cache", compile_models)
         self._engines: dict[str, Engine] = {}
         self.stills = Stills()
+        self.cost = Cost()
 
     def prepare(self, engine: str, profile: str, settings: Mapping[str, Scalar]) -> None:
         """Import and warm an engine."""
@@ -127,10 +113,12 @@ class _Rendering:
         self._task = task
         self._is_cancelled = is_cancelled
         self._spool = Spool(Path(task.spool))
-        self._progress = Telling(self._event, is_cancelled)
+        self._spent = Spent()
+        self._progress = Telling(self._event, is_cancelled, self._spent.stage)
 
     def run(self) -> None:
         task = self._task
+        self._renderer.cost = Cost()
         self._progress(0.0, "reading keyframes")
         a, b = self._renderer.stills.pair(task.a, task.b, self._spool)
         io.check_alike([a.format, b.format], [task.a.name, task.b.name])
@@ -164,13 +152,8 @@ class _Rendering:
 
     def _adopt(self, frame: FrameOrder, relation: Relation) -> bool:
         """Report a frame that a worker stored and did not live to report."""
-        found = self._spool.find_frame(frame.key)
+        found = self._spool.intact_frame(frame.key)
         if found is None:
-            return False
-        place = Path(found.place)
-        if hash_file(place) != found.sha256:
-            log.error("A finished frame was damaged on the disk and is made again: %s", place.name)
-            place.unlink(missing_ok=True)
             return False
         self._event(Made(frame.key, found.format, found.sha256, found.size, relation))
         return True
@@ -197,6 +180,8 @@ class _Rendering:
                 raise Cancelled
         if next(remaining, None) is not None:
             raise RuntimeError(f"engine {task.engine} left frames out")
+        together = engine.together if isinstance(engine, Parts) else 0
+        self._renderer.cost = self._spent.cost(len(ordered), together)
 
     def _copy(self, frame: FrameOrder, relation: Relation, keyframe: KeyframeFile) -> None:
         """Store a keyframe as a frame: its very bytes where they have the form that results of this gap have."""

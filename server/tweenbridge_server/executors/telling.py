@@ -32,8 +32,15 @@ _LONGEST_WORDS = 100
 class Telling:
     """The `Progress` of one task. Engines may also wrap it in plain callables of their own."""
 
-    def __init__(self, tell: Callable[[TaskEvent], None], is_cancelled: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        tell: Callable[[TaskEvent], None],
+        is_cancelled: Callable[[], bool],
+        on_stage: Callable[[str], None] | None = None,
+    ) -> None:
+        """`on_stage` is called with every stage that is reported."""
         self._tell = tell
+        self._on_stage = on_stage
         self._is_cancelled = is_cancelled
         self._reported = (0.0, "")
         self._previewed = -math.inf
@@ -48,6 +55,8 @@ class Telling:
         """
         if self._is_cancelled():
             raise Cancelled
+        if self._on_stage is not None:
+            self._on_stage(stage)
         now = time.monotonic()
         last, last_stage = self._reported
         if stage != last_stage or now - last >= PROGRESS_INTERVAL:

@@ -23,8 +23,9 @@ from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from ..engines.base import Cancelled, Held
 from ..jobs.spool import Spool
 from .base import Advanced, Computed, Failed, Finished, GapTask, Loaded, Stopped, TaskEvent
+from .failing import explain
 from .pipe import CancelTask, Expect, PipeWriter, Prepare, Run, claim_pipes, read_command
-from .render import Renderer, explain, use_threads
+from .render import Renderer, use_threads
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ class Worker:
                     self._cancelled.add(command.task)
                 elif isinstance(command, Expect):
                     self._renderer.stills.expect(command.keyframe, Spool(Path(command.spool)))
-                else:
+                elif isinstance(command, (Prepare, Run)):
                     self._waiting.put(command)
             status = 0
         except Exception:
@@ -116,7 +117,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - whatever an engine raises becomes the job's error
             self._end(task, error)
         else:
-            self._report(task.id, Computed())
+            self._report(task.id, Computed(self._renderer.cost))
             batch.when_stored(lambda error: self._end(task, error))
         self._tell_held()
 

@@ -27,6 +27,7 @@ from ..executors.base import (
     Noted,
     Previewed,
     Related,
+    Room,
     Stopped,
     TaskEvent,
 )
@@ -295,7 +296,10 @@ class Scheduler:
     # ------------------------------------------------------------ what executors report
 
     def handle(self, task: str, event: TaskEvent) -> None:
-        """Something happened to a task."""
+        """Something happened to a task, or to the executor."""
+        if isinstance(event, Room):
+            self.dispatch()
+            return
         running = self._running.get(task)
         if running is None:
             return

@@ -12,6 +12,7 @@ A RAW frame's name carries its form, too (`….1920x1080x4-uint8.raw`), since th
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import threading
@@ -23,6 +24,8 @@ from pathlib import Path
 
 from tweenbridge.pixels import FILE_SUFFIX, Alpha, Colour, Encoding, PixelFormat, SampleType
 from tweenbridge.protocol.messages import Keyframe
+
+log = logging.getLogger(__name__)
 
 _ENCODINGS = {suffix: encoding for encoding, suffix in FILE_SUFFIX.items()}
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -121,6 +124,15 @@ class Spool:
     def find_frame(self, key: str) -> SpoolFile | None:
         """The finished frame of that key, whatever its encoding."""
         return next((file for file in _listed(str(self.frames / key[:2])) if file.key == key), None)
+
+    def intact_frame(self, key: str) -> SpoolFile | None:
+        """The same, once its bytes are found to be what its name says; one that the disk has damaged is deleted."""
+        found = self.find_frame(key)
+        if found is None or hash_file(Path(found.place)) == found.sha256:
+            return found
+        log.error("A finished frame was damaged on the disk and is made again: %s", found.place)
+        Path(found.place).unlink(missing_ok=True)
+        return None
 
     def all_frames(self) -> Iterator[SpoolFile]:
         """Every finished frame."""

@@ -14,7 +14,7 @@ from tweenbridge.protocol.messages import EngineInfo, Scalar
 
 from ...imaging import fit
 from .. import registry
-from ..base import Frame, Gap, Held, Image, Motion, Progress, Workplace
+from ..base import DRAWING, LOADING, Frame, Gap, Held, Image, Motion, Progress, Workplace
 from ..optical_flow.engine import FlowEngine
 from . import lora, pipeline
 from .attention import Bank
@@ -95,11 +95,17 @@ class DreamMoverEngine:
         self._residence = Residence(self._place)
         self._flow = FlowEngine()
         self._chunks: dict[tuple[int, int], Chunk] = {}
+        self._together = 0
 
     @property
     def held(self) -> Held | None:
         """See `engines.base.Holds`."""
         return self._residence.held
+
+    @property
+    def together(self) -> int:
+        """See `engines.base.Parts`."""
+        return self._together
 
     @property
     def info(self) -> EngineInfo:
@@ -142,8 +148,8 @@ class DreamMoverEngine:
         whole = loading + pipeline.cost(wish.recipe, len(times)) + FLOW_COST + FIT_COST * len(times)
         meter = _Meter(progress, whole + (learning if pictures else 0.0))
 
-        meter.advance(0, "loading the model" if loading else "estimating motion")
-        resident = self._residence.get(source, lambda done: meter.share(loading, done, "loading the model"))
+        meter.advance(0, LOADING if loading else "estimating motion")
+        resident = self._residence.get(source, lambda done: meter.share(loading, done, LOADING))
         meter.advance(loading, "estimating motion")
         fitting, motion = self._fitting(gap, wish, resident)
         meter.advance(FLOW_COST, "reading keyframes")
@@ -221,8 +227,9 @@ class DreamMoverEngine:
                 picture = self._developed(tools, resident, prepared, each, meter)
                 alpha = None if both is None else alpha_between(both, prepared.matches, prepared.counts, t)
                 missing = None if told is None else lost(told, prepared.matches, t)
+                self._together = chunk.size
                 yield Frame(t, fitting.lead_out(picture, alpha, missing, t))
-                meter.advance(FIT_COST, "drawing in-betweens")
+                meter.advance(FIT_COST, DRAWING)
 
     def _developed(
         self, tools: Tools, resident: Resident, prepared: Prepared, latents: Tensor, meter: _Meter

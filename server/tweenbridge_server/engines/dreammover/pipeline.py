@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..base import DRAWING
 from . import fusion
 from .attention import AttentionControl, Bank
 from .correspondence import Correspondence, features
@@ -124,7 +125,7 @@ def prepare(
     inversion = invert(keyframes, schedule, look)
     feature = _feature(tools, inversion, schedule)
     matches = _match(tools, feature, pictures, opinion)
-    advance(2 * FEATURE_COST, "drawing in-betweens" if recorded else "reading keyframes")
+    advance(2 * FEATURE_COST, DRAWING if recorded else "reading keyframes")
 
     reconstructed = None
     if not recorded:
@@ -185,7 +186,7 @@ def draw(
     def look(latents: Tensor, k: int) -> Tensor:
         with tools.control.sharing(prepared.bank, k, weights):
             noise = predict(tools.model, latents, schedule.label(k), tools.context, evaluate)
-        advance(len(times), "drawing in-betweens")
+        advance(len(times), DRAWING)
         return noise
 
     def show(k: int, latents: Tensor, estimate: Tensor) -> None:

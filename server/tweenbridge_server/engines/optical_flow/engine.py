@@ -9,7 +9,7 @@ import numpy as np
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import EngineInfo, Scalar
 
-from ..base import Frame, Gap, Motion
+from ..base import DRAWING, Frame, Gap, Motion
 from . import draft
 from .guide import FlowGuide, Recipe
 from .info import INFO
@@ -21,6 +21,9 @@ _ESTIMATE_COST = {"draft": 0.5, "quality": 4.0}
 
 class FlowEngine:
     """See `engines.base.Engine`. Holds no state between gaps."""
+
+    together = 1
+    """See `engines.base.Parts`: every in-between is drawn by itself."""
 
     @property
     def info(self) -> EngineInfo:
@@ -76,7 +79,7 @@ class FlowEngine:
         progress(0.0, "estimating motion")
         guide = self.guide(gap, profile, lambda fraction, stage: progress(fraction * before / whole, stage))
         for index, t in enumerate(times):
-            progress((before + index) / whole, "drawing in-betweens")
+            progress((before + index) / whole, DRAWING)
             yield Frame(t, guide.drawing(t))
 
     def _recipe(self, profile: str) -> Recipe:
