@@ -30,7 +30,7 @@ from typing import Any, Final
 import psutil
 from soaking import report
 from soaking.load import Load, Report
-from soaking.measuring import Asker, Figures, of_children, of_files, of_process, unknown_files
+from soaking.measuring import QUESTIONS, Asker, Figures, of_children, of_files, of_process, unknown_files
 from soaking.report import Window
 from tweenbridge.discovery import read_address
 from tweenbridge_server.config import config_file
@@ -53,6 +53,8 @@ level = "warning"
 """
 PAUSES: Final = (1 / 6, 1 / 3, 1 / 2)
 """When they begin, as shares of the time."""
+_PAUSE: Final = 2.5 * IDLE
+"""Seconds that each takes."""
 WINDOWS: Final = 60
 _BETWEEN_LINES: Final = 5
 """Windows for each line of the table."""
@@ -116,6 +118,7 @@ class Soak:
         self._dreams = dreams
         self._pids: set[int] = set()
         self._windows: list[Window] = []
+        self._pausing = False
 
     def run(self) -> Outcome:
         """Work for the whole time, or until Ctrl-C or SIGTERM."""
@@ -139,24 +142,19 @@ class Soak:
         return Outcome(self._windows, said, len(self._pids), errors + self._logged())
 
     def _measure(self, server: psutil.Process, load: Load, asker: Asker) -> None:
-        clients = psutil.Process(load.pid)
+        self._warm_up(load, asker)
         print(report.head(), flush=True)
+        clients = psutil.Process(load.pid)
         began = time.monotonic()
-        each = self._seconds / WINDOWS
-        pauses = [began + share * self._seconds for share in PAUSES]
-        goes_on: float | None = None
         samples: list[Figures] = []
         for number in range(1, WINDOWS * _SAMPLES + 1):
-            while (now := time.monotonic()) < began + number * each / _SAMPLES:
+            ends = began + number * self._seconds / WINDOWS / _SAMPLES
+            # At least once, on however busy a machine.
+            asker.ask()
+            while (now := time.monotonic()) < ends:
+                time.sleep(min(_BETWEEN, ends - now))
                 asker.ask()
-                time.sleep(_BETWEEN)
-                if pauses and now >= pauses[0]:
-                    load.pause(True)
-                    pauses.pop(0)
-                    goes_on = now + 2.5 * IDLE
-                elif goes_on is not None and now >= goes_on:
-                    load.pause(False)
-                    goes_on = None
+            self._pause(load, now - began)
             samples.append(self._sample(server, clients, asker))
             if number % _SAMPLES == 0:
                 jobs = sum(count for what, count in load.report().counts.items() if what.startswith("jobs "))
@@ -164,6 +162,21 @@ class Soak:
                 samples, asker.seconds = [], []
                 if len(self._windows) % _BETWEEN_LINES == 0:
                     print(report.line(self._windows[-1]), flush=True)
+
+    def _pause(self, load: Load, passed: float) -> None:
+        """Have the clients pause, or go on, where it is time."""
+        wanted = any(0 <= passed - share * self._seconds < _PAUSE for share in PAUSES)
+        if wanted is not self._pausing:
+            self._pausing = wanted
+            load.pause(wanted)
+
+    def _warm_up(self, load: Load, asker: Asker) -> None:
+        """Until the first job has ended: before, the worker imports and compiles."""
+        while not any(what.startswith("jobs ") for what in load.report().counts):
+            time.sleep(0.1)
+        for _ in QUESTIONS:
+            asker.ask()
+        asker.seconds = []
 
     def _sample(self, server: psutil.Process, clients: psutil.Process, asker: Asker) -> Figures:
         figures = of_process("gateway", server) | of_process("clients", clients)

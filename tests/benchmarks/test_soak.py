@@ -90,12 +90,14 @@ def test_a_short_soak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.setattr(soak, "WINDOWS", 6)
     monkeypatch.setattr(soak, "_SAMPLES", 2)
     monkeypatch.setattr(soak, "PAUSES", ())
-    outcome = soak.Soak(tmp_path, minutes=0.1, dreams=False).run()
+    outcome = soak.Soak(tmp_path, minutes=0.06, dreams=False).run()
     assert outcome.load.complaints == [] and outcome.errors == []
-    assert len(outcome.windows) == 6 and outcome.workers == 1
+    assert len(outcome.windows) == 6 and outcome.workers >= 1
     assert sum(outcome.load.counts.values()) > 0
-    last = outcome.windows[-1].figures
-    assert 1e7 < last["gateway: own"] <= last["gateway: resident"] and last["worker: descriptors"] >= 3
+    # The last of each: on a busy machine a window may pass without a question, or between two workers.
+    last = {name: value for window in outcome.windows for name, value in window.figures.items()}
+    assert 1e7 < last["gateway: own"] <= last["gateway: resident"]
+    assert last["worker: descriptors"] >= 3 and last["worker: own"] > 1e7
     assert 0 < last["small requests, p50"] <= last["small requests, p99"]
     soak.show(outcome)
     assert capsys.readouterr().out.endswith("PASS\n")
