@@ -73,9 +73,9 @@ def test_both_nodes_work_and_what_they_do_is_seen(studio: Studio) -> None:
 def test_a_gap_goes_to_both_nodes_in_parts_with_the_same_frames(
     studio: Studio, tmp_path: Path, engine: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # Four in-betweens at once, as with larger pictures and models.
+    # At this size the engine computes 16 in-betweens at once: parts end there.
     settings = {"model": str(make_folder(tmp_path / "tiny")), "working_size": 128} if engine == "dreammover" else {}
-    ask = {"engine": engine, "profile": "draft", "settings": settings, "count": 24 if engine == "flow" else 8}
+    ask = {"engine": engine, "profile": "draft", "settings": settings, "count": 32}
     bench = studio.server(f"parts-{engine}")
     # Both actors have started then, and it is known what such gaps cost.
     three = [moved(0), moved(14), moved(20)]
@@ -129,11 +129,13 @@ def test_a_cancelled_job_stops_and_the_next_one_begins(studio: Studio) -> None:
 
 
 def test_an_idle_actor_is_released(studio: Studio) -> None:
+    folders = [studio.home(name) / "cache" / "cluster" for name in ("anna", "ben")]
+    before = {path for folder in folders if folder.exists() for path in folder.iterdir()}
     bench = studio.server("idle", idle_seconds=0.5)
     bench.send("j", PICTURES, slow(0.0))
     assert finished(bench, "j").state is JobState.DONE
     bench.wait_for(lambda: bench.service.workers() == (), PATIENCE)
-    assert not list((studio.home("anna") / "cache" / "cluster").iterdir()), "nothing is left behind"
+    bench.wait_for(lambda: {path for folder in folders for path in folder.iterdir()} <= before, PATIENCE)
 
 
 def test_status_shows_nodes_versions_models_and_who_does_what(studio: Studio, tmp_path: Path) -> None:
@@ -178,5 +180,5 @@ def test_a_cluster_that_goes_away_and_comes_back_is_waited_for(studio: Studio) -
     studio.add_node("anna")
     for job in ("j", "k"):
         assert finished(bench, job).state is JobState.DONE
-    assert sum(studio.computed().values()) <= len(studio.computed()) + 2
+    assert sum(studio.computed().values()) <= 12 + 2, "but for what was under way"
     assert bench.service.record("j").deaths == 0
