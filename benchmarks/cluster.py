@@ -45,8 +45,8 @@ class Kind:
 KINDS: Final = (
     Kind("flow quality, 6 gaps of 4", "flow", "quality", 6, 4),
     Kind("flow quality, 1 gap of 24", "flow", "quality", 1, 24),
-    Kind("dreammover draft (nano), 4 gaps of 4", "dreammover", "draft", 4, 4),
-    Kind("dreammover draft (nano), 1 gap of 16", "dreammover", "draft", 1, 16),
+    Kind("dreammover draft (nano), 4 gaps of 2", "dreammover", "draft", 4, 2),
+    Kind("dreammover draft (nano), 1 gap of 12", "dreammover", "draft", 1, 12),
 )
 PLACES: Final = ("one machine", "one node", "two nodes")
 
