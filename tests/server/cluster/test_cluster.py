@@ -65,7 +65,7 @@ def test_both_nodes_work_and_what_they_do_is_seen(studio: Studio) -> None:
     assert done.state is JobState.DONE and [note.code for note in done.notes] == ["tip"]
     assert set(studio.computed().values()) == {1} and len(studio.computed()) == 6
     assert len(studio.makers()) == 2
-    assert sorted(bench.ready_of("j")) == list(range(6))
+    bench.wait_for(lambda: sorted(bench.ready_of("j")) == list(range(6)))
     assert all(worker.memory > 10_000_000 for worker in bench.service.workers())
 
 
