@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from bench import Bench, flat, request
 from ray_studio import Studio
-from tiny_models import make_folder
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import JobInfo, JobRequest, JobState
 from tweenbridge_server.commands.cluster import describe
@@ -73,9 +72,9 @@ def test_both_nodes_work_and_what_they_do_is_seen(studio: Studio) -> None:
 def test_a_gap_goes_to_both_nodes_in_parts_with_the_same_frames(
     studio: Studio, tmp_path: Path, engine: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # At this size the engine computes 16 in-betweens at once: parts end there.
-    settings = {"model": str(make_folder(tmp_path / "tiny")), "working_size": 128} if engine == "dreammover" else {}
-    ask = {"engine": engine, "profile": "draft", "settings": settings, "count": 32}
+    # The engine computes four of these at once: parts end there.
+    settings = {"model": "nano"} if engine == "dreammover" else {}
+    ask = {"engine": engine, "profile": "draft", "settings": settings, "count": 24 if engine == "flow" else 8}
     bench = studio.server(f"parts-{engine}")
     # Both actors have started then, and it is known what such gaps cost.
     three = [moved(0), moved(14), moved(20)]
