@@ -1,6 +1,6 @@
 """What a cluster brings: the same jobs on this machine's one worker, on one node, and on two, in turn.
 
-    python benchmarks/cluster.py [--json FILE] [--repeat N] [--size WIDTH]
+    python benchmarks/cluster.py [--json FILE] [--repeat N] [--size WIDTH] [--engine ENGINE]
 
 A Ray cluster is started on this machine: a head that does no work and nodes of one core each. Three servers on data
 folders of their own make the same jobs: one by itself with one thread, one with one node, one with two. Each makes a
@@ -18,7 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,8 +45,8 @@ class Kind:
 KINDS: Final = (
     Kind("flow quality, 6 gaps of 4", "flow", "quality", 6, 4),
     Kind("flow quality, 1 gap of 24", "flow", "quality", 1, 24),
-    Kind("dreammover draft (nano), 4 gaps of 4", "dreammover", "draft", 4, 4),
-    Kind("dreammover draft (nano), 1 gap of 16", "dreammover", "draft", 1, 16),
+    Kind("dreammover draft (nano), 4 gaps of 2", "dreammover", "draft", 4, 2),
+    Kind("dreammover draft (nano), 1 gap of 12", "dreammover", "draft", 1, 12),
 )
 PLACES: Final = ("one machine", "one node", "two nodes")
 
@@ -110,14 +110,14 @@ def seconds(client: Client, kind: Kind, keyframes: list[Path]) -> float:
     """From submitting a job to having all its in-betweens."""
     began = time.perf_counter()
     model = {"model": "nano"} if kind.engine == "dreammover" else {}
-    job = client.submit(keyframes, count=kind.count, engine=kind.engine, profile=kind.profile, settings=model)
-    assert len(list(job.frames())) == kind.gaps * kind.count
+    wanted: dict[str, Any] = {"count": kind.count, "engine": kind.engine, "profile": kind.profile, "settings": model}
+    assert len(list(client.interpolate(keyframes, **wanted))) == kind.gaps * kind.count
     return time.perf_counter() - began
 
 
-def measure(repeat: int, width: int) -> dict[str, dict[str, list[float]]]:
+def measure(repeat: int, width: int, kinds: Sequence[Kind]) -> dict[str, dict[str, list[float]]]:
     """Seconds by kind and place, in rounds that visit all places in turn."""
-    found: dict[str, dict[str, list[float]]] = {kind.name: {place: [] for place in PLACES} for kind in KINDS}
+    found: dict[str, dict[str, list[float]]] = {kind.name: {place: [] for place in PLACES} for kind in kinds}
     with tempfile.TemporaryDirectory(prefix="tweenbridge-cluster-") as name, ExitStack() as stack:
         folder, seed = Path(name), 0
         one, two = stack.enter_context(cluster(folder))
@@ -125,7 +125,7 @@ def measure(repeat: int, width: int) -> dict[str, dict[str, list[float]]]:
             place: stack.enter_context(server(folder / place.replace(" ", "-"), address))
             for place, address in zip(PLACES, ("", one, two))
         }
-        for kind in KINDS:
+        for kind in kinds:
             for number in range(repeat + 2):
                 seed += 1
                 keyframes = draw_keyframes(folder, seed, (kind.gaps if number > 1 else 2) + 1, width)
@@ -155,8 +155,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, help="also write the numbers there")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--size", type=int, default=960, help="width of the keyframes")
+    parser.add_argument("--engine", choices=sorted({kind.engine for kind in KINDS}), help="only its jobs")
     options: Any = parser.parse_args(arguments)
-    found = measure(options.repeat, options.size)
+    kinds = [kind for kind in KINDS if options.engine in (None, kind.engine)]
+    found = measure(options.repeat, options.size, kinds)
     print(table(found))
     if options.json:
         options.json.write_text(json.dumps(found, indent=2), encoding="utf-8")

@@ -34,6 +34,7 @@ _AGAIN_SECONDS = 30.0
 """Between two looks at what is on nodes that could not be used."""
 _SILENCE_SECONDS = 60.0
 """A look takes a second, or, with new nodes, half a minute; after this long the cluster is gone, whatever Ray hopes."""
+_ENDING_SECONDS = 2.0
 _NO_CLUSTER = 3
 """Exit status when no cluster answers."""
 
@@ -72,8 +73,8 @@ class Driver:
         except Exception:
             log.exception("A command could not be understood.")
         self._pool.close()
-        # Ray says good-bye in its own time; the actors go with this process.
-        threading.Timer(1.0, os._exit, (0,)).start()
+        # Ray may keep the pool waiting; the actors go with this process in any case.
+        threading.Timer(_ENDING_SECONDS, os._exit, (0,)).start()
 
     def _obey(self, command: object) -> None:
         if isinstance(command, Run):

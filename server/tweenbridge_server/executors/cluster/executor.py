@@ -46,7 +46,7 @@ _IDLE_PAUSE = 60.0
 """The same while no job waits."""
 _CANCEL_SECONDS = 15.0
 """On top of a worker's own time: a process that does not stop a cancelled task by then hangs, and is ended."""
-_ENDING_SECONDS = 2.0
+_ENDING_SECONDS = 3.0
 _ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
     # Nothing is sent anywhere.

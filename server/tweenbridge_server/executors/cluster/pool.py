@@ -33,6 +33,8 @@ _SETTLING_SECONDS = 0.01
 """After a task comes, others may follow at once: who knows how many there are parts better."""
 _GRACE_SECONDS = 5.0
 """How much longer than a worker itself an actor may take to stop."""
+_ENDING_SECONDS = 1.5
+"""How long actors may take to clear up when the server ends."""
 _MOURNING_SECONDS = 5.0
 """How long a node that lost an actor gets no new one: it may be about to be lost itself."""
 _STANDING_SECONDS = 0.2
@@ -347,8 +349,10 @@ class Pool:
     def _end(self) -> None:
         self._closing = True
         self._costs.save()
-        for seat in self._seats:
-            seat.hand.kill()
+        closing = [seat.aside(seat.hand.close) for seat in self._seats]
+        give_up = time.monotonic() + _ENDING_SECONDS
+        for thread in closing:
+            thread.join(max(0.0, give_up - time.monotonic()))
 
 
 def _model_of(part: Part) -> str:

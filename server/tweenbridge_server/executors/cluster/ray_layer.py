@@ -38,6 +38,8 @@ _PROBE_SECONDS = 30.0
 _START_SECONDS = 60.0
 """How long an actor may take to start: longer when Ray has given its GPU to somebody else."""
 _CALL_SECONDS = 60.0
+_BRING_SECONDS = 10.0
+"""How long a keyframe may be on its way before it is sent from here again."""
 _CLOSE_SECONDS = 5.0
 _KEYFRAMES_HELD = 16
 """Keyframes that stay in Ray's store for actors that have not had them yet."""
@@ -177,16 +179,22 @@ class Keyframes:
 
     def __init__(self) -> None:
         self._held: OrderedDict[str, Any] = OrderedDict()
+        self._lock = threading.Lock()
 
     def reference(self, name: str, spool: Path) -> Any:
         """The reference to a keyframe's bytes. OSError when the file is gone."""
-        if name in self._held:
+        with self._lock:
+            if name not in self._held:
+                self._held[name] = ray.put(Spool(spool).keyframe_path(name).read_bytes())
             self._held.move_to_end(name)
+            if len(self._held) > _KEYFRAMES_HELD:
+                self._held.popitem(last=False)
             return self._held[name]
-        self._held[name] = ray.put(Spool(spool).keyframe_path(name).read_bytes())
-        while len(self._held) > _KEYFRAMES_HELD:
-            self._held.popitem(last=False)
-        return self._held[name]
+
+    def forget(self) -> None:
+        """Put them there anew: nodes ask each other for what one has, and wait half a minute for one that is gone."""
+        with self._lock:
+            self._held.clear()
 
 
 class RayHand:
@@ -268,7 +276,13 @@ class RayHand:
 
     def _supply(self, names: list[str], spool: Path) -> None:
         for name in self._ask(self._actor.lacks.remote(names), _CALL_SECONDS):
-            self._ask(self._actor.keep.remote(name, self._files.reference(name, spool)), _CALL_SECONDS)
+            try:
+                ray.get(self._actor.keep.remote(name, self._files.reference(name, spool)), timeout=_BRING_SECONDS)
+            except GetTimeoutError:
+                self._files.forget()
+                self._ask(self._actor.keep.remote(name, self._files.reference(name, spool)), _CALL_SECONDS)
+            except RayError as error:
+                raise self._lost(error) from error
 
     def _ask(self, answer: Any, seconds: float) -> Any:
         try:
@@ -277,6 +291,7 @@ class RayHand:
             raise self._lost(error) from error
 
     def _lost(self, error: RayError) -> Lost:
+        self._files.forget()
         if isinstance(error, GetTimeoutError):
             return Lost(f"Node {self._node.name} did not answer in time.")
         if isinstance(error, RayTaskError):

@@ -132,7 +132,7 @@ class Seat:
         self.hand.cancel(part.task.id)
         self.cancel_by = self.cancel_by or time.monotonic() + seconds
 
-    def aside(self, call: Callable[[], None]) -> None:
+    def aside(self, call: Callable[[], None]) -> threading.Thread:
         """Do something that may wait, on a thread."""
 
         def run() -> None:
@@ -143,7 +143,9 @@ class Seat:
             except Exception:
                 log.exception("The actor %s could not be spoken to.", self.name)
 
-        threading.Thread(target=run, name=f"actor {self.name}", daemon=True).start()
+        thread = threading.Thread(target=run, name=f"actor {self.name}", daemon=True)
+        thread.start()
+        return thread
 
     # ------------------------------------------------------------ on a thread of its own
 
