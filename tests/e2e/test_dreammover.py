@@ -127,6 +127,6 @@ def test_cancelling_stops_it_soon(studio: Studio) -> None:
         process.communicate(timeout=20)
     worker = studio.worker()
     studio.expect("cancel", job(studio)["job"])
-    until(lambda: job(studio)["state"] == "cancelled", 5)
+    until(lambda: job(studio)["state"] == "cancelled", 10)
     # The worker stopped by itself: it keeps the model for the next job.
     assert worker is not None and worker.is_running()

@@ -11,7 +11,7 @@ import pytest
 
 from .conftest import Studio, draw, frames, interrupt, until
 
-COUNT = 24
+COUNT = 40
 COMMAND = ("interpolate", "a.png", "b.png", "--count", str(COUNT), "--out", "out")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections import Counter
@@ -80,7 +81,10 @@ def test_frames_lie_in_the_spool_when_they_are_told(scene: Scene) -> None:
     made = scene.ear.of("t", Made)
     assert [each.key for each in made if isinstance(each, Made)] == [key(n) for n in range(1, 5)]
     for n in range(1, 5):
-        assert scene.spool.frame_path(key(n), PNG).read_bytes() == key(n).encode()
+        assert (
+            scene.spool.frame_path(key(n), PNG, hashlib.sha256(key(n).encode()).hexdigest()).read_bytes()
+            == key(n).encode()
+        )
     assert [type(event) for event in events[-2:]] == [Computed, Finished]
     fractions = [event.fraction for event in scene.ear.of("t", Advanced) if isinstance(event, Advanced)]
     assert fractions == sorted(fractions) and fractions[-1] == 1.0
@@ -228,7 +232,7 @@ def test_a_node_that_starts_no_actor_is_left_alone_and_the_user_knows(scene: Sce
 
 def test_frames_that_were_stored_and_not_told_are_not_made_again(scene: Scene) -> None:
     for n in (2, 3):
-        place = scene.spool.frame_path(key(n), PNG)
+        place = scene.spool.frame_path(key(n), PNG, hashlib.sha256(b"before").hexdigest())
         place.parent.mkdir(exist_ok=True)
         place.write_bytes(b"before")
     pool = scene.begin("a")
