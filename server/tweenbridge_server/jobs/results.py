@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from threading import RLock
+from threading import Lock, RLock
 
 from tweenbridge.pixels import PixelFormat
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
@@ -23,6 +23,11 @@ from .store import FrameRow, Store
 log = logging.getLogger(__name__)
 
 _PLANS_KEPT = 16
+_MOST_SOUND = 10_000
+"""Frames of which it is remembered that their files are whole."""
+
+_State = tuple[int, int, int]
+"""What changes with a file's bytes: when they were last written, their number, and which file it is."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,13 @@ class Results:
         self._lock = lock
         self._on_lost = on_lost
         self._touched: dict[str, float] = {}
+        self._sound: dict[str, _State] = {}
+        self._sound_lock = Lock()
+
+    def made(self, key: str, form: PixelFormat, sha256: str) -> None:
+        """A worker has stored a frame, of which it took the hash."""
+        path = self._spool.frame_path(key, form, sha256)
+        self._is_sound(path, _state(path))
 
     def find(self, record: JobRecord, frame: int, key: str) -> tuple[FrameRow, Path]:
         """A frame's row and where its file lies. Called under the lock.
@@ -76,13 +88,17 @@ class Results:
         return row, self._spool.frame_path(key, row.format, row.sha256)
 
     def checked(self, record: JobRecord, frame: int, row: FrameRow, path: Path) -> StoredFrame:
-        """The frame's file, whose bytes are the ones that were stored. Slow: hashes it.
+        """The frame's file, whose bytes are the ones that were stored. Slow where it has to hash it: when the file has
+        changed since its hash was last taken, or this server has never taken it.
 
         One that the disk has damaged is forgotten and deleted: it is made again when the job is submitted again.
 
         Raises:
             TweenbridgeError: see `absent`; DISK_FAILED when the disk cannot be read just now.
         """
+        state = _state(path)
+        if state is not None and self._sound.get(path.name) == state:
+            return StoredFrame(path, row.format, row.sha256, row.size)
         try:
             digest = hash_file(path)
         except OSError as error:
@@ -95,7 +111,15 @@ class Results:
         if digest != row.sha256:
             self._discard(record, row, path)
             raise absent(record, frame)
+        self._is_sound(path, state)
         return StoredFrame(path, row.format, digest, row.size)
+
+    def _is_sound(self, path: Path, state: _State | None) -> None:
+        if state is not None:
+            with self._sound_lock:
+                self._sound[path.name] = state
+                while len(self._sound) > _MOST_SOUND:
+                    del self._sound[next(iter(self._sound))]
 
     def _discard(self, record: JobRecord, row: FrameRow, path: Path) -> None:
         with self._lock:
@@ -124,6 +148,14 @@ class Results:
         self._touched = {key: moment + seconds for key, moment in self._touched.items()}
         with self._store.transaction():
             self._store.shift_times(seconds)
+
+
+def _state(path: Path) -> _State | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def absent(record: JobRecord, frame: int) -> TweenbridgeError:

@@ -24,7 +24,7 @@ from tweenbridge.protocol.messages import (
 )
 
 from ..engines import registry
-from ..executors.base import Executor, TaskEvent
+from ..executors.base import Executor, Made, TaskEvent
 from ..models.present import without_needless
 from . import admission, recovery, room
 from .active import ActiveJob
@@ -351,6 +351,8 @@ class JobService:
     def _on_event(self, task: str, event: TaskEvent) -> None:
         with self._lock:
             if not self._closing.is_set():
+                if isinstance(event, Made):
+                    self._results.made(event.key, event.format, event.sha256)
                 self._scheduler.handle(task, event)
 
     # ------------------------------------------------------------ housekeeping

@@ -86,6 +86,7 @@ def test_a_frame_that_cannot_be_read_just_now_is_kept(tmp_path: Path, monkeypatc
         bench.send("j", PICTURES)
         bench.wait("j")
         sound = bench.bytes_of("j", 0)
+        os.utime(bench.service.frame("j", 0).path)  # so that it is hashed once more
         with monkeypatch.context() as patch:
             patch.setattr(results, "hash_file", refuse)
             with pytest.raises(TweenbridgeError, match="Too many open files") as refused:
@@ -112,3 +113,18 @@ def test_a_damaged_keyframe_is_asked_for_again(tmp_path: Path) -> None:
         bench.service.put("k", 1, memoryview(PICTURES[1]))
         assert bench.wait("k").state is JobState.DONE
         assert bench.bytes_of("k", 3) == sound, "the frame in the middle is the same"
+
+
+def test_a_frame_that_stays_as_it_was_made_is_not_hashed_before_it_is_sent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[Path] = []
+    take = results.hash_file
+    monkeypatch.setattr(results, "hash_file", lambda path: hashed.append(path) or take(path))
+    bench.send("j", PICTURES)
+    bench.wait("j")
+    path = [bench.service.frame("j", frame).path for frame in (0, 1, 1)][-1]
+    assert hashed == []
+    os.utime(path)
+    assert [bench.service.frame("j", 1).path for _ in range(2)] == [path, path]
+    assert hashed == [path], "once, for it may have changed"
