@@ -10,7 +10,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from tweenbridge.protocol.messages import Scalar, WorkerInfo
 from ..jobs.spool import Spool
 from .base import FINAL, Computed, Died, GapTask, KeyframeFile, Loaded, OnEvent, Stopped, WorkerSettings
 from .cluster.messages import Standing
+from .errands import Errands
 from .pipe import CancelTask, Expect, Happened, Prepare, Run
 from .process import WorkerProcess
 
@@ -65,10 +66,9 @@ class LocalExecutor:
         self._settings = settings
         self._environment = worker_environment(home, settings)
         self._slots = [_Slot(device) for device in settings.devices]
-        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._errands = Errands(self._until_deadline, self._deadlines)
         self._on_event: OnEvent = _nobody
-        self._thread = threading.Thread(target=self._loop, name="executor", daemon=True)
-        self._closing = False
+        self._thread = threading.Thread(target=self._errands.run, name="executor", daemon=True)
 
     @property
     def slots(self) -> int:
@@ -82,19 +82,19 @@ class LocalExecutor:
 
     def prepare(self, engine: str, profile: str, settings: Mapping[str, Scalar]) -> None:
         """Start a worker on a free device and have it import and warm the engine."""
-        self._inbox.put(lambda: self._prepare(Prepare(engine, profile, dict(settings))))
+        self._errands.put(lambda: self._prepare(Prepare(engine, profile, dict(settings))))
 
     def expect(self, keyframe: KeyframeFile, spool: str) -> None:
         """Have the worker on a free device, if one runs, read a keyframe."""
-        self._inbox.put(lambda: self._expect(keyframe, spool))
+        self._errands.put(lambda: self._expect(keyframe, spool))
 
     def run(self, task: GapTask) -> None:
         """Do a task on a free device."""
-        self._inbox.put(lambda: self._run(task))
+        self._errands.put(lambda: self._run(task))
 
     def cancel(self, task: str) -> None:
         """Stop a task; a worker that does not react in time is killed."""
-        self._inbox.put(lambda: self._cancel(task))
+        self._errands.put(lambda: self._cancel(task))
 
     def workers(self) -> tuple[WorkerInfo, ...]:
         """The worker processes there are, with the memory they hold."""
@@ -111,7 +111,7 @@ class LocalExecutor:
     def unload(self) -> tuple[int, int]:
         """End idle workers: how many, and the resident bytes that they held."""
         answer: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
-        self._inbox.put(lambda: answer.put(self._unload()))
+        self._errands.put(lambda: answer.put(self._unload()))
         try:
             return answer.get(timeout=_ENDING_SECONDS)
         except queue.Empty:
@@ -119,21 +119,11 @@ class LocalExecutor:
 
     def close(self) -> None:
         """End all workers at once."""
-        self._inbox.put(self._end)
+        self._errands.put(self._end)
         if self._thread.is_alive():
             self._thread.join()
 
     # ------------------------------------------------------------ on the executor's thread
-
-    def _loop(self) -> None:
-        while not self._closing:
-            try:
-                self._inbox.get(timeout=self._until_deadline())()
-            except queue.Empty:
-                log.debug("A deadline has come.")
-            except Exception:
-                log.exception("The executor met a mistake in the program.")
-            self._deadlines(time.monotonic())
 
     def _until_deadline(self) -> float | None:
         """Seconds to the next thing to be done without being asked; None when there is nothing."""
@@ -181,8 +171,8 @@ class LocalExecutor:
                     *(str(self._home), *(["--compile"] if settings.compile_models else [])),
                 ),
                 self._environment,
-                on_event=lambda worker, happened: self._inbox.put(lambda: self._happened(worker, happened)),
-                on_exit=lambda worker: self._inbox.put(lambda: self._exited(worker)),
+                on_event=lambda worker, happened: self._errands.put(lambda: self._happened(worker, happened)),
+                on_exit=lambda worker: self._errands.put(lambda: self._exited(worker)),
             )
             log.info("Worker %d started for device %s.", slot.worker.pid, slot.device)
         slot.idle_since = time.monotonic()
@@ -274,7 +264,7 @@ class LocalExecutor:
         return next((slot for slot in self._slots if slot.worker is worker), None)
 
     def _end(self) -> None:
-        self._closing = True
+        self._errands.end()
         workers = [slot.worker for slot in self._slots if slot.worker]
         for worker in workers:
             worker.release()

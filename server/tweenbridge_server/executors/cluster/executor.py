@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from ..base import (
     TaskEvent,
     WorkerSettings,
 )
+from ..errands import Errands
 from ..pipe import CancelTask, Command, Expect, Happened, Prepare, Run
 from ..process import WorkerProcess
 from .messages import ClusterSettings, Standing, Unload, Wanted
@@ -101,9 +101,9 @@ class ClusterExecutor:
             settings.compile_models,
         )
         self._environment = {**_ENVIRONMENT, **settings.environment}
-        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._errands = Errands(self._until_deadline, self._deadlines)
         self._on_event: OnEvent = _nobody
-        self._thread = threading.Thread(target=self._loop, name="executor", daemon=True)
+        self._thread = threading.Thread(target=self._errands.run, name="executor", daemon=True)
         self._driver: WorkerProcess | None = None
         self._standing: Standing | None = None
         self._trouble = ""
@@ -111,7 +111,6 @@ class ClusterExecutor:
         self._failures = 0
         self._start_at: float | None = None
         self._silent_until = 0.0
-        self._closing = False
 
     @property
     def slots(self) -> int:
@@ -122,7 +121,7 @@ class ClusterExecutor:
         """Begin, and look for the cluster at once: what is wrong with it is known before there is work."""
         self._on_event = on_event
         self._thread.start()
-        self._inbox.put(self._start_driver)
+        self._errands.put(self._start_driver)
 
     def prepare(self, engine: str, profile: str, settings: Mapping[str, Scalar]) -> None:
         """Have an actor started that imports and warms the engine."""
@@ -134,11 +133,11 @@ class ClusterExecutor:
 
     def run(self, task: GapTask) -> None:
         """Do a task, as soon as there is a cluster."""
-        self._inbox.put(lambda: self._take(task))
+        self._errands.put(lambda: self._take(task))
 
     def cancel(self, task: str) -> None:
         """Stop a task."""
-        self._inbox.put(lambda: self._cancel(task))
+        self._errands.put(lambda: self._cancel(task))
 
     def workers(self) -> tuple[WorkerInfo, ...]:
         """The actors there are."""
@@ -153,21 +152,11 @@ class ClusterExecutor:
 
     def close(self) -> None:
         """End the process; the actors go with it."""
-        self._inbox.put(self._end)
+        self._errands.put(self._end)
         if self._thread.is_alive():
             self._thread.join()
 
     # ------------------------------------------------------------ on the executor's thread
-
-    def _loop(self) -> None:
-        while not self._closing:
-            try:
-                self._inbox.get(timeout=self._until_deadline())()
-            except queue.Empty:
-                log.debug("A deadline has come.")
-            except Exception:
-                log.exception("The executor met a mistake in the program.")
-            self._deadlines(time.monotonic())
 
     def _until_deadline(self) -> float | None:
         times = [given.cancel_by for given in self._given.values() if given.cancel_by is not None]
@@ -192,7 +181,7 @@ class ClusterExecutor:
 
     def _start_driver(self) -> None:
         self._start_at = None
-        if self._driver is not None or self._closing:
+        if self._driver is not None or self._errands.ending:
             return
         wanted = msgpack.packb(to_plain(self._wanted)).hex()
         self._silent_until = time.monotonic() + _START_SECONDS
@@ -200,8 +189,8 @@ class ClusterExecutor:
             self._driver = WorkerProcess(
                 (_DRIVER, wanted),
                 self._environment,
-                on_event=lambda driver, happened: self._inbox.put(lambda: self._happened(driver, happened)),
-                on_exit=lambda driver: self._inbox.put(lambda: self._exited(driver)),
+                on_event=lambda driver, happened: self._errands.put(lambda: self._happened(driver, happened)),
+                on_exit=lambda driver: self._errands.put(lambda: self._exited(driver)),
             )
         except OSError as error:
             self._trouble = f"The process for the cluster could not be started: {error}."
@@ -220,7 +209,7 @@ class ClusterExecutor:
             if self._driver is not None and self._standing is not None:
                 self._driver.send(command)
 
-        self._inbox.put(tell)
+        self._errands.put(tell)
 
     def _take(self, task: GapTask) -> None:
         self._given[task.id] = _Given(task)
@@ -304,7 +293,7 @@ class ClusterExecutor:
         self._on_event("", Room())
 
     def _end(self) -> None:
-        self._closing = True
+        self._errands.end()
         if self._driver is not None:
             self._driver.release()
             if not self._driver.wait(_ENDING_SECONDS):

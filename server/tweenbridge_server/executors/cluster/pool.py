@@ -6,7 +6,6 @@ One thread owns all state, as in the executor for one machine; everybody else po
 from __future__ import annotations
 
 import logging
-import queue
 import time
 from collections import deque
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from pathlib import Path
 from tweenbridge.protocol.messages import WorkerInfo
 
 from ..base import FINAL, Computed, Died, Failed, Finished, GapTask, KeyframeFile, Noted, Stopped, TaskEvent
+from ..errands import Errands
 from ..pipe import Prepare
 from .costs import Costs, kind_of
 from .layer import Layer
@@ -55,7 +55,7 @@ class Pool:
         self._costs = Costs(Path(wanted.home) / "cache" / "cluster-costs.json")
         self._wishes = Wishes(Path(wanted.home))
         self._roster = Roster(wanted.cluster)
-        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._errands = Errands(self._until_deadline, self._tend)
         self._seats: list[Seat] = []
         self._wholes: dict[str, Whole] = {}
         self._undivided: deque[Whole] = deque()
@@ -64,13 +64,12 @@ class Pool:
         self._standing = Standing(-1)
         self._told_at = 0.0
         self._untold = False
-        self._closing = False
 
     # ------------------------------------------------------------ from any thread
 
     def post(self, call: Callable[[], None]) -> None:
         """Have something done on the pool's thread."""
-        self._inbox.put(call)
+        self._errands.put(call)
 
     def run_task(self, task: GapTask) -> None:
         """Do a task."""
@@ -102,18 +101,12 @@ class Pool:
 
     def run(self) -> None:
         """Work until closed."""
-        while not self._closing:
-            try:
-                self._inbox.get(timeout=self._until_deadline())()
-            except queue.Empty:
-                log.debug("A deadline has come.")
-            except Exception:
-                log.exception("The cluster's pool met a mistake in the program.")
-            if self._inbox.empty():
-                self._tend(time.monotonic())
+        self._errands.run()
 
     def _tend(self, now: float) -> None:
-        """Do what is to be done after anything happened."""
+        """Do what is to be done after anything happened, once nothing more waits."""
+        if not self._errands.is_empty():
+            return
         for seat in list(self._seats):
             if seat.cancel_by is not None and now >= seat.cancel_by:
                 self.lost(seat, f"The actor on node {seat.node.name} did not stop a cancelled task and is ended.")
@@ -347,7 +340,7 @@ class Pool:
             self._report("", standing)
 
     def _end(self) -> None:
-        self._closing = True
+        self._errands.end()
         self._costs.save()
         closing = [seat.aside(seat.hand.close) for seat in self._seats]
         give_up = time.monotonic() + _ENDING_SECONDS
