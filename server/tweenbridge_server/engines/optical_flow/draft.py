@@ -10,6 +10,7 @@ import numpy as np
 from ...imaging.splatting import softmax_splat
 from ..base import Flow, Gap, Map
 from .confidence import weigh_without_layers
+from .exposure import even
 from .fields import scaled
 from .matching import Speed, dense_flow
 from .pictures import grey, working_pictures
@@ -24,6 +25,7 @@ INTERPOLATION: Final = cv2.INTER_LINEAR
 def estimate_draft(gap: Gap, progress: Report) -> Estimate:
     """Tracks of both keyframes at the working size."""
     a, b = working_pictures(gap, _WORKING_SIZE)
+    b = even(a, b)
     grey_a, grey_b = grey(a), grey(b)
     forward = dense_flow(grey_a, grey_b, speed=Speed.FAST)
     progress(0.2, "estimating motion")

@@ -85,10 +85,10 @@ class FlowEngine:
     def _recipe(self, profile: str) -> Recipe:
         """How a profile estimates and draws. Only `quality` imports, and compiles, numba's code."""
         if profile == "draft":
-            return Recipe(draft.estimate_draft, draft.ways, draft.INTERPOLATION)
+            return Recipe(draft.estimate_draft, draft.ways, draft.INTERPOLATION, relights=False)
         from . import estimate, quality
 
-        return Recipe(estimate.estimate_quality, quality.ways, quality.INTERPOLATION)
+        return Recipe(estimate.estimate_quality, quality.ways, quality.INTERPOLATION, relights=True)
 
     def _checked(self, profile: str) -> str:
         names = [known.name for known in INFO.profiles]

@@ -15,6 +15,7 @@ from ..base import Flow, Gap, Map
 from .bends import bends
 from .confidence import weigh_layers, weigh_scene
 from .enlarge import enlarge_layers
+from .exposure import even
 from .fields import Mask, Picture, length, round_trip, sample, targets
 from .fuse import Features, GuidedFilter, cheapest, features, match_cost, select, texture
 from .hypotheses import Hypotheses, Hypothesis, find_hypotheses, is_flat
@@ -41,6 +42,7 @@ _MISMATCH = 30.0
 def estimate_quality(gap: Gap, progress: Report) -> Estimate:
     """Tracks of both keyframes at full size."""
     a, b = working_pictures(gap, _WORKING_SIZE)
+    b = even(a, b)
     hypotheses = find_hypotheses(a, b)
     progress(0.2, "choosing motions")
     if hypotheses.affine and _is_layered(a, b, hypotheses):

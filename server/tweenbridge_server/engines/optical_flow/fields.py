@@ -14,6 +14,9 @@ Mask = NDArray[np.bool_]
 Picture = NDArray[np.uint8]
 """(H, W, 3) RGB, what motion is estimated on."""
 
+_SCARCE = np.float32(0.01)
+"""Mean weight below which what fills a gap comes rather from farther off."""
+
 Matrix = NDArray[np.float64]
 """(3, 3) affine motion in homogeneous pixel coordinates, keyframe A to keyframe B unless said otherwise."""
 
@@ -121,3 +124,22 @@ def scaled(flow: Flow, height: int, width: int) -> Flow:
     """`flow` at another size of the same picture, its vectors grown to match."""
     longer = flow * np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
     return cv2.resize(longer, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def pull_push(values: NDArray[np.float32], weight: Map) -> NDArray[np.float32]:
+    """The weighted mean around each pixel, from as near as there is weight (Gortler et al. 1996, section 3.4).
+
+    Args:
+        values: (H, W, C), multiplied by `weight` already.
+    """
+    mean: NDArray[np.float32] = values / np.maximum(weight, np.float32(1e-12))[..., None]
+    height, width = weight.shape
+    if min(height, width) <= 2:
+        return mean
+    half = ((width + 1) // 2, (height + 1) // 2)
+    coarse = pull_push(
+        cv2.resize(values, half, interpolation=cv2.INTER_AREA), cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
+    )
+    around = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    own = (weight / (weight + _SCARCE))[..., None]
+    return own * mean + (1 - own) * around

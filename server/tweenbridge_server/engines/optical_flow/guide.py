@@ -10,6 +10,7 @@ import numpy as np
 
 from ..base import Gap, Image, Map, Motion
 from .fields import pixel_grid, sample
+from .light import Light, enlarged, relight, shown_in_both
 from .synthesise import Ways, draw
 from .tracks import Estimate, Report, enlarge
 
@@ -31,11 +32,13 @@ class Recipe:
         estimate: the motion of a gap; told what to report progress to.
         ways: of an estimate, at a size (height, width) and a time: where the pixels have come from.
         interpolation: with which the keyframes are sampled, cv2.INTER_LINEAR or cv2.INTER_CUBIC.
+        relights: changes of light are found; that needs ways whose trust tells wrong motion.
     """
 
     estimate: Callable[[Gap, Report], Estimate]
     ways: Callable[[Estimate, tuple[int, int], float], Ways]
     interpolation: int
+    relights: bool
 
 
 class FlowGuide:
@@ -43,6 +46,7 @@ class FlowGuide:
 
     def __init__(self, gap: Gap, estimate: Estimate, recipe: Recipe) -> None:
         self._gap, self._estimate, self._recipe = gap, estimate, recipe
+        self._light = Light(gap) if recipe.relights else None
 
     def motion(self) -> Motion:
         """The flow both ways at the keyframes' size, and how far it can be trusted."""
@@ -52,26 +56,40 @@ class FlowGuide:
 
     def drawing(self, t: float) -> Image:
         """The in-between at time t, 0 < t < 1, of the gap's shape."""
-        return draw(self._gap, self._ways(t), self._recipe.interpolation)
+        ways = self._ways(t)
+        return self._drawn(ways, self._change(ways, t), t)
 
     def in_between(self, t: float) -> tuple[Image, Map]:
         """The drawing at time t, 0 < t < 1, and its trust (H, W): how far each pixel can be believed, 0 to 1.
 
         Trust is low where nothing arrives or what does is not trusted itself, and where A and B, each brought to t,
-        show different things; unless what one of them shows there is known to have moved away, which uncovers what
-        the other shows. On pictures of known truth, see the tests, it tells the pixels that flow gets right from
-        those it gets wrong; what it cannot see is motion that is wrong but looks right, as on a fence.
+        show different things, changes of light set aside; unless what one of them shows there is known to have moved
+        away, which uncovers what the other shows. On pictures of known truth, see the tests, it tells the pixels that
+        flow gets right from those it gets wrong; what it cannot see is motion that is wrong but looks right, as on a
+        fence.
         """
         ways = self._ways(t)
-        return draw(self._gap, ways, self._recipe.interpolation), self._trust(ways, t)
+        change = self._change(ways, t)
+        return self._drawn(ways, change, t), self._trust(ways, change, t)
 
     def _ways(self, t: float) -> Ways:
         height, width = self._gap.a.shape[:2]
         return self._recipe.ways(self._estimate, (height, width), t)
 
-    def _trust(self, ways: Ways, t: float) -> Map:
-        both = np.clip(np.minimum(ways.share / np.float32(1 - t), (1 - ways.share) / np.float32(t)), 0, 1)
-        different = _difference(self._gap, ways) * (_EXCUSED + (1 - _EXCUSED) * both)
+    def _change(self, ways: Ways, t: float) -> Image | None:
+        """(H, W, C) by how much B is lighter than A; None where there is nothing to notice."""
+        change = None if self._light is None else self._light.change(ways, t)
+        return None if change is None else enlarged(change, ways.share.shape)
+
+    def _drawn(self, ways: Ways, change: Image | None, t: float) -> Image:
+        drawing = draw(self._gap, ways, self._recipe.interpolation)
+        if change is not None:
+            relight(drawing, ways.share, change, t)
+        return drawing
+
+    def _trust(self, ways: Ways, change: Image | None, t: float) -> Map:
+        both = shown_in_both(ways.share, t)
+        different = _difference(self._gap, ways, change) * (_EXCUSED + (1 - _EXCUSED) * both)
         uncovered = _EXPLAINED * (1 - both) * self._moved_away(ways)
         return ways.trust * np.maximum(_half_at(different, _DIFFERENT), uncovered)
 
@@ -86,11 +104,13 @@ class FlowGuide:
         return np.where(ways.share > 0.5, in_b, in_a)
 
 
-def _difference(gap: Gap, ways: Ways) -> Map:
-    """RMS difference between A and B, each brought to the in-between, around each of its pixels."""
+def _difference(gap: Gap, ways: Ways, change: Image | None) -> Map:
+    """RMS difference between A and B, each brought to the in-between, around each of its pixels; light set aside."""
     grid = pixel_grid(*ways.share.shape)
     of_a, of_b = (sample(image, cv2.subtract(grid, way)) for image, way in ((gap.a, ways.from_a), (gap.b, ways.from_b)))
-    apart = cv2.absdiff(of_a, of_b)
+    apart = cv2.subtract(of_b, of_a)
+    if change is not None:
+        apart = cv2.subtract(apart, change)
     channels = gap.a.shape[2]
     square = cv2.transform(cv2.multiply(apart, apart), np.full((1, channels), 1 / channels, np.float32))
     # A running sum may leave a trace of what it has passed: below zero, too.

@@ -15,7 +15,20 @@ import cv2
 import numpy as np
 
 from ..base import Flow, Map
-from .fields import Mask, Picture, affine_flow, fit_affine, grown, jump, length, outside, round_trip, sample, targets
+from .fields import (
+    Mask,
+    Picture,
+    affine_flow,
+    fit_affine,
+    grown,
+    jump,
+    length,
+    outside,
+    pull_push,
+    round_trip,
+    sample,
+    targets,
+)
 from .fuse import Features, GuidedFilter, cheapest, match_cost, select
 from .pictures import grey
 
@@ -31,8 +44,6 @@ _HIDING_SHARE = 0.1
 """Share of a thing behind which something must be hidden for it to be in front."""
 _EDGE = 4
 """How far, in pixels, the edges of a thing reach: they mix with what is around, and are not sure themselves."""
-_SCARCE = np.float32(0.01)
-"""Mean weight below which what fills a gap comes rather from farther off."""
 _GROUND, _THING = 1, 2
 
 
@@ -186,19 +197,4 @@ def _parts(mask: Mask, witnesses: Mask, share: float) -> Mask:
 
 
 def _filled(flow: Flow, weight: Map) -> Flow:
-    return _pull_push(flow * weight[..., None], weight.astype(np.float32))
-
-
-def _pull_push(values: Flow, weight: Map) -> Flow:
-    """The weighted mean around each pixel, from as near as there is weight. `values` are multiplied by it already."""
-    mean: Flow = values / np.maximum(weight, np.float32(1e-12))[..., None]
-    height, width = weight.shape
-    if min(height, width) <= 2:
-        return mean
-    half = ((width + 1) // 2, (height + 1) // 2)
-    coarse = _pull_push(
-        cv2.resize(values, half, interpolation=cv2.INTER_AREA), cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
-    )
-    around = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-    own = (weight / (weight + _SCARCE))[..., None]
-    return own * mean + (1 - own) * around
+    return pull_push(flow * weight[..., None], weight.astype(np.float32))
