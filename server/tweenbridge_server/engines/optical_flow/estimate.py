@@ -20,13 +20,15 @@ from .fields import Mask, Picture, length, round_trip, sample, targets
 from .fuse import Features, GuidedFilter, cheapest, features, match_cost, select, texture
 from .hypotheses import Hypotheses, Hypothesis, find_hypotheses, is_flat
 from .layers import layer
-from .matching import dense_flow
+from .matching import dense_flow, feature_motions
 from .occlusion import Scene, explain
 from .pictures import grey, working_pictures
 from .tracks import STRAIGHT, Estimate, Report, Tracks, enlarge
 
 _WORKING_SIZE = 576
 
+_TRIED = 3
+"""How many motions are tried to tell a change of light."""
 _FEW_LOST = 0.045
 """Where a smaller share of pixels than this is lost by the plain dense flow, the motion is small."""
 _LOST = 20.0
@@ -42,8 +44,10 @@ _MISMATCH = 30.0
 def estimate_quality(gap: Gap, progress: Report) -> Estimate:
     """Tracks of both keyframes at full size."""
     a, b = working_pictures(gap, _WORKING_SIZE)
-    b = even(a, b)
-    hypotheses = find_hypotheses(a, b)
+    motions = feature_motions(grey(a), grey(b))
+    # Most of the picture should be still under one of those with most support.
+    b = even(a, b, [motion.matrix for motion in motions[:_TRIED]])
+    hypotheses = find_hypotheses(a, b, motions)
     progress(0.2, "choosing motions")
     if hypotheses.affine and _is_layered(a, b, hypotheses):
         return _layered_recipe(gap, a, b, [hypotheses.plain, *hypotheses.affine, hypotheses.jumped], progress)

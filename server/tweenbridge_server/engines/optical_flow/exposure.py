@@ -11,13 +11,15 @@ each channel. Things that move are off that plane; reweighted least squares with
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .fields import Picture
+from .fields import Matrix, Picture
 
 _CELLS: Final = 32
 """The longer side, in cells, of the grid."""
@@ -29,43 +31,78 @@ _BOUNDS: Final = (0.4, 0.2, 0.1, 0.05, 0.05)
 """By how much the logarithm in a cell may be off the plane, from round to round."""
 _NEAR: Final = 0.04
 """A cell that is off by less agrees."""
-_AGREE: Final = 0.4
+_AGREE: Final = 0.45
 """Share of cells that must agree with the plane."""
-_BETTER: Final = 0.1
-"""Share of cells by which that must be more than agree with no change at all."""
+_BETTER: Final = 0.2
+"""Share of cells by which that must be more than agree with no change, under any of the motions."""
 _DIGITS: Final = 4
 """Sums of many numbers differ in their last digits from run to run, and frames may not."""
+
+_BACKWARDS: Final[dict[str, Any]] = {
+    "flags": cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+    "borderMode": cv2.BORDER_REPLICATE,
+}
 
 _Plane = NDArray[np.float64]
 """(3, 3): for each channel a constant, and how much it grows to the right and downwards."""
 
 
-def even(a: Picture, b: Picture) -> Picture:
-    """B in the light of A; B itself where light does not differ or that cannot be told."""
+def even(a: Picture, b: Picture, motions: Sequence[Matrix] = ()) -> Picture:
+    """B in the light of A; B itself where light does not differ or that cannot be told.
+
+    Args:
+        motions: from A to B, of which one may be that of most of the picture, if it moves. The one with which the
+            light is told best is taken.
+    """
     height, width = a.shape[:2]
     shrink = min(1.0, _CELLS / max(height, width))
-    rows, columns = round(height * shrink), round(width * shrink)
-    if min(rows, columns) < _FEWEST:
+    grid = (round(width * shrink), round(height * shrink))
+    if min(grid) < _FEWEST:
         return b
-    of_a, of_b = (_logarithms(picture, rows, columns) for picture in (a, b))
-    differs = (of_b - of_a).astype(np.float64)
+    # Where B does not show a place of A, its edge stands for it: off the plane, like things that move.
+    brought = [cv2.warpAffine(b, motion[:2], (width, height), **_BACKWARDS) for motion in motions]
+    told = [_told(a, shown, grid) for shown in (b, *brought)]
+    best = max(range(len(told)), key=lambda number: told[number].agree)
+    # A ramp that moves looks like light that changes: what explains it without light goes first.
+    if told[best].agree < max(_AGREE, max(each.still for each in told) + _BETTER):
+        return b
+    gain = cv2.resize(np.exp(-told[best].ratio).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    if best:
+        gain = cv2.warpAffine(gain, motions[best - 1][:2], (width, height), borderMode=cv2.BORDER_REPLICATE)
+    evened: Picture = np.clip(b * gain + np.float32(0.5), 0, 255).astype(np.uint8)
+    return evened
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What two pictures of the same places tell.
+
+    Attributes:
+        ratio: (rows, columns, 3), the logarithm of how much lighter the second is.
+        agree: share of the cells that agree with it.
+        still: share of the cells that agree with no change.
+    """
+
+    ratio: NDArray[np.float64]
+    agree: float
+    still: float
+
+
+def _told(a: Picture, b: Picture, grid: tuple[int, int]) -> _Told:
+    """On a grid of (columns, rows)."""
+    columns, rows = grid
+    of_a, of_b = (np.log(_means(picture, grid) + _DARK).astype(np.float64) for picture in (a, b))
+    differs = of_b - of_a
     places = np.stack(
         np.broadcast_arrays(1.0, np.linspace(-1, 1, columns)[None], np.linspace(-1, 1, rows)[:, None]), axis=2
     )
     ratio = places @ _fitted(places.reshape(-1, 3), differs.reshape(-1, 3))
     agree, still = (float((np.abs(off).max(axis=2) < _NEAR).mean()) for off in (differs - ratio, differs))
-    if agree < max(_AGREE, still + _BETTER):
-        return b
-    gain = cv2.resize(np.exp(-ratio).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    evened: Picture = np.clip(b * gain + np.float32(0.5), 0, 255).astype(np.uint8)
-    return evened
+    return _Told(ratio, agree, still)
 
 
-def _logarithms(picture: Picture, rows: int, columns: int) -> NDArray[np.float32]:
-    """(rows, columns, 3) of the means in the cells."""
-    means = cv2.resize(picture.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
-    logarithms: NDArray[np.float32] = np.log(means + _DARK)
-    return logarithms
+def _means(picture: Picture, grid: tuple[int, int]) -> NDArray[np.float32]:
+    return cv2.resize(picture.astype(np.float32), grid, interpolation=cv2.INTER_AREA)
 
 
 def _fitted(places: NDArray[np.float64], values: NDArray[np.float64]) -> _Plane:

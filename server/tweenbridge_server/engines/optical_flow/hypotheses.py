@@ -11,7 +11,7 @@ import numpy as np
 from ..base import Flow, Map
 from .fields import Matrix, Picture, affine_flow, fit_affine, is_plausible, length, round_trip
 from .fuse import Features, GuidedFilter, features, match_cost, texture
-from .matching import aligned, dense_flow, feature_motions, long_jumps
+from .matching import AffineMotion, aligned, dense_flow, long_jumps
 from .pictures import grey
 from .regions import region_motions
 
@@ -78,8 +78,12 @@ class Hypotheses:
         return [self.plain, *self.started, self.jumped]
 
 
-def find_hypotheses(a: Picture, b: Picture) -> Hypotheses:
-    """Search both working pictures in every way."""
+def find_hypotheses(a: Picture, b: Picture, motions: Sequence[AffineMotion]) -> Hypotheses:
+    """Search both working pictures in every way.
+
+    Args:
+        motions: what their features tell.
+    """
     grey_a, grey_b = grey(a), grey(b)
 
     def dense(forward: Flow | None = None, backward: Flow | None = None) -> Hypothesis:
@@ -89,7 +93,7 @@ def find_hypotheses(a: Picture, b: Picture) -> Hypotheses:
     affine: list[Hypothesis] = []
     _add(affine, fit_affine(plain.forward, np.ones(grey_a.shape, np.float32)), plain)
     started: list[Hypothesis] = []
-    for motion in feature_motions(grey_a, grey_b):
+    for motion in motions:
         is_new = _add(affine, motion.matrix, plain)
         if is_new and len(started) < _STARTS and motion.support >= _ENOUGH_MATCHES:
             started.append(dense(affine[-1].forward, affine[-1].backward))
