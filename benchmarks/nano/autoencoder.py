@@ -15,7 +15,11 @@ _SIZE: Final = 128
 _CROP: Final = 64
 _CROPS_UNTIL: Final = 0.8
 """Of the time. Small parts buy more steps; whole pictures, at the end, what is the same all over a picture."""
+_SQUARES: Final = 4.0
+"""Large errors, which are at the rims of things, count for more than their size."""
 _DIVERGENCE: Final = 3e-4
+_LEAST_SPREAD: Final = 1e-3
+"""A channel that says less is not blown up to unit variance: half precision could not hold its weights."""
 
 
 def losses(vae: Any, device: Device, batch: int, workers: int, first: int, start: int) -> Loss:
@@ -44,7 +48,7 @@ def losses(vae: Any, device: Device, batch: int, workers: int, first: int, start
         variance = found.var.float()
         divergence = 0.5 * (found.mean.float().square() + variance - 1 - found.logvar.float()).mean()
         squared = off.square().mean()
-        return off.abs().mean() + squared + edges + _DIVERGENCE * divergence, float(squared.detach())
+        return off.abs().mean() + _SQUARES * squared + edges + _DIVERGENCE * divergence, float(squared.detach())
 
     return loss
 
@@ -66,7 +70,7 @@ def whiten(vae: Any, pictures: Tensor) -> None:
     """
     means = vae.encode(pictures).latent_dist.mean
     middle, spread = means.mean((0, 2, 3)), means.std((0, 2, 3))
-    gain = 1 / (SCALE * spread)
+    gain = 1 / (SCALE * spread.clamp(min=_LEAST_SPREAD))
     after, before = vae.quant_conv, vae.post_quant_conv
     channels = len(gain)
     before.bias += before.weight[:, :, 0, 0] @ middle

@@ -1,4 +1,4 @@
-"""The small model's parts, and the folder they are kept in: Stable Diffusion 1.5's layout, a thousandth of its size.
+"""The small model's parts, and the folder they are kept in: Stable Diffusion 1.5's layout, a hundredth of its size.
 
 The text encoder's weights are random and stay so: the model is trained on the empty prompt alone, of which all 77
 states are the same vector (its position embeddings are zero). One token therefore stands for all of them exactly, and
@@ -7,8 +7,9 @@ training is cheaper for it.
 
 from __future__ import annotations
 
+import copy
+import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,24 +28,15 @@ _NOISED_AT: Final = (0.00085, 0.012)
 _LABELS: Final = 1000
 
 
-@dataclass(frozen=True)
-class Widths:
-    """Channels of the four blocks of each network."""
-
-    vae: tuple[int, ...]
-    unet: tuple[int, ...]
+_VAE_WIDTHS: Final = (32, 64, 96, 96)
+_UNET_WIDTHS: Final = (64, 80, 112, 112)
+"""Channels of the four blocks of each network: about as much as fits into 24 MB of half precision."""
 
 
-SMALL: Final = Widths((16, 32, 64, 64), (48, 64, 96, 96))
-"""14 MB in half precision: what two processor cores can train."""
-LARGE: Final = Widths((32, 64, 96, 96), (64, 80, 112, 112))
-"""About 22 MB."""
-
-
-def new_vae(widths: Widths) -> Any:
+def new_vae() -> Any:
     """An autoencoder of random weights."""
     return AutoencoderKL(
-        block_out_channels=widths.vae,
+        block_out_channels=_VAE_WIDTHS,
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         latent_channels=4,
@@ -55,10 +47,10 @@ def new_vae(widths: Widths) -> Any:
     )
 
 
-def new_unet(widths: Widths) -> Any:
+def new_unet() -> Any:
     """A denoiser of random weights."""
     return UNet2DConditionModel(
-        block_out_channels=widths.unet,
+        block_out_channels=_UNET_WIDTHS,
         down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
         up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
         cross_attention_dim=64,
@@ -114,7 +106,11 @@ def write(folder: Path, vae: Any, unet: Any, base: Path) -> None:
     shutil.copyfile(base / "model_index.json", fresh / "model_index.json")
     with quiet():
         for name, network in (("unet", unet), ("vae", vae)):
-            weights = {key: value.half() for key, value in network.state_dict().items()}
-            network.save_pretrained(fresh / name, state_dict=weights)
+            copy.deepcopy(network).half().save_pretrained(fresh / name)
+            file = fresh / name / "config.json"
+            config = json.loads(file.read_text())
+            # Where it was read from, which is nobody's business.
+            config.pop("_name_or_path", None)
+            file.write_text(json.dumps(config, indent=2) + "\n")
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)

@@ -1,8 +1,8 @@
 """Trains the small model: an autoencoder, latents of pictures, and the denoiser, each for a given time.
 
-    python benchmarks/nano/train.py --out RUN                                   # on a graphics card: 24 minutes
-    python benchmarks/nano/train.py --out RUN --minutes 20 10 60 --widths small # on a processor
-    python benchmarks/nano/train.py --out RUN --from MODEL --minutes 0 5 45     # go on with a model's denoiser
+    python benchmarks/nano/train.py --out RUN                               # on a graphics card: 24 minutes
+    python benchmarks/nano/train.py --out RUN --minutes 45 9 48             # on two cores of a processor
+    python benchmarks/nano/train.py --out RUN --from MODEL --minutes 0 5 45 # go on with a model's denoiser
 
 RUN holds checkpoints, latents, a log, its curves as a picture, and the model as it is now in RUN/model, a folder that
 the engine loads. Run again with the same words, it goes on where it was killed; with longer times, it goes on after the
@@ -64,13 +64,11 @@ class Run:
         self.batch: int | None = asked.batch
         self.rate: float = asked.rate or (3e-4 if self.start else 1e-3)
         self.decoder_only: bool = asked.decoder_only
-        name = asked.widths or ("small" if self.device.name == "cpu" else "large")
-        self.widths = networks.SMALL if name == "small" else networks.LARGE
         torch.manual_seed(self.seed)
 
     def autoencoder(self) -> Any:
         """Stage 1."""
-        vae = networks.read_vae(self.start) if self.start else networks.new_vae(self.widths)
+        vae = networks.read_vae(self.start) if self.start else networks.new_vae()
         seconds = 60 * self.minutes[0]
         if seconds == 0:
             return vae.eval()
@@ -110,7 +108,7 @@ class Run:
 
     def denoiser(self, vae: Any) -> None:
         """Stage 3; the model is written along the way."""
-        unet = networks.read_unet(self.start) if self.start else networks.new_unet(self.widths)
+        unet = networks.read_unet(self.start) if self.start else networks.new_unet()
         if self.minutes[2] == 0:
             networks.write(self.out / "model", vae, unet, self.base)
             return
@@ -152,13 +150,12 @@ def main() -> None:
         "--decoder-only", action="store_true", help="leave the encoder, and so the latents, as they are"
     )
     parser.add_argument("--base", type=Path, help="whose text encoder and tokenizer to take")
-    parser.add_argument("--widths", choices=("small", "large"), help="large on a graphics card, else small")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--batch", type=int, help="pictures at a time; by the memory if not given")
     parser.add_argument("--rate", type=float, help="the learning rate; 0.001, or 0.0003 to go on with a model")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, help="of the processor")
-    parser.add_argument("--workers", type=int, help="processes that paint pictures; 0 on a processor")
+    parser.add_argument("--workers", type=int, help="processes that paint pictures; all cores but one if not given")
     asked = parser.parse_args()
     if min(asked.minutes) < 0:
         parser.error("times cannot be negative")
@@ -168,7 +165,7 @@ def main() -> None:
         torch.set_num_threads(asked.threads)
     asked.base = asked.base or asked.start or networks.BUILT_IN
     if asked.workers is None:
-        asked.workers = 0 if choose_device(asked.device).name == "cpu" else max(1, (os.cpu_count() or 2) - 1)
+        asked.workers = max(1, (os.cpu_count() or 2) - 1)
     print(sprites.sources(), file=sys.stderr)
     if not photographs.photographs():
         print("No photographs: scikit-image is not installed.", file=sys.stderr)

@@ -16,6 +16,8 @@ from tweenbridge_server.engines.dreammover.folders import files_of_model
 torch = pytest.importorskip("torch", reason="the diffusion engine's libraries are not installed")
 pytest.importorskip("diffusers", reason="the diffusion engine's libraries are not installed")
 
+from safetensors.torch import load_file  # noqa: E402 - torch was looked for by the lines above
+
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
@@ -146,9 +148,10 @@ def test_pictures_are_the_same_wherever_one_begins(nano: SimpleNamespace) -> Non
     assert not torch.equal(first, second)
 
 
-def test_latents_are_made_even_and_pictures_stay(nano: SimpleNamespace) -> None:
+def test_latents_are_made_even_and_pictures_stay(nano: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nano.networks, "_VAE_WIDTHS", (8, 8, 16, 16))
     torch.manual_seed(1)
-    vae = nano.networks.new_vae(nano.networks.Widths((8, 8, 16, 16), (16, 16, 16, 16))).eval()
+    vae = nano.networks.new_vae().eval()
     pictures = torch.rand(8, 3, 64, 64) * 2 - 1
     with torch.no_grad():
         before = vae.decode(vae.encode(pictures).latent_dist.mean).sample
@@ -171,6 +174,8 @@ def test_one_command_trains_a_model_that_the_engine_takes(
 ) -> None:
     monkeypatch.setattr(nano.material, "_SHARD", 16)
     monkeypatch.setattr(nano.train, "_TYPICAL", 8)
+    monkeypatch.setattr(nano.networks, "_VAE_WIDTHS", (16, 16, 32, 32))
+    monkeypatch.setattr(nano.networks, "_UNET_WIDTHS", (16, 32, 32, 32))
 
     def train(*arguments: object) -> None:
         fixed = ("--threads", 1, "--device", "cpu", "--batch", 2)
@@ -180,6 +185,11 @@ def test_one_command_trains_a_model_that_the_engine_takes(
     run = tmp_path / "run"
     train("--out", run, "--minutes", 0.02, 0.005, 0.02)
     assert len(files_of_model(run / "model", with_vae=True)) > 8
+    for part in ("vae", "unet"):
+        (weights,) = (run / "model" / part).glob("*.safetensors")
+        tensors = load_file(weights).values()
+        assert {tensor.dtype for tensor in tensors} == {torch.float16}
+        assert all(bool(tensor.isfinite().all()) for tensor in tensors)
     before = nano.checkpoints.read(run / "unet.pt")
     longer = before["seconds"] / 60 + 0.02
     train("--out", run, "--minutes", 0.02, 0.005, longer)
@@ -188,3 +198,4 @@ def test_one_command_trains_a_model_that_the_engine_takes(
     old, new = (nano.networks.read_vae(folder / "model") for folder in (run, tmp_path / "on"))
     assert nano.material.fingerprint(old) == nano.material.fingerprint(new)
     assert not torch.equal(old.decoder.conv_out.weight, new.decoder.conv_out.weight)
+    assert str(tmp_path) not in (tmp_path / "on" / "model" / "vae" / "config.json").read_text()

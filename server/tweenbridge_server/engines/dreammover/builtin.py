@@ -13,5 +13,5 @@ from .settings import Traits
 NANO: Final = Path(__file__).resolve().parent / "nano"
 """A diffusers folder, with the licences of what it was trained on."""
 
-NANO_TRAITS: Final = Traits(feature_block=2, feature_label=261, neighbourhood=5, strength=0.3)
+NANO_TRAITS: Final = Traits(feature_block=2, feature_label=261, neighbourhood=3, strength=0.4)
 """What the self-check (traits.py) finds of it, so that no user waits for that."""
