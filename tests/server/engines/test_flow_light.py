@@ -73,6 +73,8 @@ def test_motion_is_found_though_the_light_falls(profile: str, deep: float) -> No
 @pytest.mark.parametrize("deep", [0.15, 0.3])
 def test_motion_is_found_though_the_camera_moves_and_the_light_falls(deep: float) -> None:
     large = texture(400, 520)
+    # Where it is dark, ratios of light are noise.
+    large[:, 300:] *= np.float32(0.06)
 
     def seen(t: float) -> Image:
         ground = shifted(large, -100 - 50 * t, -100 + 20 * t)[:HEIGHT, :WIDTH] * np.float32(0.6)
@@ -81,7 +83,8 @@ def test_motion_is_found_though_the_camera_moves_and_the_light_falls(deep: float
 
     drawing = FlowEngine().guide(Gap(seen(0.0), seen(1.0))).drawing(0.5)
     inside = (slice(None), slice(30, -60))
-    assert psnr(drawing[inside], seen(0.5)[inside]) > 28
+    # Where motion is lost it is 17.
+    assert psnr(drawing[inside], seen(0.5)[inside]) > 23
 
 
 @pytest.mark.parametrize("profile", ["quality", "draft"])

@@ -25,8 +25,8 @@ _CELLS: Final = 32
 """The longer side, in cells, of the grid."""
 _FEWEST: Final = 4
 """A picture with fewer cells to a side tells nothing."""
-_DARK: Final = np.float32(8)
-"""Added to values of 0 to 255: in the dark, ratios are noise."""
+_DARK: Final = 8.0
+"""The value, of 255, whose ratios are half noise."""
 _BOUNDS: Final = (0.4, 0.2, 0.1, 0.05, 0.05)
 """By how much the logarithm in a cell may be off the plane, from round to round."""
 _NEAR: Final = 0.04
@@ -43,8 +43,7 @@ _BACKWARDS: Final[dict[str, Any]] = {
     "borderMode": cv2.BORDER_REPLICATE,
 }
 
-_Plane = NDArray[np.float64]
-"""(3, 3): for each channel a constant, and how much it grows to the right and downwards."""
+_Floats = NDArray[np.float64]
 
 
 def even(a: Picture, b: Picture, motions: Sequence[Matrix] = ()) -> Picture:
@@ -91,13 +90,15 @@ class _Told:
 def _told(a: Picture, b: Picture, grid: tuple[int, int]) -> _Told:
     """On a grid of (columns, rows)."""
     columns, rows = grid
-    of_a, of_b = (np.log(_means(picture, grid) + _DARK).astype(np.float64) for picture in (a, b))
-    differs = of_b - of_a
+    means = [_means(picture, grid).astype(np.float64) for picture in (a, b)]
+    differs = np.log(means[1] + 1) - np.log(means[0] + 1)
+    darkest = np.minimum(*means).min(axis=2, keepdims=True)
+    sure = darkest / (darkest + _DARK)
     places = np.stack(
         np.broadcast_arrays(1.0, np.linspace(-1, 1, columns)[None], np.linspace(-1, 1, rows)[:, None]), axis=2
     )
-    ratio = places @ _fitted(places.reshape(-1, 3), differs.reshape(-1, 3))
-    agree, still = (float((np.abs(off).max(axis=2) < _NEAR).mean()) for off in (differs - ratio, differs))
+    ratio = places @ _fitted(places.reshape(-1, 3), differs.reshape(-1, 3), sure.reshape(-1, 1))
+    agree, still = (float((np.abs(off * sure).max(axis=2) < _NEAR).mean()) for off in (differs - ratio, differs))
     return _Told(ratio, agree, still)
 
 
@@ -105,18 +106,19 @@ def _means(picture: Picture, grid: tuple[int, int]) -> NDArray[np.float32]:
     return cv2.resize(picture.astype(np.float32), grid, interpolation=cv2.INTER_AREA)
 
 
-def _fitted(places: NDArray[np.float64], values: NDArray[np.float64]) -> _Plane:
-    """The plane that most values are near.
+def _fitted(places: _Floats, values: _Floats, sure: _Floats) -> _Floats:
+    """The plane that most values are near: (3, 3), for each channel a constant, and its growth in x and y.
 
     Args:
         places: (n, 3) 1, x and y of each cell.
         values: (n, 3) of each channel there.
+        sure: (n, 1) how far a cell's are more than noise, 0 to 1.
     """
     plane = np.zeros((3, 3))
     plane[0] = np.median(values, axis=0)
     for bound in _BOUNDS:
-        off = np.square(values - places @ plane).mean(axis=1)
-        weight = np.reciprocal(np.square(1 + off / bound**2))[:, None]
+        off = np.square((values - places @ plane) * sure).mean(axis=1, keepdims=True)
+        weight = np.square(sure / (1 + off / bound**2))
         # A little of the old plane: one that no cell agrees with stays as it was.
         own = places.T @ (weight * places) + 1e-6 * np.eye(3)
         plane = np.linalg.solve(own, places.T @ (weight * values) + 1e-6 * plane)
