@@ -26,8 +26,6 @@ SCALE: Final = 0.18215
 """Latents are the VAE's means times this, as in Stable Diffusion."""
 _NOISED_AT: Final = (0.00085, 0.012)
 _LABELS: Final = 1000
-
-
 _VAE_WIDTHS: Final = (32, 64, 96, 96)
 _UNET_WIDTHS: Final = (64, 80, 112, 112)
 """Channels of the four blocks of each network: about as much as fits into 24 MB of half precision."""

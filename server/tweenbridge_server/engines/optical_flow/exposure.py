@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .fields import Matrix, Picture
+from .pictures import working_size
 
 _CELLS: Final = 32
 """The longer side, in cells, of the grid."""
@@ -54,13 +55,12 @@ def even(a: Picture, b: Picture, motions: Sequence[Matrix] = ()) -> Picture:
             light is told best is taken.
     """
     height, width = a.shape[:2]
-    shrink = min(1.0, _CELLS / max(height, width))
-    grid = (round(width * shrink), round(height * shrink))
-    if min(grid) < _FEWEST:
+    rows, columns = working_size(height, width, _CELLS)
+    if min(rows, columns) < _FEWEST:
         return b
     # Where B does not show a place of A, its edge stands for it: off the plane, like things that move.
     brought = [cv2.warpAffine(b, motion[:2], (width, height), **_BACKWARDS) for motion in motions]
-    told = [_told(a, shown, grid) for shown in (b, *brought)]
+    told = [_told(a, shown, (columns, rows)) for shown in (b, *brought)]
     best = max(range(len(told)), key=lambda number: told[number].agree)
     # A ramp that moves looks like light that changes: what explains it without light goes first.
     if told[best].agree < max(_AGREE, max(each.still for each in told) + _BETTER):

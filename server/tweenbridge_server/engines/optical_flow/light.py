@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ..base import Gap, Image, Map
 from .fields import pixel_grid, pull_push, sample
+from .pictures import working_size
 from .synthesise import Ways
 
 _SIDE: Final = 256
@@ -42,7 +43,7 @@ class Light:
     """How the light of two keyframes differs, at the places of their in-betweens."""
 
     def __init__(self, gap: Gap) -> None:
-        self._size = _cells(gap.a, _SIDE)
+        self._size = _grid(gap.a, _SIDE)
         self._a, self._b = _means(gap.a, self._size), _means(gap.b, self._size)
 
     def change(self, ways: Ways, t: float) -> Image | None:
@@ -72,7 +73,7 @@ def _change(of_a: Image, of_b: Image, weight: Map) -> Image:
     Returns:
         (rows, columns, C).
     """
-    grid = _cells(of_a, _CELLS)
+    grid = _grid(of_a, _CELLS)
     total = _means(weight, grid)
     divisor = np.maximum(total, np.float32(1e-6))
 
@@ -118,11 +119,10 @@ def relight(picture: Image, share: Map, change: Image, t: float) -> None:
     picture[..., :3] += due[..., None] * change[..., :3]
 
 
-def _cells(picture: Image, longest: int) -> tuple[int, int]:
+def _grid(picture: Image, longest: int) -> tuple[int, int]:
     """(width, height) of a grid of square cells over a picture, at most `longest` to a side."""
-    height, width = picture.shape[:2]
-    shrink = min(1.0, longest / max(height, width))
-    return max(1, round(width * shrink)), max(1, round(height * shrink))
+    rows, columns = working_size(picture.shape[0], picture.shape[1], longest)
+    return columns, rows
 
 
 def _middles(cells: int, pixels: int) -> NDArray[np.intp]:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ..base import Flow, Gap, Image, Map
-from .fields import Mask, pixel_grid
+from .fields import Mask, pixel_grid, pull_push
 
 _FILLED_AT = 4
 """Gaps are filled at a quarter of the size: what fills them is smooth."""
@@ -63,22 +62,8 @@ def fill(way: Flow, empty: Mask) -> None:
     height, width = empty.shape
     size = (max(1, width // _FILLED_AT), max(1, height // _FILLED_AT))
     weight = (~empty).astype(np.float32)
-    coarse = _spread(
+    coarse = pull_push(
         cv2.resize(way, size, interpolation=cv2.INTER_AREA),
         cv2.resize(weight, size, interpolation=cv2.INTER_AREA),
     )
     cv2.copyTo(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), empty.view(np.uint8), way)
-
-
-def _spread(values: NDArray[np.float32], weight: Map) -> NDArray[np.float32]:
-    """Fill where weight is 0, coarse to fine. `values` (H, W, C) are already multiplied by weight, 0 to 1."""
-    height, width = weight.shape
-    whole: NDArray[np.float32] = np.divide(values, np.maximum(weight, np.float32(1e-6))[..., None])
-    if min(height, width) <= 2:
-        return whole
-    half = ((width + 1) // 2, (height + 1) // 2)
-    coarse = _spread(
-        cv2.resize(values, half, interpolation=cv2.INTER_AREA), cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
-    )
-    around = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-    return weight[..., None] * whole + (1 - weight)[..., None] * around
