@@ -90,6 +90,18 @@ def test_a_disc_passes_in_front_of_the_ground_and_whole() -> None:
     assert psnr(frame.pixels[where_it_was], half[where_it_was]) > 25
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_disc_passes_over_a_ground_of_which_much_leaves_the_frame(seed: int) -> None:
+    large, fill = texture(400, 520, seed) * np.float32(0.6), 0.4 + 0.6 * texture(216, 288, seed + 100)
+    a, half, b = (
+        disc_over(shifted(large, -100 - 50 * t, -100 + 20 * t)[:216, :288], fill, 110 + 60 * t, 105, 30)
+        for t in (0.0, 0.5, 1.0)
+    )
+    [frame] = made(a, b, [0.5], "quality")
+    # Taken for a motion without layers, half of these come to 33 dB and less.
+    assert psnr(frame.pixels, half) > 37
+
+
 def test_a_turning_disc_keeps_its_size() -> None:
     ground, fill = np.full((256, 256, 3), 0.2, np.float32), texture(256, 256, 3)
 

@@ -16,7 +16,7 @@ from .bends import bends
 from .confidence import weigh_layers, weigh_scene
 from .enlarge import enlarge_layers
 from .exposure import even
-from .fields import Mask, Picture, length, round_trip, sample, targets
+from .fields import Mask, Picture, length, outside, round_trip, sample, targets
 from .fuse import Features, GuidedFilter, cheapest, features, match_cost, select, texture
 from .hypotheses import Hypotheses, Hypothesis, find_hypotheses, is_flat
 from .layers import layer
@@ -70,7 +70,9 @@ def _is_layered(a: Picture, b: Picture, hypotheses: Hypotheses) -> bool:
     worth = texture(here, reach=5, full=10.0)
     costs = [np.minimum(motion.cost_forward(here, there), _MISMATCH) for motion in hypotheses.affine]
     ground = int(np.argmin([(worth * cost).sum() for cost in costs]))
+    # Where the true motion leads to nothing, free fields find chance matches, and are no better for that.
     worth[_covered(here, there, hypotheses.affine, ground)] = 0
+    worth[outside(targets(hypotheses.affine[ground].forward))] = 0
     free = np.minimum.reduce([match_cost(here, there, field.forward) for field in hypotheses.free])
     affine_total = float((worth * np.minimum.reduce(costs)).sum())
     return affine_total < _AS_WELL * float((worth * np.minimum(free, _MISMATCH)).sum())
