@@ -13,6 +13,7 @@ from .fields import pixel_grid, sample
 from .light import Light, enlarged, relight, shown_in_both
 from .synthesise import Ways, draw
 from .tracks import Estimate, Report, enlarge
+from .unseen import paint
 
 _DIFFERENT = np.float32(0.045)
 """RMS difference of what the keyframes show, around one pixel of an in-between, that halves its trust."""
@@ -85,6 +86,8 @@ class FlowGuide:
         drawing = draw(self._gap, ways, self._recipe.interpolation)
         if change is not None:
             relight(drawing, ways.share, change, t)
+        if ways.unseen is not None:
+            paint(drawing, ways.unseen)
         return drawing
 
     def _trust(self, ways: Ways, change: Image | None, t: float) -> Map:

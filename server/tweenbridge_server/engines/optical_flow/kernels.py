@@ -105,8 +105,10 @@ def splat_tracks(
                     _add(lower_share * right_share, track, out, top + 1, left + 1)
 
 
-@njit([void(_Stack, _Stack, float32, _Stack, _Stack, _Plane, _Plane)], fastmath=True, cache=True, nogil=True)
-def meet(from_a: Array, from_b: Array, t: float, way_a: Array, way_b: Array, share: Array, trust: Array) -> None:
+@njit([void(_Stack, _Stack, float32, _Stack, _Stack, _Plane, _Plane, _Plane)], fastmath=True, cache=True, nogil=True)
+def meet(
+    from_a: Array, from_b: Array, t: float, way_a: Array, way_b: Array, share: Array, trust: Array, depth: Array
+) -> None:
     """Decide for every pixel of the in-between how far it is from A and from B, and how much of A it takes.
 
     Near in time, visible in the other keyframe, and in front where the two keyframes disagree: these count. Where only
@@ -118,6 +120,7 @@ def meet(from_a: Array, from_b: Array, t: float, way_a: Array, way_b: Array, sha
         way_a, way_b: (H, W, 2), written: how far the pixel has come from either keyframe; 0 where nothing arrives.
         share: (H, W), written: how much of A it takes, 0 to 1.
         trust: (H, W), written: how far that can be trusted, 0 to 1; -1 where nothing arrives.
+        depth: (H, W), written: log importance of what arrives; 0 where nothing does.
     """
     height, width = share.shape
     for y in range(height):
@@ -132,6 +135,7 @@ def meet(from_a: Array, from_b: Array, t: float, way_a: Array, way_b: Array, sha
                 way_a[y, x, 0] = way_a[y, x, 1] = way_b[y, x, 0] = way_b[y, x, 1] = 0
                 share[y, x] = _ONE - t
                 trust[y, x] = -1
+                depth[y, x] = 0
                 continue
             away = np.float32(0)
             for axis in range(2):
@@ -146,11 +150,14 @@ def meet(from_a: Array, from_b: Array, t: float, way_a: Array, way_b: Array, sha
             good_b = cover_b * from_b[y, x, 4] * each_b
             of_a = (_ONE - t) * (good_a + _LITTLE) * min(np.float32(4) * cover_a + _LITTLE, _ONE)
             of_b = t * (good_b + _LITTLE) * min(np.float32(4) * cover_b + _LITTLE, _ONE)
+            depth_a, depth_b = from_a[y, x, 5] * each_a, from_b[y, x, 5] * each_b
             if away > _ONE:
                 disagreement = min((np.sqrt(away) - _ONE) * np.float32(0.25), _ONE)
-                ahead = min(max(from_a[y, x, 5] * each_a - from_b[y, x, 5] * each_b, np.float32(-4)), np.float32(4))
+                ahead = min(max(depth_a - depth_b, np.float32(-4)), np.float32(4))
                 of_b *= np.exp(-disagreement * ahead)
-            share[y, x] = of_a / (of_a + of_b)
+            part = of_a / (of_a + of_b)
+            share[y, x] = part
+            depth[y, x] = part * depth_a + (_ONE - part) * depth_b
             trust[y, x] = min(np.float32(3) * max(good_a, good_b), _ONE)
 
 

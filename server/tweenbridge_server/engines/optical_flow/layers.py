@@ -58,6 +58,9 @@ _ODD_MATCH = 0.9
 _FEWEST = 0.002
 """Share of the pixels of one keyframe that a hypothesis must explain to be worth its time."""
 _MOST_OWN_MOTION = 14.0
+_BETWEEN = np.float32(20)
+"""Depth, in pixels of own motion, between things of which one comes in front of the other: ways are means, weighed by
+depth (see confidence.py), and a hundredth of a way that leads elsewhere is pixels off."""
 _WITNESSES = 30
 """Pixels that must agree before they decide which of two layers is in front."""
 _SWEEPS = 2
@@ -67,7 +70,8 @@ _SWEEPS = 2
 class Layering:
     """The hypothesis that each pixel of A and of B follows, their depths, and which hypothesis is the ground.
 
-    A pixel's depth is its own motion against the ground, in pixels up to a cap, more or less by what it covers.
+    A pixel's depth is its own motion against the ground, in pixels up to a cap, more or less by what it covers, and
+    raised to keep it from the depths of other layers.
     """
 
     labels_a: Labels
@@ -140,7 +144,7 @@ def layer(a: Picture, b: Picture, hypotheses: Sequence[Hypothesis], rounds: int 
     for _ in range(rounds):
         background = _background(labels_a, labels_b, is_affine)
         own = np.where(np.arange(len(kept)) == background, np.float32(0), reluctance)
-        standing = _standing(view_a, labels_a, view_b, labels_b) * is_affine
+        standing = _standing(_before(view_a, labels_a, view_b, labels_b)) * is_affine
         depths_a = _depths(view_a.flows, background, standing)
         depths_b = _depths(view_b.flows, background, standing)
         odd = rarity(
@@ -149,9 +153,12 @@ def layer(a: Picture, b: Picture, hypotheses: Sequence[Hypothesis], rounds: int 
         )
         labels_a = _relabel(view_a, depths_a, own, odd, select(labels_b, view_b.flows), _pick(labels_b, depths_b))
         labels_b = _relabel(view_b, depths_b, own, odd, select(labels_a, view_a.flows), _pick(labels_a, depths_a))
-    standing = _standing(view_a, labels_a, view_b, labels_b) * is_affine
-    depth_a = _pick(labels_a, _depths(view_a.flows, background, standing))
-    depth_b = _pick(labels_b, _depths(view_b.flows, background, standing))
+    before = _before(view_a, labels_a, view_b, labels_b)
+    standing = _standing(before) * is_affine
+    things = np.flatnonzero(is_affine & (np.arange(len(kept)) != background))
+    rise = _rises(before, _followers(labels_a, labels_b, len(kept)), things)
+    depth_a = _pick(labels_a, _depths(view_a.flows, background, standing)) + rise[labels_a]
+    depth_b = _pick(labels_b, _depths(view_b.flows, background, standing)) + rise[labels_b]
     return Layering(kept[labels_a], kept[labels_b], depth_a, depth_b, int(kept[background]))
 
 
@@ -171,19 +178,22 @@ def _sure(view: _View, labels: Labels, number: int) -> Mask:
 
 def _followed(labels_a: Labels, labels_b: Labels, count: int) -> Labels:
     """The hypotheses that at least a few pixels follow."""
-    followers = np.bincount(labels_a.ravel(), minlength=count) + np.bincount(labels_b.ravel(), minlength=count)
-    return np.flatnonzero(followers >= _FEWEST * labels_a.size)
+    return np.flatnonzero(_followers(labels_a, labels_b, count) >= _FEWEST * labels_a.size)
+
+
+def _followers(labels_a: Labels, labels_b: Labels, count: int) -> Labels:
+    """How many pixels of both keyframes follow each hypothesis."""
+    return np.bincount(labels_a.ravel(), minlength=count) + np.bincount(labels_b.ravel(), minlength=count)
 
 
 def _background(labels_a: Labels, labels_b: Labels, is_affine: NDArray[np.bool_]) -> int:
     """The hypothesis that most pixels follow; free fields count half, because they follow anything."""
-    followers = np.bincount(labels_a.ravel(), minlength=len(is_affine))
-    followers += np.bincount(labels_b.ravel(), minlength=len(is_affine))
+    followers = _followers(labels_a, labels_b, len(is_affine))
     return int(np.argmax(np.where(is_affine, followers, followers / 2)))
 
 
-def _standing(view_a: _View, labels_a: Labels, view_b: _View, labels_b: Labels) -> Standing:
-    """Per hypothesis, how many others it covers less how many cover it, as a share of the hypotheses.
+def _before(view_a: _View, labels_a: Labels, view_b: _View, labels_b: Labels) -> Mask:
+    """Which hypothesis (rows) covers which (columns).
 
     A pixel of p that is missing where p takes it, with q shown there instead, says that q is in front of p.
     """
@@ -194,14 +204,31 @@ def _standing(view_a: _View, labels_a: Labels, view_b: _View, labels_b: Labels) 
             there = cv2.remap(other.astype(np.float32), targets(flow), None, cv2.INTER_NEAREST, borderValue=-1)
             missing = (labels == number) & (there != number) & (there >= 0) & (cost > _HIDDEN)
             covered[number] += np.bincount(there[missing].astype(np.intp), minlength=count)
-    wins = (2 * covered < covered.T) & (covered.T >= _WITNESSES)
-    return np.divide(wins.sum(axis=1) - wins.sum(axis=0), count).astype(np.float32)
+    return (2 * covered < covered.T) & (covered.T >= _WITNESSES)
+
+
+def _standing(before: Mask) -> Standing:
+    """Per hypothesis, how many others it covers less how many cover it, as a share of the hypotheses."""
+    return np.divide(before.sum(axis=1) - before.sum(axis=0), len(before)).astype(np.float32)
 
 
 def _depths(flows: Sequence[Flow], background: int, standing: Standing) -> list[Map]:
     """Per hypothesis the depth that each pixel has when it follows it."""
     own_motions = (length(cv2.subtract(flow, flows[background])) for flow in flows)
     return [np.minimum(motion, _MOST_OWN_MOTION) * (1 + rise) for motion, rise in zip(own_motions, standing)]
+
+
+def _rises(before: Mask, followers: Labels, things: Labels) -> Standing:
+    """Per hypothesis what is added to its depth, so that all `things` are before the ground, and no two equally deep.
+
+    They may meet on their way though no keyframe shows which is in front. Then either order is right, and both at once
+    is not. The smaller one comes in front: behind, it might be hidden altogether.
+    """
+    standing = _standing(before[np.ix_(things, things)])
+    order = things[np.lexsort((-followers[things], standing))]
+    rises = np.zeros(len(before), np.float32)
+    rises[order] = _BETWEEN * np.arange(1, len(order) + 1, dtype=np.float32)
+    return rises
 
 
 def _pick(labels: Labels, maps: Sequence[Map]) -> Map:

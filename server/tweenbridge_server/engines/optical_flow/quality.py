@@ -17,6 +17,7 @@ from . import kernels
 from .settle import settle_edges
 from .synthesise import Ways, fill
 from .tracks import Estimate, Tracks
+from .unseen import find_unseen
 
 _BAND = 64
 """Rows splatted at a time: the sums of the splatting are several times the size of the picture."""
@@ -36,22 +37,23 @@ def ways(estimate: Estimate, size: tuple[int, int], t: float) -> Ways:
         t: 0 < t < 1.
     """
     height, width = size
-    way_a, way_b = np.empty((height, width, 2), np.float32), np.empty((height, width, 2), np.float32)
-    share, trust = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
+    way_a, way_b = (np.empty((height, width, 2), np.float32) for _ in range(2))
+    share, trust, depth = (np.empty((height, width), np.float32) for _ in range(3))
     arrivals_a, arrivals_b = _Arrivals(estimate.a, t), _Arrivals(estimate.b, 1 - t)
     for first in range(0, height, _BAND):
         band = slice(first, min(first + _BAND, height))
         kernels.meet(
-            arrivals_a.of(band), arrivals_b.of(band), t, way_a[band], way_b[band], share[band], trust[band]
+            arrivals_a.of(band), arrivals_b.of(band), t, way_a[band], way_b[band], share[band], trust[band], depth[band]
         )  # fmt: skip
-    empty = trust < 0
+    empty, unseen = trust < 0, None
     if empty.any():
         fill(way_a, empty)
         fill(way_b, empty)
         np.maximum(trust, 0, out=trust)
+        unseen = find_unseen([(estimate.a, way_a, t), (estimate.b, way_b, 1 - t)], empty, trust, depth)
     kernels.soften(share, cv2.blur(trust, (7, 7)), 1 - t, _SOFTNESS)
     settle_edges(way_a, way_b, share)
-    return Ways(way_a, way_b, share, trust)
+    return Ways(way_a, way_b, share, trust, unseen)
 
 
 class _Arrivals:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..base import Flow, Gap, Image, Map
 from .fields import Mask, pixel_grid, pull_push
+from .unseen import Unseen
 
 _FILLED_AT = 4
 """Gaps are filled at a quarter of the size: what fills them is smooth."""
@@ -25,12 +26,14 @@ class Ways:
         from_a, from_b: (H, W, 2) pixels from its place in either keyframe.
         share: (H, W) how much of A goes into the mix, 0 to 1.
         trust: (H, W) how far the tracks that led here are trusted, 0 to 1; 0 where none did.
+        unseen: where neither keyframe shows what is there; None where that is nowhere, or not known.
     """
 
     from_a: Flow
     from_b: Flow
     share: Map
     trust: Map
+    unseen: Unseen | None = None
 
 
 def draw(gap: Gap, ways: Ways, interpolation: int) -> Image:
