@@ -12,7 +12,8 @@ from pictures_in_motion import Image, disc_over, psnr, texture
 from tweenbridge_server.engines.base import Gap
 from tweenbridge_server.engines.optical_flow import quality
 from tweenbridge_server.engines.optical_flow.engine import FlowEngine
-from tweenbridge_server.engines.optical_flow.unseen import Unseen, paint, sampled
+from tweenbridge_server.engines.optical_flow.tracks import STRAIGHT, Tracks
+from tweenbridge_server.engines.optical_flow.unseen import Unseen, find_unseen, paint, sampled
 
 HEIGHT, WIDTH = 240, 360
 LEFT, RIGHT, MIDDLE = 80, 280, 120
@@ -102,6 +103,21 @@ def test_painting_keeps_what_is_seen_and_invents_no_colours(
     assert np.isfinite(painted).all()
     assert painted.min() >= -1e-6
     assert painted.max() <= picture.max() + 1e-4
+
+
+@pytest.mark.parametrize(("shown", "found"), [(0, False), (20, True)])
+def test_without_anything_to_paint_with_nothing_is_painted(shown: int, found: bool) -> None:
+    flow = np.full((40, 40, 2), 10, np.float32)
+    sure = np.ones((40, 40), np.float32)
+    tracks = Tracks(flow, STRAIGHT, sure, sure * 5)
+    empty = np.ones((40, 40), np.bool_)
+    empty[:shown] = False
+    trust = np.where(empty, 0, 1).astype(np.float32)
+    still = np.zeros((40, 40, 2), np.float32)
+    unseen = find_unseen([(tracks, still, 0.5), (tracks, still, 0.5)], empty, trust, np.zeros_like(sure))
+    assert (unseen is not None) == found
+    if unseen is not None:
+        assert np.array_equal(unseen.where, empty)
 
 
 def test_an_even_ground_stays_even() -> None:

@@ -61,11 +61,11 @@ def find_unseen(ways: Sequence[tuple[Tracks, Flow, float]], empty: Mask, trust: 
         depth: (H, W) log importance of what arrives.
 
     Returns:
-        None if there are none.
+        None if there are none, or nothing to paint them with.
     """
     y, x = np.nonzero(empty)
-    hidden, left = (np.stack(each) for each in zip(*(_missing(*each, y, x) for each in ways)))
-    lost = (hidden | left).all(axis=0) & hidden.any(axis=0)
+    hidden, beyond = (np.stack(each) for each in zip(*(_missing(*each, y, x) for each in ways)))
+    lost = (hidden | beyond).all(axis=0) & hidden.any(axis=0)
     if not lost.any():
         return None
     where = np.zeros_like(empty)
@@ -76,7 +76,7 @@ def find_unseen(ways: Sequence[tuple[Tracks, Flow, float]], empty: Mask, trust: 
     behind = np.square(trust[seen]) * np.exp(-_PER_DEPTH * np.maximum(depth[seen], 0)) + _HARDLY
     # At its edge, colours are mixed with those of what hides it.
     behind[grown(where, 1)[seen]] = 0
-    return Unseen(where, behind)
+    return Unseen(where, behind) if behind.any() else None
 
 
 def _missing(tracks: Tracks, way: Flow, along: float, y: Places, x: Places) -> tuple[Mask, Mask]:
@@ -84,13 +84,13 @@ def _missing(tracks: Tracks, way: Flow, along: float, y: Places, x: Places) -> t
     height, width = tracks.depth.shape
     from_x, from_y = x - way[y, x, 0], y - way[y, x, 1]
     row, column = np.rint(from_y).astype(np.intp), np.rint(from_x).astype(np.intp)
-    left = (row < 0) | (row >= height) | (column < 0) | (column >= width)
+    beyond = (row < 0) | (row >= height) | (column < 0) | (column >= width)
     row, column = row.clip(0, height - 1), column.clip(0, width - 1)
     gone = along * tracks.flow[row, column]
     if tracks.is_bent:
         gone += along * (1 - along) * tracks.bend[row, column]
     misses = np.hypot(from_x + gone[:, 0] - x, from_y + gone[:, 1] - y) > _ASTRAY
-    return ~left & misses & (tracks.confidence[row, column] > _SURE), left
+    return ~beyond & misses & (tracks.confidence[row, column] > _SURE), beyond
 
 
 def paint(picture: Image, unseen: Unseen) -> None:
