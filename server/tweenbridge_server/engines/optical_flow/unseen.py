@@ -18,7 +18,7 @@ from ..base import Flow, Image, Map
 from .fields import Mask, grown, pull_push
 from .tracks import Tracks
 
-Places = NDArray[np.intp]
+_Places = NDArray[np.intp]
 
 _ASTRAY = 2.0
 """Pixels by which a place must miss where it is said to go, to be of something else."""
@@ -79,7 +79,7 @@ def find_unseen(ways: Sequence[tuple[Tracks, Flow, float]], empty: Mask, trust: 
     return Unseen(where, behind) if behind.any() else None
 
 
-def _missing(tracks: Tracks, way: Flow, along: float, y: Places, x: Places) -> tuple[Mask, Mask]:
+def _missing(tracks: Tracks, way: Flow, along: float, y: _Places, x: _Places) -> tuple[Mask, Mask]:
     """Which of the pixels (y, x) a keyframe hides by something that goes elsewhere, and which come from beyond it."""
     height, width = tracks.depth.shape
     from_x, from_y = x - way[y, x, 0], y - way[y, x, 1]
