@@ -24,11 +24,16 @@ _MOMENTUM: Final = 0.95
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """About the nearest matrices with singular values of one: (n, rows, columns), by Newton-Schulz in bfloat16."""
+    """About the nearest matrices with singular values of one: (n, rows, columns), by Newton-Schulz.
+
+    In bfloat16 on a graphics card; most processors only imitate it.
+    """
     a, b, c = _COEFFICIENTS
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices
-    x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    if x.is_cuda:
+        x = x.bfloat16()
     for _ in range(_ROUNDS):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x

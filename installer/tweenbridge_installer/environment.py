@@ -46,6 +46,7 @@ _IMPORTS = {
         "av",
         "isal",
         "numba",
+        "onnxruntime",
         "typer",
         "rich",
         "filelock",

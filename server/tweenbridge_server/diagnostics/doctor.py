@@ -35,6 +35,7 @@ PACKAGES = {
     "numpy": "arithmetic on pixels",
     "cv2": "motion estimation",
     "numba": "compiled loops",
+    "onnxruntime": "the networks of the flow engine",
     "OpenImageIO": "image files",
     "isal": "writing PNG files",
     "av": "films",

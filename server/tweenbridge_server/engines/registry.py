@@ -76,7 +76,12 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?(@\w[\w.-]*)?
 
 _ENGINES = "tweenbridge_server.engines"
 _BUILT_IN = (
-    Registration(FLOW, f"{_ENGINES}.optical_flow.engine:FlowEngine"),
+    Registration(
+        FLOW,
+        f"{_ENGINES}.optical_flow.engine:FlowEngine",
+        f"{_ENGINES}.optical_flow.network_files:resolve",
+        contents=f"{_ENGINES}.optical_flow.network_files:contents",
+    ),
     Registration(
         DREAMMOVER,
         f"{_ENGINES}.dreammover.engine:DreamMoverEngine",

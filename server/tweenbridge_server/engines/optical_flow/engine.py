@@ -1,19 +1,23 @@
-"""The `flow` engine: in-betweens by following what moves, without learned weights."""
+"""The `flow` engine: in-betweens by following what moves."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import EngineInfo, Scalar
 
-from ..base import DRAWING, Frame, Gap, Motion
+from ..base import DRAWING, Frame, Gap, Motion, Progress
 from . import draft
+from .frame import within_bars
 from .guide import FlowGuide, Recipe
 from .info import INFO
-from .tracks import Report
+from .network_files import Unusable
+from .synthesise import Ways
+from .tracks import Estimate, Report
 
 _ESTIMATE_COST = {"draft": 0.5, "quality": 4.0}
 """How many in-betweens' time the estimate takes, about: for a true time left."""
@@ -34,6 +38,8 @@ class FlowEngine:
         """Do now what the first gap would otherwise wait for: import and compile."""
         if self._checked(profile) == "quality":
             importlib.import_module(".quality", __package__)
+            with suppress(Unusable):
+                importlib.import_module(".networks", __package__).load()
 
     def interpolate(
         self,
@@ -41,9 +47,11 @@ class FlowEngine:
         times: Sequence[float],
         profile: str,
         settings: Mapping[str, Scalar],
-        progress: Report,
+        progress: Progress,
     ) -> Iterator[Frame]:
         """Make the in-betweens at `times`, lazily. Identical keyframes give copies of themselves.
+
+        Where the networks of `quality` cannot be used, it becomes `draft`, with a note that says why.
 
         Raises:
             TweenbridgeError: BAD_REQUEST for a profile or a setting that this engine does not have.
@@ -61,7 +69,7 @@ class FlowEngine:
             TweenbridgeError: BAD_REQUEST for a profile that this engine does not have.
             Cancelled: passed through from `progress`.
         """
-        profile = self._checked(profile)
+        profile, _ = self._possible(self._checked(profile))
         recipe = self._recipe(profile)
         return FlowGuide(gap, recipe.estimate(gap, progress or _no_progress), recipe)
 
@@ -69,26 +77,50 @@ class FlowEngine:
         """The flow both ways at the keyframes' size, and how far it can be trusted."""
         return self.guide(gap, profile).motion()
 
-    def _frames(self, gap: Gap, times: Sequence[float], profile: str, progress: Report) -> Iterator[Frame]:
+    def _frames(self, gap: Gap, times: Sequence[float], profile: str, progress: Progress) -> Iterator[Frame]:
         if np.array_equal(gap.a, gap.b):
             for t in times:
                 yield Frame(t, gap.a.copy())
             return
+        profile, obstacle = self._possible(profile)
+        if obstacle:
+            progress.note("quality_unavailable", f"Made with the draft profile instead of quality. {obstacle}")
         before = _ESTIMATE_COST[profile]
         whole = before + len(times)
         progress(0.0, "estimating motion")
-        guide = self.guide(gap, profile, lambda fraction, stage: progress(fraction * before / whole, stage))
+        inner = within_bars(gap)
+        moving = gap if inner is None else inner.of(gap)
+        guide = self.guide(moving, profile, lambda fraction, stage: progress(fraction * before / whole, stage))
         for index, t in enumerate(times):
             progress((before + index) / whole, DRAWING)
-            yield Frame(t, guide.drawing(t))
+            drawing = guide.drawing(t)
+            yield Frame(t, drawing if inner is None else inner.framed(drawing, gap))
+
+    def _possible(self, profile: str) -> tuple[str, str]:
+        """The profile, or `draft` where its networks cannot be used, and then why they cannot."""
+        if profile == "draft":
+            return profile, ""
+        try:
+            importlib.import_module(".networks", __package__).load()
+        except Unusable as obstacle:
+            return "draft", str(obstacle)
+        return profile, ""
 
     def _recipe(self, profile: str) -> Recipe:
         """How a profile estimates and draws. Only `quality` imports, and compiles, numba's code."""
         if profile == "draft":
             return Recipe(draft.estimate_draft, draft.ways, draft.INTERPOLATION, relights=False)
-        from . import estimate, quality
+        from . import arbitrate, estimate, networks, quality
 
-        return Recipe(estimate.estimate_quality, quality.ways, quality.INTERPOLATION, relights=True)
+        loaded = networks.load()
+
+        def tracks(gap: Gap, progress: Report) -> Estimate:
+            return estimate.estimate_quality(gap, progress, loaded.matcher)
+
+        def ways(found: Estimate, size: tuple[int, int], t: float) -> Ways:
+            return arbitrate.decided_ways(loaded.arbiter, found, size, t)
+
+        return Recipe(tracks, ways, quality.INTERPOLATION, relights=True)
 
     def _checked(self, profile: str) -> str:
         names = [known.name for known in INFO.profiles]

@@ -6,27 +6,36 @@ layers. Which one suits a gap is measured, not asked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 
 from ..base import Flow, Gap, Map
 from .bends import bends
-from .confidence import weigh_layers, weigh_scene
+from .confidence import weigh_layers, weigh_without_layers
+from .correspondences import Correspondences
 from .enlarge import enlarge_layers
 from .exposure import even
-from .fields import Mask, Picture, length, outside, round_trip, sample, targets
+from .fields import Mask, Picture, length, outside, pull_push, round_trip, sample, targets
 from .fuse import Features, GuidedFilter, cheapest, features, match_cost, select, texture
-from .hypotheses import Hypotheses, Hypothesis, find_hypotheses, is_flat
+from .hypotheses import Hypotheses, Hypothesis, dense, find_hypotheses, is_flat
 from .layers import layer
-from .matching import dense_flow, feature_motions
-from .occlusion import Scene, explain
+from .matching import feature_motions
 from .pictures import grey, working_pictures
-from .tracks import STRAIGHT, Estimate, Report, Tracks, enlarge
+from .tracks import Estimate, Report
 
-_WORKING_SIZE = 576
+Match = Callable[[Picture, Picture], Correspondences]
+"""What looks like what in two working pictures."""
 
+WORKING_SIZE = 576
+
+_RELUCTANCE, _RELUCTANCE_TURNED = 1.5, 0.3
+"""By how much another flow must match better than the plain one, and one turned round better than that."""
+_AROUND = 0.04
+"""As a share of the longer side: how much around a pixel says whether its flow is trusted."""
+_TORN, _FIRM = np.float32(0.15), np.float32(0.45)
+"""Mean confidence around a pixel below which its flow is chance, and from which it is taken as it is."""
 _TRIED = 3
 """How many motions are tried to tell a change of light."""
 _FEW_LOST = 0.045
@@ -41,30 +50,39 @@ _MISMATCH = 30.0
 """Above this a match is none, however much above."""
 
 
-def estimate_quality(gap: Gap, progress: Report) -> Estimate:
-    """Tracks of both keyframes at full size."""
-    a, b = working_pictures(gap, _WORKING_SIZE)
+def estimate_quality(gap: Gap, progress: Report, match: Match) -> Estimate:
+    """Tracks of both keyframes: at full size where they are layers, at the working size where they are free."""
+    a, b = working_pictures(gap, WORKING_SIZE)
+    lit = even(a, b)
+    plain = dense(a, lit)
+    progress(0.2, "choosing motions")
+    if not _is_lost(a, lit, plain):
+        return follow(a, lit, [plain])
     motions = feature_motions(grey(a), grey(b))
     # Most of the picture should be still under one of those with most support.
-    b = even(a, b, [motion.matrix for motion in motions[:_TRIED]])
-    hypotheses = find_hypotheses(a, b, motions)
-    progress(0.2, "choosing motions")
-    if hypotheses.affine and _is_layered(a, b, hypotheses):
-        return _layered_recipe(gap, a, b, [hypotheses.plain, *hypotheses.affine, hypotheses.jumped], progress)
-    return _dense_recipe(gap, a, b, [*hypotheses.free, *hypotheses.affine])
+    relit = even(a, b, [motion.matrix for motion in motions[:_TRIED]])
+    if not np.array_equal(relit, lit):
+        plain = dense(a, relit)
+    progress(0.4, "choosing motions")
+    hypotheses = find_hypotheses(a, relit, motions, plain, match(a, relit))
+    if hypotheses.affine and _is_layered(a, relit, hypotheses):
+        return _layered_recipe(gap, a, relit, [plain, *hypotheses.affine, hypotheses.matched], progress)
+    return follow(a, relit, [plain, hypotheses.matched, hypotheses.coarse])
+
+
+def _is_lost(a: Picture, b: Picture, plain: Hypothesis) -> bool:
+    """Whether the plain flow loses more than a few pixels: they move far, or appear."""
+    lost = round_trip(plain.forward, plain.backward) > 1 + 0.05 * length(plain.forward)
+    lost |= cv2.blur(match_cost(features(a), features(b), plain.forward), (5, 5)) > _LOST
+    return bool(lost.mean() >= _FEW_LOST)
 
 
 def _is_layered(a: Picture, b: Picture, hypotheses: Hypotheses) -> bool:
-    """Whether parts move far and as wholes: the plain flow gets lost, and affine motions match as well as free ones.
+    """Whether parts move as wholes: affine motions match as well as free ones.
 
     Flat drawings count as layered too: next to nothing in them can tell one motion from another.
     """
-    plain = hypotheses.plain
     here, there = features(a), features(b)
-    lost = round_trip(plain.forward, plain.backward) > 1 + 0.05 * length(plain.forward)
-    lost |= cv2.blur(match_cost(here, there, plain.forward), (5, 5)) > _LOST
-    if lost.mean() < _FEW_LOST:
-        return False
     if is_flat(here):
         return True
     worth = texture(here, reach=5, full=10.0)
@@ -91,42 +109,46 @@ def _covered(here: Features, there: Features, motions: Sequence[Hypothesis], gro
     return sample(taken.astype(np.float32), targets(motions[ground].forward)) > 0.3
 
 
-def _dense_recipe(gap: Gap, a: Picture, b: Picture, hypotheses: Sequence[Hypothesis]) -> Estimate:
-    """Free-form motion: the cheapest hypothesis per pixel, refined; what then matches nothing may be hidden."""
+def follow(a: Picture, b: Picture, hypotheses: Sequence[Hypothesis]) -> Estimate:
+    """Free-form motion, at the working size: per pixel the cheapest of the hypotheses and of no motion at all, where it
+    can be trusted."""
+    grey_a, grey_b = grey(a), grey(b)
+    still = np.zeros_like(hypotheses[0].forward)
+    flows_a = [*(each.forward for each in hypotheses), still]
+    flows_b = [*(each.backward for each in hypotheses), still]
     features_a, features_b = features(a), features(b)
-    smooth_a, smooth_b = GuidedFilter(grey(a), 7, 20.0), GuidedFilter(grey(b), 7, 20.0)
-
-    def fuse(forward: list[Flow], backward: list[Flow], reluctance: float) -> tuple[Flow, Flow]:
-        costs_a = [smooth_a(match_cost(features_a, features_b, flow)) for flow in forward]
-        costs_b = [smooth_b(match_cost(features_b, features_a, flow)) for flow in backward]
-        for cost in costs_a[1:] + costs_b[1:]:
-            cost += reluctance
-        return select(cheapest(costs_a), forward), select(cheapest(costs_b), backward)
-
-    flow_a, flow_b = fuse([h.forward for h in hypotheses], [h.backward for h in hypotheses], 1.5)
+    smooth_a, smooth_b = GuidedFilter(grey_a, 7, 20.0), GuidedFilter(grey_b, 7, 20.0)
+    costs_a = [smooth_a(match_cost(features_a, features_b, flow)) for flow in flows_a]
+    costs_b = [smooth_b(match_cost(features_b, features_a, flow)) for flow in flows_b]
+    for cost in costs_a[1:] + costs_b[1:]:
+        cost += np.float32(_RELUCTANCE)
+    flow_a, flow_b = select(cheapest(costs_a), flows_a), select(cheapest(costs_b), flows_b)
     # Each direction's matches, turned round, repair places where only the other direction found its way.
-    again_a, again_b = dense_flow(grey(a), grey(b), flow_a), dense_flow(grey(b), grey(a), flow_b)
     turned_a, turned_b = -sample(flow_b, targets(flow_a)), -sample(flow_a, targets(flow_b))
-    flow_a, flow_b = fuse([flow_a, again_a, turned_a], [flow_b, again_b, turned_b], 0.3)
-    scene_a, scene_b = explain(a, b, features_a, features_b, flow_a, flow_b)
-    tracks_a = weigh_scene(a, b, scene_a.flow, scene_b.flow, scene_a.front, scene_a.hidden)
-    tracks_b = weigh_scene(b, a, scene_b.flow, scene_a.flow, scene_b.front, scene_b.hidden)
-    if not (scene_a.front.any() or scene_b.front.any()):
-        height, width = gap.a.shape[:2]
-        return Estimate(enlarge(tracks_a, height, width), enlarge(tracks_b, height, width))
-    large_a, large_b = working_pictures(gap, max(gap.a.shape))
-    return Estimate(_enlarge_scene(tracks_a, scene_a, a, large_a), _enlarge_scene(tracks_b, scene_b, b, large_b))
+    again_a = smooth_a(match_cost(features_a, features_b, turned_a)) + np.float32(_RELUCTANCE_TURNED)
+    again_b = smooth_b(match_cost(features_b, features_a, turned_b)) + np.float32(_RELUCTANCE_TURNED)
+    flow_a = select(cheapest([np.minimum.reduce(costs_a), again_a]), [flow_a, turned_a])
+    flow_b = select(cheapest([np.minimum.reduce(costs_b), again_b]), [flow_b, turned_b])
+    whole_a = _whole(flow_a, weigh_without_layers(a, b, flow_a, flow_b).confidence)
+    whole_b = _whole(flow_b, weigh_without_layers(b, a, flow_b, flow_a).confidence)
+    return Estimate(weigh_without_layers(a, b, whole_a, whole_b), weigh_without_layers(b, a, whole_b, whole_a), (a, b))
 
 
-def _enlarge_scene(tracks: Tracks, scene: Scene, small: Picture, large: Picture) -> Tracks:
-    labels = scene.front.astype(np.intp)
-    return enlarge_layers(tracks, labels, [scene.ground, scene.thing], [STRAIGHT, STRAIGHT], small, large)
+def _whole(flow: Flow, confidence: Map) -> Flow:
+    """The flow, which where most around is not trusted follows smoothly what is: chance matches would tear a thing to
+    pieces, and a wrong motion that is smooth leaves it whole."""
+    around = max(3, round(_AROUND * max(confidence.shape))) | 1
+    mean = cv2.blur(confidence, (around, around), borderType=cv2.BORDER_REFLECT)
+    trusted = np.clip((mean - _TORN) / (_FIRM - _TORN), 0, 1)[..., None]
+    weight = np.square(confidence) * trusted[..., 0] + np.float32(1e-5)
+    smooth = cv2.blur(pull_push(flow * weight[..., None], weight), (around, around), borderType=cv2.BORDER_REFLECT)
+    return smooth + trusted * (flow - smooth)
 
 
 def _layered_recipe(gap: Gap, a: Picture, b: Picture, hypotheses: Sequence[Hypothesis], progress: Report) -> Estimate:
     """Large motion: layers that move as wholes, in front of one another."""
     layering = layer(a, b, hypotheses)
-    progress(0.4, "drawing layers' edges")
+    progress(0.6, "drawing layers' edges")
     labels_a, labels_b = layering.labels_a, layering.labels_b
     flows_a, flows_b = [h.forward for h in hypotheses], [h.backward for h in hypotheses]
     curves = [bends(h, labels_a, number, number == layering.background) for number, h in enumerate(hypotheses)]

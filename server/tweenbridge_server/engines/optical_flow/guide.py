@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 
 from ..base import Gap, Image, Map, Motion
-from .fields import pixel_grid, sample
+from .fields import Mask, pixel_grid, sample
+from .kept import find_kept
 from .light import Light, enlarged, relight, shown_in_both
 from .synthesise import Ways, draw
 from .tracks import Estimate, Report, enlarge
@@ -48,6 +50,14 @@ class FlowGuide:
     def __init__(self, gap: Gap, estimate: Estimate, recipe: Recipe) -> None:
         self._gap, self._estimate, self._recipe = gap, estimate, recipe
         self._light = Light(gap) if recipe.relights else None
+
+    @cached_property
+    def _kept(self) -> Mask | None:
+        """What stays as it is."""
+        if not self._recipe.relights:
+            return None
+        motion = self.motion()
+        return find_kept(self._gap, motion.forward, motion.backward)
 
     def motion(self) -> Motion:
         """The flow both ways at the keyframes' size, and how far it can be trusted."""
@@ -88,6 +98,8 @@ class FlowGuide:
             relight(drawing, ways.share, change, t)
         if ways.unseen is not None:
             paint(drawing, ways.unseen)
+        if self._kept is not None:
+            cv2.copyTo(self._gap.a, self._kept.view(np.uint8), drawing)
         return drawing
 
     def _trust(self, ways: Ways, change: Image | None, t: float) -> Map:

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 
 from ..base import Flow, Map
+from .correspondences import Correspondences
 from .fields import Matrix, Picture, affine_flow, fit_affine, is_plausible, length, round_trip
 from .fuse import Features, GuidedFilter, features, match_cost, texture
-from .matching import AffineMotion, aligned, dense_flow, long_jumps
+from .matching import AffineMotion, aligned, dense_flow
 from .pictures import grey
 from .regions import region_motions
 
@@ -62,42 +63,51 @@ class Hypotheses:
 
     Attributes:
         plain: the dense flow found from nothing.
-        jumped: the dense flow found from exhaustive search.
+        matched: the dense flow found from the network's correspondences.
+        coarse: those correspondences themselves.
         started: dense flows found from the best supported affine motions.
         affine: motions of parts that move as wholes, no two the same.
     """
 
     plain: Hypothesis
-    jumped: Hypothesis
+    matched: Hypothesis
+    coarse: Hypothesis
     started: Sequence[Hypothesis]
     affine: Sequence[Hypothesis]
 
     @property
     def free(self) -> list[Hypothesis]:
         """All free fields, the plain one first."""
-        return [self.plain, *self.started, self.jumped]
+        return [self.plain, *self.started, self.matched, self.coarse]
 
 
-def find_hypotheses(a: Picture, b: Picture, motions: Sequence[AffineMotion]) -> Hypotheses:
+def dense(a: Picture, b: Picture, start: Hypothesis | None = None) -> Hypothesis:
+    """Dense flow both ways, searched from `start` where one is given."""
+    grey_a, grey_b = grey(a), grey(b)
+    forward, backward = (None, None) if start is None else (start.forward, start.backward)
+    return Hypothesis(dense_flow(grey_a, grey_b, forward), dense_flow(grey_b, grey_a, backward))
+
+
+def find_hypotheses(
+    a: Picture, b: Picture, motions: Sequence[AffineMotion], plain: Hypothesis, correspondences: Correspondences
+) -> Hypotheses:
     """Search both working pictures in every way.
 
     Args:
         motions: what their features tell.
+        plain: the dense flow found from nothing.
+        correspondences: what the matcher network tells.
     """
     grey_a, grey_b = grey(a), grey(b)
-
-    def dense(forward: Flow | None = None, backward: Flow | None = None) -> Hypothesis:
-        return Hypothesis(dense_flow(grey_a, grey_b, forward), dense_flow(grey_b, grey_a, backward))
-
-    plain = dense()
     affine: list[Hypothesis] = []
     _add(affine, fit_affine(plain.forward, np.ones(grey_a.shape, np.float32)), plain)
     started: list[Hypothesis] = []
     for motion in motions:
         is_new = _add(affine, motion.matrix, plain)
         if is_new and len(started) < _STARTS and motion.support >= _ENOUGH_MATCHES:
-            started.append(dense(affine[-1].forward, affine[-1].backward))
-    jumped = dense(*long_jumps(a, b))
+            started.append(dense(a, b, affine[-1]))
+    coarse = Hypothesis(correspondences.forward, correspondences.backward)
+    matched = dense(a, b, coarse)
     here, there = features(a), features(b)
     if is_flat(here):
         costs_a = [known.cost_forward(here, there) for known in affine]
@@ -106,12 +116,12 @@ def find_hypotheses(a: Picture, b: Picture, motions: Sequence[AffineMotion]) -> 
             _add(affine, aligned(grey_a, grey_b, matrix, places), plain)
     smooth = GuidedFilter(grey_a, 2, 10.0)
     costs: list[Map] = []
-    for free in (plain, *started, jumped):
+    for free in (plain, *started, matched):
         costs += [smooth(known.cost_forward(here, there)) for known in affine[len(costs) :]]
         cost = smooth(match_cost(here, there, free.forward))
         for matrix in _unexplained_parts(here, free, cost, affine, costs):
             _add(affine, matrix, plain)
-    return Hypotheses(plain, jumped, started, affine)
+    return Hypotheses(plain, matched, coarse, started, affine)
 
 
 def is_flat(picture: Features) -> bool:

@@ -9,9 +9,9 @@ from tweenbridge.protocol.messages import EngineInfo, ProfileInfo
 INFO: Final = EngineInfo(
     name="flow",
     title="Optical flow",
-    version="1",
+    version="2",
     profiles=(
-        ProfileInfo("quality", "Quality", "Follows large and fine motion; a little slower."),
+        ProfileInfo("quality", "Quality", "Follows large and fine motion and keeps drawings whole; a little slower."),
         ProfileInfo("draft", "Draft", "Fast, for trying timings."),
     ),
     description="Moves pixels along the motion it finds between the keyframes. Works at once, with no download.",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base import Flow, Map
-from .fields import scaled
+from .fields import Picture, scaled
 
 Report = Callable[[float, str], None]
 """Called between the steps of an estimate with the share that is done, 0 to 1, and what comes next; see
@@ -76,10 +76,15 @@ def _extremes(field: Flow) -> tuple[Rows, Rows]:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The tracks of a gap: of A's pixels and of B's."""
+    """The tracks of a gap: of A's pixels and of B's.
+
+    Attributes:
+        pictures: the working pictures that an arbiter should look at; None where the tracks are exact without.
+    """
 
     a: Tracks
     b: Tracks
+    pictures: tuple[Picture, Picture] | None = None
 
 
 def enlarge(tracks: Tracks, height: int, width: int) -> Tracks:

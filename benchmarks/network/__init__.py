@@ -1,0 +1,1 @@
+"""Trains the two small networks of the `flow` engine; see train.py."""
