@@ -23,7 +23,7 @@ from .synthesise import Ways
 from .tracks import Estimate
 
 Ask = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""The network: (INPUTS, h, w) in, (OUTPUTS, h, w) out; see `benchmarks/network/networks.py`, which has the same order."""
+"""The network: (INPUTS, h, w) in, (OUTPUTS, h, w) out, in the order of `benchmarks/network/networks.py`."""
 
 INPUTS: Final = 37
 OUTPUTS: Final = 20
