@@ -41,7 +41,9 @@ def test_previews_and_notes_reach_who_asked(stills: Studio) -> None:
         events = events_of(asker, handle)
         assert handle.error is None
         previews = [event for event in events if isinstance(event, PreviewArrived)]
-        assert {(shown.gap, shown.t) for shown in previews} == {(0, 0.25), (1, 0.25)}
+        # Of those that come in a row, only a busy machine shows more than the first one.
+        assert {shown.gap for shown in previews} == {0, 1}
+        assert {shown.t for shown in previews} <= {0.25, 0.5}
         for shown in previews:
             picture = cv2.imdecode(np.frombuffer(shown.data, np.uint8), cv2.IMREAD_UNCHANGED)
             assert picture.shape == (144, 256, 3)

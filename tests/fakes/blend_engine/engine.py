@@ -90,8 +90,9 @@ def _say(what: str, gap: Gap, progress: Progress) -> None:
         for number in range(1000):
             progress.note("c" * 5000, f"{number} " + "m" * 5000)
     if what == "preview":
+        large = np.tile(gap.a, (40, 40, 1))
         for t in (0.25, 0.5):
-            progress.preview(t, np.tile(gap.a, (40, 40, 1)))
+            progress.preview(t, large)
     if what == "odd previews":
         for odd in (gap.a[:, :, 0], gap.a[:0], np.zeros((4, 4, 9), np.float32), "picture", None):
             progress.preview(0.5, odd)  # type: ignore[arg-type]
