@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
+from fakes.processor import Patience
 from tweenbridge.keyframes import make_order
 from tweenbridge.protocol.messages import JobRequest
 from tweenbridge_server.imaging import io
@@ -24,10 +25,10 @@ from .pictures import keyframes
 from .plan import Action, ClientPlan, Job, Kind, Round, described, era
 from .site import Site
 
-THROUGH_SECONDS = 120.0
-"""Within which all clients have what they want once nothing disturbs them any more."""
+STANDSTILL_SECONDS = 60.0
+"""After which clients that see nothing new of what they want, and are disturbed by nothing, wait in vain."""
 SETTLE_SECONDS = 8.0
-"""Within which housekeeping has put everything in order."""
+"""Within which housekeeping has put everything in order, of the time in which the machine lets it."""
 
 
 @dataclass
@@ -129,11 +130,15 @@ class Era:
         self._accounts.forget(damage.frames)
 
     def _wait_for_crowds(self) -> None:
-        end = time.monotonic() + THROUGH_SECONDS
+        seen = -1
+        end = 0.0
         while busy := [crowd for crowd in self.site.crowds if not crowd.is_through]:
             failed = [crowd for crowd in busy if crowd.process is not None and crowd.process.poll() not in (None, 0)]
             assert not failed, f"clients broke: {failed[0].log.read_text()[-2000:]}"
-            assert time.monotonic() < end, f"clients still wait: {[crowd.log.name for crowd in busy]}"
+            noted = sum(path.stat().st_size for path in self.site.journals[-1] if path.exists())
+            if noted != seen:
+                seen, end = noted, time.monotonic() + STANDSTILL_SECONDS
+            assert time.monotonic() < end, f"clients wait in vain: {[crowd.log.name for crowd in busy]}"
             self.site.ensure_server()
             time.sleep(0.05)
         self.site.crowds.clear()
@@ -172,11 +177,8 @@ class Era:
 
     def _settle(self) -> None:
         """Look until all is well, or patience ends."""
-        end = time.monotonic() + SETTLE_SECONDS
-        while True:
-            found = self._look()
-            if not found or time.monotonic() >= end:
-                break
+        patience = Patience(SETTLE_SECONDS, lambda: [*self.site.own(), *self.site.left_running()])
+        while (found := self._look()) and not patience.is_over:
             time.sleep(0.25)
         self.site.note(f"looked: {len(found)} promises are not kept")
         self.outcome.violations += found

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
+from fakes.processor import Patience
 from fakes.proxy import Proxy
 from tweenbridge.discovery import read_address, remove_address, write_address
 
@@ -122,8 +123,8 @@ class Site:
             )  # fmt: skip
         self.all_servers.add(self.process.pid)
         self.note(f"server {self.process.pid} is being started")
-        end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end:
+        patience = Patience(START_SECONDS, self.own)
+        while not patience.is_over:
             address = read_address(self.home)
             if address is not None and address != before and address.pid == self.process.pid:
                 self.proxy.target = ("127.0.0.1", urlsplit(address.endpoint).port or 0)
@@ -162,11 +163,11 @@ class Site:
             self.process.kill()
             self.process.wait(10)
 
-    def ensure_server(self, seconds: float = 20.0) -> None:
-        """See that a server runs, as clients do who start it. It must within that time."""
-        end = time.monotonic() + seconds
+    def ensure_server(self, attempts: int = 20) -> None:
+        """See that a server runs, as clients do who start it. It must after so many attempts at most."""
         while not self.is_up and not self.start():
-            assert time.monotonic() < end, f"the server does not start any more: {self.refusals[-1]}"
+            attempts -= 1
+            assert attempts > 0, f"the server does not start any more: {self.refusals[-1]}"
 
     def stop_in_order(self) -> None:
         """End the server as `kill` does without a number."""
@@ -186,10 +187,13 @@ class Site:
         self.started_workers.update(child.pid for child in children)
         return sorted(children, key=lambda child: child.pid)
 
+    def own(self) -> list[int]:
+        """The ids of the server and its workers."""
+        return [self.process.pid, *(child.pid for child in self.workers())] if self.is_up and self.process else []
+
     def left_running(self) -> list[int]:
         """Processes of servers that ended, and of their workers, that are still there."""
-        own = {child.pid for child in self.workers()} | ({self.process.pid} if self.is_up and self.process else set())
-        return [pid for pid in (self.started_workers | self.all_servers) - own if _is_alive(pid)]
+        return [pid for pid in (self.started_workers | self.all_servers) - set(self.own()) if _is_alive(pid)]
 
     # ------------------------------------------------------------ clients
 

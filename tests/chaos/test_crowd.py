@@ -18,6 +18,7 @@ JOBS, CLIENTS, PROCESSES = 1000, 50, 5
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_thousand_jobs_from_fifty_clients(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     crowds = load(random.Random(1), "c", PROCESSES, CLIENTS // PROCESSES, JOBS // CLIENTS, small=True)
     asked = [job for crowd in crowds for client in crowd for job in client.jobs]

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,8 @@ FAKES = str(Path(__file__).resolve().parents[1] / "fakes")
 if FAKES not in sys.path:
     sys.path.insert(0, FAKES)
 
-import bench  # noqa: E402 - found by the line above
+import bench  # noqa: E402 - found by the lines above
+import processor  # noqa: E402
 
 Picture = NDArray[Any]
 
@@ -79,12 +79,11 @@ class Studio:
     def waited(self, *others: int) -> float:
         """Seconds that the server, its workers and other processes were ready to run and had no processor.
 
-        On a machine that is busy with other things that is most of the time that anything takes. Of each process the
-        thread that waited most counts. 0 where the system does not tell.
+        That is counted since each of them was started.
         """
         server = self.server()
         own = [server.pid, *(child.pid for child in server.children(recursive=True))] if server else []
-        return sum(_waited(pid) for pid in (*own, *others))
+        return sum(processor.waited(pid) for pid in (*own, *others))
 
     def shut(self) -> None:
         """End the server and its workers, whatever state they are in."""
@@ -95,15 +94,6 @@ class Studio:
                 process.wait(10)
             except psutil.NoSuchProcess:
                 continue
-
-
-def _waited(pid: int) -> float:
-    """Seconds that a process's thread waited for a processor: the second number of Linux's schedstat, in ns."""
-    waits = [0.0]
-    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        with suppress(OSError):  # the thread has ended
-            waits.append(int(path.read_text().split()[1]) / 1e9)
-    return max(waits)
 
 
 @pytest.fixture

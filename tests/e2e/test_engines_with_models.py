@@ -12,7 +12,7 @@ import pytest
 from tweenbridge import Client, FrameArrived, JobEnded, JobHandle, PreviewArrived
 from tweenbridge.events import Event
 
-from .conftest import Studio, draw, frames
+from .conftest import PATIENCE, Studio, draw, frames
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def stills(blending: Studio, monkeypatch: pytest.MonkeyPatch) -> Studio:
 
 def events_of(client: Client, handle: JobHandle) -> list[Event]:
     events: list[Event] = []
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while not any(isinstance(event, JobEnded) for event in events):
         assert time.monotonic() < end, "the job did not end in time"
         events += client.poll(0.1)
