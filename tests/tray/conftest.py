@@ -60,10 +60,8 @@ if HAS_QT:
     @pytest.fixture
     def server(home: Path) -> Iterator[RealServer]:
         """The real server, running."""
-        real = RealServer(home)
-        real.start()
-        yield real
-        real.close()
+        with RealServer(home) as real:
+            yield real
 
     @pytest.fixture
     def until(qtbot: QtBot) -> Until:
