@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +26,9 @@ if TIMELINE not in sys.path:
 WIDTH, HEIGHT = 128, 80
 PATIENCE = 60.0
 """Seconds that anything may take on a slow, busy machine."""
+
+FAKES = str(Path(__file__).parents[4] / "fakes")
+"""Where the blend engine is."""
 
 Show = Callable[[int], Any]
 
@@ -159,11 +164,9 @@ def blend_server(shot: Any, ext: Any, tmp_path: Path) -> Iterator[BlendServer]:
 
     blend = BlendServer(tmp_path / "blend", tmp_path / "blend.log")
     blend.log.touch()
-    fakes = Path(__file__).parents[4] / "fakes"
-    [command] = [json.loads((discovery.data_dir() / "run" / "launch.json").read_text())["command"]]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    environment |= {"PYTHONPATH": str(fakes), "BLEND_ENGINE_LOG": str(blend.log), "TWEENBRIDGE_HOME": str(blend.home)}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    environment |= {"PYTHONPATH": FAKES, "BLEND_ENGINE_LOG": str(blend.log), "TWEENBRIDGE_HOME": str(blend.home)}
+    process = subprocess.Popen(server_command(), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until(lambda: discovery.read_address(blend.home) is not None or process.poll() is not None)
         assert process.poll() is None, "the server ended"
@@ -173,6 +176,39 @@ def blend_server(shot: Any, ext: Any, tmp_path: Path) -> Iterator[BlendServer]:
     finally:
         process.terminate()
         process.wait(PATIENCE)
+
+
+@pytest.fixture
+def own_blend_server(shot: Any, ext: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BlendServer]:
+    """The same as the server of this machine, for this test: the extension starts it again when it is gone."""
+    from tweenbridge import discovery, launcher
+
+    blend = BlendServer(tmp_path / "own", tmp_path / "own.log")
+    blend.log.touch()
+    command = shlex.join(["env", f"PYTHONPATH={FAKES}", f"BLEND_ENGINE_LOG={blend.log}", *server_command()])
+    monkeypatch.setenv("TWEENBRIDGE_HOME", str(blend.home))
+    monkeypatch.setenv("TWEENBRIDGE_SERVER_COMMAND", command)
+    server = ext.session.current.server
+    server.close()
+    try:
+        launcher.start_server(blend.home, timeout=PATIENCE)
+        assert bpy.ops.tweenbridge.check_connection() == {"FINISHED"}
+        shot.tweenbridge.engine = "blend"
+        yield blend
+    finally:
+        server.close()
+        server.engines = ()
+        address = discovery.read_address(blend.home)
+        if address is not None:
+            os.kill(address.pid, signal.SIGTERM)
+
+
+def server_command() -> list[str]:
+    """What starts the real server."""
+    from tweenbridge import discovery
+
+    command: list[str] = json.loads((discovery.data_dir() / "run" / "launch.json").read_text())["command"]
+    return command
 
 
 def until(what: Callable[[], Any], patience: float = PATIENCE) -> None:

@@ -47,25 +47,22 @@ def test_cancel_stops_the_server_and_inserts_nothing(shot: Any, ext: Any, blend_
     assert ext.session.current.waiting == []
 
 
-def test_a_killed_server_is_started_again_and_goes_on(shot: Any, ext: Any, server: Path, tmp_path: Path) -> None:
+def test_a_killed_server_is_started_again_and_goes_on(shot: Any, ext: Any, own_blend_server: BlendServer) -> None:
     from tweenbridge.discovery import read_address
 
-    shot.render.resolution_x, shot.render.resolution_y = 960, 540
-    ext.strips.move(shot, [ext.placement.Move("b", 10)])
-    generation = begin(ext, profile="quality")
-    drive(ext, generation, lambda: received(generation) > 0)
-    before = read_address(server)
+    generation = half_done(ext)
+    before = read_address(own_blend_server.home)
     assert before is not None
-    assert received(generation) < 16
     os.kill(before.pid, signal.SIGKILL)
+    own_blend_server.go_on()
     drive(ext, generation)
     assert generation.stage is ext.generation.Stage.DONE
-    after = read_address(server)
+    after = read_address(own_blend_server.home)
     assert after is not None
     assert after.pid != before.pid
     [name] = new_strips(ext)
-    assert spans(ext)[name] == (5, 21)
-    assert len(set(files_of(ext, name))) == 16
+    assert spans(ext)[name] == (5, 11)
+    assert len(set(files_of(ext, name))) == 6
 
 
 def test_after_a_reload_the_shot_is_offered_and_inserted(shot: Any, ext: Any, blend_server: BlendServer) -> None:
