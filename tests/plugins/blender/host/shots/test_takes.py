@@ -204,6 +204,20 @@ def test_a_question_that_the_server_refuses_is_said_once(shot: Any, ext: Any, mo
     assert ext.session.current.server.problem is None
 
 
+def test_a_menu_that_is_open_while_the_list_changes_means_what_it_shows(
+    shot: Any, ext: Any, blend_server: BlendServer
+) -> None:
+    settings, server = shot.tweenbridge, ext.session.current.server
+    choose = type(settings).__annotations__["engine"].keywords["set"]
+    known, server.engines = server.engines, ()
+    [blend] = ext.properties._engines(settings, None)
+    server.engines = known
+    settings.engine = "flow"
+    assert len(ext.properties._engines(settings, None)) == len(known) > 1
+    choose(settings, blend[4])
+    assert settings.engine == settings.engine_name == "blend"
+
+
 def test_another_servers_engines_are_not_offered(shot: Any, ext: Any, blend_server: BlendServer) -> None:
     server = ext.session.current.server
     assert "blend" in {engine.name for engine in server.engines}
