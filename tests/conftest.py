@@ -5,12 +5,18 @@ can be loaded.
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from random_order.config import Config
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("PYTEST_QT_API", "pyside6")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell has what it runs in the background ignore Ctrl-C, and what that starts, too: tests that send it to a
+    # process would wait for ever, or see it finish.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _has_qt() -> bool:
