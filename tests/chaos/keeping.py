@@ -39,7 +39,7 @@ def keep(name: str, base: Path, home: Path, error: BaseException, processes: Ite
     for path in home.rglob("*"):
         if path.is_file():
             _copy(path, folder / "home" / path.relative_to(home))
-    kept.append(f"{name}: {failure.splitlines()[0]} What was seen is in {folder}.")
+    kept.append(f"{name}: {failure.splitlines()[0].rstrip('.')}. What was seen is in {folder}.")
     return folder
 
 

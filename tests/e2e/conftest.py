@@ -24,7 +24,7 @@ if FAKES not in sys.path:
     sys.path.insert(0, FAKES)
 
 import bench  # noqa: E402 - found by the lines above
-import processor  # noqa: E402
+from processor import Patience, own_processes  # noqa: E402
 
 Picture = NDArray[Any]
 
@@ -76,14 +76,10 @@ class Studio:
         children = server.children(recursive=True) if server else []
         return max(children, key=lambda child: child.memory_info().rss, default=None)
 
-    def waited(self, *others: int) -> float:
-        """Seconds that the server, its workers and other processes were ready to run and had no processor.
-
-        That is counted since each of them was started.
-        """
+    def processes(self) -> list[int]:
+        """The ids of the server and its workers."""
         server = self.server()
-        own = [server.pid, *(child.pid for child in server.children(recursive=True))] if server else []
-        return sum(processor.waited(pid) for pid in (*own, *others))
+        return [server.pid, *(child.pid for child in server.children(recursive=True))] if server else []
 
     def shut(self) -> None:
         """End the server and its workers, whatever state they are in."""
@@ -130,13 +126,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 def until(what: Callable[[], Any], patience: float = PATIENCE) -> Any:
     """Wait until something is true, and return it."""
-    ends = time.monotonic() + patience
-    while True:
-        value = what()
-        if value:
-            return value
-        assert time.monotonic() < ends, "it did not happen in time"
+    given = Patience(patience, own_processes)
+    while not (value := what()):
+        assert not given.is_over, "it did not happen in time"
         time.sleep(0.02)
+    return value
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 
 import pytest
+from processor import Stopwatch
 
 from .conftest import Studio, draw, frames, until
 
@@ -20,27 +21,24 @@ ROOM = 4.0
 
 @dataclass(frozen=True)
 class Taken:
-    """From the moment the command is given to the moment the first file is there, in seconds."""
+    """From the moment the command is given to the moment the first file is there, in seconds.
+
+    Attributes:
+        own: without the time for which other programs had the processors.
+    """
 
     seconds: float
-    waited: float
-    """How much of it other programs had the processors."""
-
-    @property
-    def own(self) -> float:
-        """What it would take without them."""
-        return self.seconds - self.waited
+    own: float
 
     def __str__(self) -> str:
-        return f"{self.seconds:.1f} s ({self.waited:.1f} s without a processor)"
+        return f"{self.seconds:.1f} s ({self.own:.1f} s without other programs)"
 
 
 def _to_first_frame(studio: Studio, profile: str, out: str) -> Taken:
-    before = studio.waited()
-    started = time.monotonic()
+    watch, started = Stopwatch(*studio.processes()), time.monotonic()
     with studio.start("interpolate", "a.png", "b.png", "--count", 3, "--profile", profile, "--out", out) as process:
         until(lambda: frames(studio.folder / out) or process.poll() is not None)
-        taken = Taken(time.monotonic() - started, studio.waited(process.pid) - before)
+        taken = Taken(time.monotonic() - started, watch.own(process.pid, *studio.processes()))
         _, errors = process.communicate(timeout=100)
     assert process.returncode == 0, errors
     return taken

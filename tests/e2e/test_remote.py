@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import processor
 import pytest
+from processor import Stopwatch
 from tweenbridge.discovery import read_address
 
 from .conftest import PATIENCE, Studio, draw, frames, until
@@ -169,14 +169,12 @@ def json_of(server: Machine, name: str) -> dict[str, Any]:
 
 def _own_seconds(client: Machine, server: Machine, *arguments: str) -> tuple[float, subprocess.CompletedProcess[str]]:
     """Run `tweenbridge`; how long that took, without the time for which other programs had the processors."""
-    before, began = server.waited(), time.monotonic()
-    waited = 0.0
+    watch, began = Stopwatch(*server.processes()), time.monotonic()
+    own = 0.0
     with client.start(*arguments) as process:
         while process.poll() is None:
-            waited = processor.waited(process.pid)
+            own = watch.own(process.pid)
             assert time.monotonic() < began + PATIENCE, "it does not end"
             time.sleep(0.01)
-        seconds = time.monotonic() - began
         output, errors = process.communicate()
-    ended = subprocess.CompletedProcess(process.args, process.returncode, output, errors)
-    return seconds - waited - max(0.0, server.waited() - before), ended
+    return own, subprocess.CompletedProcess(process.args, process.returncode, output, errors)
