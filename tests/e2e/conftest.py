@@ -53,11 +53,21 @@ class Studio:
         """Run `tweenbridge` with arguments to its end."""
         with self.start(*arguments) as process:
             try:
-                output, errors = process.communicate(timeout=PATIENCE)
+                output, errors = self.end_of(process)
             except BaseException:
                 process.kill()
                 raise
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+    def end_of(self, process: subprocess.Popen[str], patience: float = PATIENCE) -> tuple[str, str]:
+        """What a command prints and says until it ends, which it must as soon as the machine lets it."""
+        given = Patience(patience, lambda: [process.pid, *self.processes()])
+        while True:
+            try:
+                return process.communicate(timeout=1.0)
+            except subprocess.TimeoutExpired:
+                if given.is_over:
+                    raise
 
     def expect(self, *arguments: object) -> str:
         """Run `tweenbridge`, which must succeed; returns what it printed."""
@@ -78,8 +88,11 @@ class Studio:
 
     def processes(self) -> list[int]:
         """The ids of the server and its workers."""
-        server = self.server()
-        return [server.pid, *(child.pid for child in server.children(recursive=True))] if server else []
+        try:
+            server = self.server()
+            return [server.pid, *(child.pid for child in server.children(recursive=True))] if server else []
+        except psutil.NoSuchProcess:  # it has ended just now
+            return []
 
     def shut(self) -> None:
         """End the server and its workers, whatever state they are in."""

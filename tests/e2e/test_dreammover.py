@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from processor import Stopwatch
 from tweenbridge_server.engines.dreammover.builtin import NANO
 
-from .conftest import PATIENCE, Studio, draw, frames, interrupt, picture, until
+from .conftest import Studio, draw, frames, interrupt, picture, until
 
 pytest.importorskip("torch", reason="the diffusion engine's libraries are not installed")
 pytest.importorskip("diffusers", reason="the diffusion engine's libraries are not installed")
@@ -115,7 +115,7 @@ def test_a_worker_killed_while_denoising_loses_nothing(studio: Studio) -> None:
         standing = job(studio)
         assert (standing["state"], standing["stage"]) == ("running", "drawing in-betweens")
         worker.kill()
-        _, errors = process.communicate(timeout=200)
+        _, errors = studio.end_of(process, 200)
     assert process.returncode == 0, errors
     made = frames(studio.folder / "out")
     assert len(made) == COUNT
@@ -134,7 +134,7 @@ def test_cancelling_stops_it_soon(studio: Studio) -> None:
     ) as process:
         until(lambda: frames(studio.folder / "out"))
         interrupt(process)
-        process.communicate(timeout=PATIENCE)
+        studio.end_of(process)
     worker = studio.worker()
     before = job(studio)
     assert before["state"] == "running", "the server goes on when the command has ended"

@@ -39,7 +39,7 @@ def _to_first_frame(studio: Studio, profile: str, out: str) -> Taken:
     with studio.start("interpolate", "a.png", "b.png", "--count", 3, "--profile", profile, "--out", out) as process:
         until(lambda: frames(studio.folder / out) or process.poll() is not None)
         taken = Taken(time.monotonic() - started, watch.own(process.pid, *studio.processes()))
-        _, errors = process.communicate(timeout=100)
+        _, errors = studio.end_of(process)
     assert process.returncode == 0, errors
     return taken
 

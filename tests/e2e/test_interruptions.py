@@ -10,7 +10,7 @@ from pathlib import Path
 import bench
 import pytest
 
-from .conftest import PATIENCE, Studio, draw, frames, install_blend, interrupt, until
+from .conftest import Studio, draw, frames, install_blend, interrupt, until
 
 COUNT = 12
 BEFORE = 6
@@ -63,7 +63,7 @@ def test_after_ctrl_c_the_same_command_goes_on(shot: Studio, undisturbed: list[s
     with shot.start(*COMMAND) as process:
         until(lambda: half_done(shot))
         interrupt(process)
-        _, errors = process.communicate(timeout=PATIENCE)
+        _, errors = shot.end_of(process)
     assert process.returncode == 130
     assert f"Stopped after {BEFORE} of {COUNT} frames" in errors
     assert "Run the same command again" in errors
@@ -84,7 +84,7 @@ def test_the_server_is_killed(shot: Studio, undisturbed: list[str]) -> None:
         assert server is not None
         server.kill()
         bench.go_on(shot.home)
-        _, errors = process.communicate(timeout=PATIENCE)
+        _, errors = shot.end_of(process)
     assert process.returncode == 0, errors
     assert _contents(shot.folder / "out") == undisturbed
 
@@ -97,7 +97,7 @@ def test_the_worker_is_killed(shot: Studio, undisturbed: list[str]) -> None:
         assert worker is not None
         worker.kill()
         bench.go_on(shot.home)
-        _, errors = process.communicate(timeout=PATIENCE)
+        _, errors = shot.end_of(process)
     assert process.returncode == 0, errors
     assert _contents(shot.folder / "out") == undisturbed
 
@@ -107,7 +107,7 @@ def test_the_server_ends_while_the_command_is_gone(shot: Studio, undisturbed: li
     with shot.start(*COMMAND) as process:
         until(lambda: half_done(shot))
         process.kill()
-        process.communicate(timeout=PATIENCE)
+        shot.end_of(process)
     shot.expect("stop")
     assert shot.server() is None
     bench.go_on(shot.home)
@@ -121,7 +121,7 @@ def test_the_server_is_stopped_in_the_middle(shot: Studio, undisturbed: list[str
     with shot.start(*COMMAND) as process:
         until(lambda: half_done(shot))
         shot.expect("stop")
-        _, errors = process.communicate(timeout=PATIENCE)
+        _, errors = shot.end_of(process)
     assert process.returncode == 1
     assert "The server was stopped in the middle of the job." in errors
     bench.go_on(shot.home)
