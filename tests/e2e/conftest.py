@@ -32,6 +32,15 @@ PATIENCE = 120.0
 """Seconds that anything may take on a slow, busy machine."""
 
 
+class Command(subprocess.Popen[str]):
+    """A command that is being run. Where the `with` block fails it is killed: nobody lets it go on any more."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: Any) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, error, trace)
+
+
 @dataclass
 class Studio:
     """A working folder and a data folder, and the command line as a user has it there."""
@@ -40,11 +49,11 @@ class Studio:
     home: Path
     environment: dict[str, str] = field(default_factory=dict)
 
-    def start(self, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+    def start(self, *arguments: object, **options: Any) -> Command:
         """Start `tweenbridge` with arguments."""
         command = [sys.executable, "-m", "tweenbridge_server", *(str(argument) for argument in arguments)]
         environment = {**os.environ, "TWEENBRIDGE_HOME": str(self.home), **self.environment}
-        return subprocess.Popen(
+        return Command(
             command, cwd=self.folder, env=environment, text=True, encoding="utf-8",
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
         )  # fmt: skip
@@ -52,11 +61,7 @@ class Studio:
     def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run `tweenbridge` with arguments to its end."""
         with self.start(*arguments) as process:
-            try:
-                output, errors = self.end_of(process)
-            except BaseException:
-                process.kill()
-                raise
+            output, errors = self.end_of(process)
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
     def end_of(self, process: subprocess.Popen[str], patience: float = PATIENCE) -> tuple[str, str]:

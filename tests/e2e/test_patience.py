@@ -11,6 +11,8 @@ from pathlib import Path
 import processor
 import pytest
 
+from .conftest import Command
+
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/schedstat").exists(), reason="only Linux counts for how long a thread waits for a processor"
 )
@@ -36,6 +38,12 @@ def test_who_waits_for_a_processor_is_given_that_time() -> None:
     [waited] = [after[thread] - before.get(thread, 0.0) for thread in after]
     assert waited > 0.2
     assert passed > 0.5 + 0.8 * waited
+
+
+def test_a_command_is_killed_where_its_test_fails() -> None:
+    with pytest.raises(ZeroDivisionError), Command([sys.executable, "-c", "import time; time.sleep(3600)"]) as process:
+        raise ZeroDivisionError
+    assert process.poll() is not None
 
 
 def test_who_sleeps_waits_for_no_processor() -> None:

@@ -19,7 +19,7 @@ import pytest
 from processor import Stopwatch
 from tweenbridge.discovery import read_address
 
-from .conftest import PATIENCE, Studio, draw, frames, until
+from .conftest import PATIENCE, Command, Studio, draw, frames, until
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +33,7 @@ class Machine(Studio):
 
     inside: tuple[str, ...] = ()
 
-    def start(self, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+    def start(self, *arguments: object, **options: Any) -> Command:
         """Start `tweenbridge` there."""
         if not self.inside:
             return super().start(*arguments, **options)
@@ -41,7 +41,7 @@ class Machine(Studio):
 
         command = [*self.inside, sys.executable, "-m", "tweenbridge_server", *map(str, arguments)]
         environment = {**os.environ, "TWEENBRIDGE_HOME": str(self.home), **self.environment}
-        return subprocess.Popen(
+        return Command(
             command, cwd=self.folder, env=environment, text=True, encoding="utf-8",
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
         )  # fmt: skip
