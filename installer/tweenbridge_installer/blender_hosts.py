@@ -1,6 +1,7 @@
 """Blender as a Python module, to test the extension with: one environment for each version, under `.blender/`.
 
-Each is about 1 GB, a download of some 300 MB. One that is not whole is made anew.
+Each is about 1 GB, a download of some 300 MB. One that is not whole is made anew. To one that is whole, what a later
+state of the project needs is added.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Release:
 
     @property
     def requirements(self) -> tuple[str, ...]:
-        return (f"bpy=={self.blender}.*", "pytest>=8.3", "pytest-timeout>=2.3")
+        return (f"bpy=={self.blender}.*", "pytest>=8.3", "pytest-random-order>=1.2", "pytest-timeout>=2.3")
 
     def environment(self, root: Path) -> Environment:
         """Where it is installed for the checkout at `root`."""
@@ -73,12 +74,18 @@ def find_interpreter(version: str) -> str | None:
 
 
 def is_ready(release: Release, root: Path) -> bool:
-    """Whether the environment is there, and whole. Takes about a tenth of a second."""
+    """Whether the environment is there, whole, and has what is needed. Takes about a tenth of a second."""
+    needed = list(release.requirements)
+    return read_stamp(release.environment(root)).get("requirements") == needed and _is_whole(release, root)
+
+
+def _is_whole(release: Release, root: Path) -> bool:
+    """Whether an installation finished there, whatever for, and nothing was lost since."""
     environment = release.environment(root)
     packages = environment.packages()
     return (
         packages is not None
-        and read_stamp(environment).get("requirements") == list(release.requirements)
+        and "requirements" in read_stamp(environment)
         and interpreter_version(environment) == release.python
         and not newly_damaged(environment, packages)
     )
@@ -101,19 +108,26 @@ def ensure(release: Release, root: Path, say: Callable[[str], None]) -> bool:
         environment.folder.mkdir(parents=True, exist_ok=True)
         with locked(environment.lock, say):
             if not is_ready(release, root):
-                say(
-                    f"Installing Blender {release.blender} as a Python module, for the tests: a large download, once..."
-                )
-                environment.stamp.unlink(missing_ok=True)
-                make(environment, interpreter)
-                pip.install(
-                    environment.python, release.requirements, environment.log, release.python,
-                    progress=False, no_build="The package source may have moved it; the tests can do without.",
-                )  # fmt: skip
-                write_stamp(environment, {"requirements": list(release.requirements)})
+                _install(release, root, interpreter, say)
     except OSError as error:
         raise InstallError(f"{environment.folder} cannot be made: {error.strerror or error}.") from error
     return True
+
+
+def _install(release: Release, root: Path, interpreter: str, say: Callable[[str], None]) -> None:
+    environment = release.environment(root)
+    whole = _is_whole(release, root)
+    environment.stamp.unlink(missing_ok=True)
+    if whole:
+        say(f"Adding what the tests in Blender {release.blender} need now...")
+    else:
+        say(f"Installing Blender {release.blender} as a Python module, for the tests: a large download, once...")
+        make(environment, interpreter)
+    pip.install(
+        environment.python, release.requirements, environment.log, release.python,
+        progress=False, no_build="The package source may have moved it; the tests can do without.",
+    )  # fmt: skip
+    write_stamp(environment, {"requirements": list(release.requirements)})
 
 
 def prepare(root: Path, every: bool, say: Callable[[str], None]) -> tuple[str, ...]:

@@ -27,18 +27,20 @@ if TYPE_CHECKING:
     from tweenbridge import EngineInfo
     from tweenbridge.protocol.messages import SettingInfo
 
-Items = list[tuple[str, str, str]]
+Items = list[tuple[str, str, str, str, int]]
 
 _kept: dict[tuple[str, ...], Items] = {}
 """Blender does not keep the texts that an enum callback returns, so they are kept here."""
+_numbers: dict[str, int] = {}
+"""The number of each choice: the same whatever the list is, so that a menu that is open while it changes is right."""
 
 FIELDS = {"bool": "as_bool", "int": "as_int", "float": "as_float", "str": "as_str", "choice": "as_choice"}
 """The property of an `EngineValue` for each kind of setting."""
 
 
 def _keep(items: Iterable[tuple[str, str, str]]) -> Items:
-    made = list(items)
-    return _kept.setdefault(tuple(text for item in made for text in item), made)
+    made = [(*item, "NONE", _numbers.setdefault(item[0], len(_numbers))) for item in items]
+    return _kept.setdefault(tuple(text for item in made for text in item[:3]), made)
 
 
 def engine_info(name: str) -> "EngineInfo | None":
@@ -54,7 +56,7 @@ def setting_info(key: str) -> "SettingInfo | None":
 
 
 class _Choice:
-    """An enum over texts that the server chooses, stored as text: numbers would change their meaning with the list."""
+    """An enum over texts that the server chooses, stored as text: numbers mean something in this session only."""
 
     def __init__(self, stored: str, items: Any) -> None:
         self._stored = stored
@@ -64,12 +66,12 @@ class _Choice:
         """The property for a class's annotations."""
 
         def get(group: Any) -> int:
-            names = [item[0] for item in self._items(group, None)]
+            numbers = {item[0]: item[4] for item in self._items(group, None)}
             stored = getattr(group, self._stored)
-            return names.index(stored) if stored in names else 0
+            return numbers[stored] if stored in numbers else next(iter(numbers.values()), 0)
 
-        def choose(group: Any, index: int) -> None:
-            setattr(group, self._stored, self._items(group, None)[index][0])
+        def choose(group: Any, number: int) -> None:
+            setattr(group, self._stored, next(name for name, known in _numbers.items() if known == number))
             if changed is not None:
                 changed(group)
 

@@ -19,10 +19,26 @@ import pytest
 from numpy.typing import NDArray
 from tweenbridge.discovery import read_address
 
+FAKES = str(Path(__file__).resolve().parents[1] / "fakes")
+if FAKES not in sys.path:
+    sys.path.insert(0, FAKES)
+
+import bench  # noqa: E402 - found by the lines above
+from processor import Patience, own_processes  # noqa: E402
+
 Picture = NDArray[Any]
 
 PATIENCE = 120.0
 """Seconds that anything may take on a slow, busy machine."""
+
+
+class Command(subprocess.Popen[str]):
+    """A command that is being run. Where the `with` block fails it is killed: nobody lets it go on any more."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: Any) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, error, trace)
 
 
 @dataclass
@@ -33,11 +49,11 @@ class Studio:
     home: Path
     environment: dict[str, str] = field(default_factory=dict)
 
-    def start(self, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+    def start(self, *arguments: object, **options: Any) -> Command:
         """Start `tweenbridge` with arguments."""
         command = [sys.executable, "-m", "tweenbridge_server", *(str(argument) for argument in arguments)]
         environment = {**os.environ, "TWEENBRIDGE_HOME": str(self.home), **self.environment}
-        return subprocess.Popen(
+        return Command(
             command, cwd=self.folder, env=environment, text=True, encoding="utf-8",
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
         )  # fmt: skip
@@ -45,12 +61,18 @@ class Studio:
     def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run `tweenbridge` with arguments to its end."""
         with self.start(*arguments) as process:
-            try:
-                output, errors = process.communicate(timeout=PATIENCE)
-            except BaseException:
-                process.kill()
-                raise
+            output, errors = self.end_of(process)
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+    def end_of(self, process: subprocess.Popen[str], patience: float = PATIENCE) -> tuple[str, str]:
+        """What a command prints and says until it ends, which it must as soon as the machine lets it."""
+        given = Patience(patience, lambda: [process.pid, *self.processes()])
+        while True:
+            try:
+                return process.communicate(timeout=1.0)
+            except subprocess.TimeoutExpired:
+                if given.is_over:
+                    raise
 
     def expect(self, *arguments: object) -> str:
         """Run `tweenbridge`, which must succeed; returns what it printed."""
@@ -68,6 +90,14 @@ class Studio:
         server = self.server()
         children = server.children(recursive=True) if server else []
         return max(children, key=lambda child: child.memory_info().rss, default=None)
+
+    def processes(self) -> list[int]:
+        """The ids of the server and its workers."""
+        try:
+            server = self.server()
+            return [server.pid, *(child.pid for child in server.children(recursive=True))] if server else []
+        except psutil.NoSuchProcess:  # it has ended just now
+            return []
 
     def shut(self) -> None:
         """End the server and its workers, whatever state they are in."""
@@ -88,6 +118,20 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
     studio.shut()
 
 
+def install_blend(studio: Studio) -> Studio:
+    """Have the blend engine there: it goes on in the middle of a job when it is told to (`bench.go_on`)."""
+    studio.environment = bench.environment(studio.home)
+    studio.home.mkdir(exist_ok=True)
+    bench.engine_log(studio.home).touch()
+    return studio
+
+
+@pytest.fixture
+def blending(studio: Studio) -> Studio:
+    """A studio in which the blend engine is installed."""
+    return install_blend(studio)
+
+
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """One studio for the tests of a file that do no harm to its server."""
@@ -100,13 +144,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 def until(what: Callable[[], Any], patience: float = PATIENCE) -> Any:
     """Wait until something is true, and return it."""
-    ends = time.monotonic() + patience
-    while True:
-        value = what()
-        if value:
-            return value
-        assert time.monotonic() < ends, "it did not happen in time"
+    given = Patience(patience, own_processes)
+    while not (value := what()):
+        assert not given.is_over, "it did not happen in time"
         time.sleep(0.02)
+    return value
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:

@@ -31,14 +31,28 @@ def server_command() -> list[str]:
 
 
 class RealServer:
-    """One server process at a time on one data folder."""
+    """One server process at a time on one data folder; as a context manager, started and, whatever happens, ended."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self._process: subprocess.Popen[bytes] | None = None
 
+    def __enter__(self) -> RealServer:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def start(self) -> ServerAddress:
-        """Start it and wait until it listens."""
+        """Start it and wait until it listens. One that does not is ended."""
+        try:
+            return self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> ServerAddress:
         before = read_address(self.home)
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         environment["TWEENBRIDGE_HOME"] = str(self.home)

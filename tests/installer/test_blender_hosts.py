@@ -33,7 +33,7 @@ class FakePip:
         if self.failure is not None:
             raise self.failure
         info = packages / "bpy-9.1.0.dist-info"
-        info.mkdir()
+        info.mkdir(exist_ok=True)
         (info / "RECORD").write_text("bpy.py,sha256=x,12\n")
         self.installed.append(arguments[0])
 
@@ -75,6 +75,23 @@ def test_one_that_lost_a_file_is_made_anew(tmp_path: Path, fake_pip: FakePip) ->
     assert not is_ready(OURS, tmp_path)
     assert ensure(OURS, tmp_path, print)
     assert (packages / "bpy.py").is_file()
+
+
+def test_what_is_needed_in_addition_is_added_to_one_that_is_whole(
+    tmp_path: Path, fake_pip: FakePip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensure(OURS, tmp_path, print)
+    packages = OURS.environment(tmp_path).packages()
+    assert packages is not None
+    (packages / "mine.py").write_text("")
+    monkeypatch.setattr(Release, "requirements", ("bpy==9.1.*", "pytest-of-tomorrow"))
+    assert not is_ready(OURS, tmp_path)
+    said: list[str] = []
+    assert ensure(OURS, tmp_path, said.append)
+    assert is_ready(OURS, tmp_path)
+    assert said == ["Adding what the tests in Blender 9.1 need now..."]
+    assert (packages / "mine.py").is_file(), "it was not made anew"
+    assert fake_pip.installed == ["bpy==9.1.*"] * 2
 
 
 def test_a_version_without_its_python_is_left_out_and_named(tmp_path: Path, fake_pip: FakePip) -> None:

@@ -32,8 +32,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerAddress]
     PLACES["<model>"] = PLACES["<folder>"] / "toon.safetensors"
     PLACES["<model>"].write_bytes(weights(CHECKPOINT))
     server = RealServer(tmp_path_factory.mktemp("home"))
-    yield server.start()
-    server.close()
+    try:
+        yield server.start()
+    finally:
+        server.close()
 
 
 class Talk:

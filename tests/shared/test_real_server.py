@@ -39,10 +39,8 @@ PICTURES = [keyframe(step, 320, 240) for step in (0, 2, 4)]
 
 @pytest.fixture
 def real(home: Path) -> Iterator[RealServer]:
-    made = RealServer(home)
-    made.start()
-    yield made
-    made.close()
+    with RealServer(home) as made:
+        yield made
 
 
 def test_in_betweens_of_files(real: RealServer, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import importlib.util
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,6 +31,7 @@ collect_ignore_glob = [] if HAS_QT else ["test_[!a]*.py"]
 
 if HAS_QT:
     from fakes.pictures import keyframe
+    from fakes.processor import Patience, own_processes
     from fakes.real_server import RealServer
     from PySide6.QtCore import QStandardPaths
     from PySide6.QtWidgets import QApplication
@@ -60,19 +60,17 @@ if HAS_QT:
     @pytest.fixture
     def server(home: Path) -> Iterator[RealServer]:
         """The real server, running."""
-        real = RealServer(home)
-        real.start()
-        yield real
-        real.close()
+        with RealServer(home) as real:
+            yield real
 
     @pytest.fixture
     def until(qtbot: QtBot) -> Until:
         """Runs the event loop until something holds."""
 
         def wait(condition: Callable[[], object]) -> None:
-            end = time.monotonic() + PATIENCE / 1000
+            patience = Patience(PATIENCE / 1000, own_processes)
             while not condition():
-                assert time.monotonic() < end, "it did not happen in time"
+                assert not patience.is_over, "it did not happen in time"
                 qtbot.wait(10)
 
         return wait

@@ -50,12 +50,10 @@ def shop(
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     config = f'[models]\nmirror = "{hub.url}"\nstall_seconds = 1.0\n'
     write(home, {"models.toml": ENTRY.encode(), "config.toml": config.encode()})
-    server = RealServer(home)
-    server.start()
-    until(lambda: tray.session.link is Link.ON and "toon" in tray.models.models)
-    monkeypatch.setattr(tray.models_page, "ask", lambda question, text, yes: True)
-    yield tray
-    server.close()
+    with RealServer(home):
+        until(lambda: tray.session.link is Link.ON and "toon" in tray.models.models)
+        monkeypatch.setattr(tray.models_page, "ask", lambda question, text, yes: True)
+        yield tray
 
 
 def state(tray: Tray) -> ModelState:

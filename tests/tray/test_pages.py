@@ -58,13 +58,12 @@ def test_the_server_page_shows_how_it_is_and_stops_and_starts_it(
 
 
 def test_a_server_that_crashed_is_started_again(qtbot: QtBot, home: Path, tmp_path: Path, until: Until) -> None:
-    server = RealServer(home)
-    server.start()
-    session = Session(home)
-    session.start_server()
-    until(lambda: session.link is Link.ON)
-    epoch = session.server.epoch if session.server is not None else ""
-    server.kill()
+    with RealServer(home) as server:
+        session = Session(home)
+        session.start_server()
+        until(lambda: session.link is Link.ON)
+        epoch = session.server.epoch if session.server is not None else ""
+        server.kill()
     until(lambda: session.link is Link.ON and session.server is not None and session.server.epoch != epoch)
     session.stop_server()
     until(lambda: session.link is Link.OFF)

@@ -74,11 +74,11 @@ class Telling:
 
     def preview(self, t: float, pixels: Image) -> None:
         """Report a preview, unless the last one was just now. What is no picture is left out."""
-        now = time.monotonic()
-        if now - self._previewed < PREVIEW_INTERVAL:
+        if time.monotonic() - self._previewed < PREVIEW_INTERVAL:
             return
-        self._previewed = now
         data = _encode(pixels)
+        # From its end: on a slow machine, encoding previews would keep the engine from its work.
+        self._previewed = time.monotonic()
         if data is not None and 0 <= t <= 1:
             self._tell(Previewed(float(t), *data))
         elif not self._complained:

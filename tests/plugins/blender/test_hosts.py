@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hosts
 import pytest
+from random_order.config import Config
 
 HOST = Path(__file__).parent / "host"
 FILES = sorted(HOST.rglob("test_*.py"))
@@ -18,6 +19,12 @@ FILES = sorted(HOST.rglob("test_*.py"))
 def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built zip."""
     return hosts.build_extension(tmp_path_factory.mktemp("extension"))
+
+
+def _order(config: pytest.Config) -> list[str]:
+    """Arguments that have the tests inside Blender come in random order where those outside do, with the same seed."""
+    order = Config(config)
+    return [f"--random-order-seed={order.seed}"] if order.is_enabled else []
 
 
 def test_there_is_a_blender_to_test_with() -> None:
@@ -30,8 +37,9 @@ def test_there_is_a_blender_to_test_with() -> None:
 @pytest.mark.timeout(hosts.PATIENCE + 60)
 @pytest.mark.parametrize("file", FILES, ids=[file.relative_to(HOST).with_suffix("").as_posix() for file in FILES])
 @pytest.mark.parametrize("version", hosts.versions())
-def test_in_blender(version: str, file: Path, extension: Path, tmp_path: Path) -> None:
-    result = hosts.run(hosts.python_of(version), extension, tmp_path / "run", [str(file), "-rs"])
+def test_in_blender(version: str, file: Path, extension: Path, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    arguments = [str(file), "-rs", *_order(pytestconfig)]
+    result = hosts.run(hosts.python_of(version), extension, tmp_path / "run", arguments)
     if result.status != 0:
         pytest.fail(f"{file.name} in Blender {version}: status {result.status}\n{result.output}", pytrace=False)
     print(result.output)

@@ -21,10 +21,8 @@ from tweenbridge import Client  # noqa: E402
 def studio_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The data folder of a real server that runs for all tests of this folder."""
     home = tmp_path_factory.mktemp("studio") / "home"
-    server = RealServer(home)
-    server.start()
-    yield home
-    server.close()
+    with RealServer(home):
+        yield home
 
 
 @pytest.fixture

@@ -92,24 +92,19 @@ def test_the_timeline_starts_elsewhere_meanwhile(client: Client, films: Path) ->
 def test_a_server_that_is_killed_comes_back_and_the_run_goes_on(tmp_path: Path, films: Path) -> None:
     resolve = make_resolve()
     mark(resolve, 4, 30)
-    server = RealServer(tmp_path / "home")
-    server.start()
-    try:
-        with Client(tmp_path / "home") as client:
-            host, marked = found(resolve)
-            made = Run(host, client, marked, draft(films))
-            made.begin()
-            until = time.monotonic() + 60
-            while not list(films.rglob("inbetween_*.tif")):
-                assert time.monotonic() < until
-                made.step(0.01)
-            server.kill()
-            assert made.stage is Stage.GENERATING
-            finish(made)
-            assert made.stage is Stage.DONE, made.error
-            client.stop_server()
-    finally:
-        server.close()
+    with RealServer(tmp_path / "home") as server, Client(tmp_path / "home") as client:
+        host, marked = found(resolve)
+        made = Run(host, client, marked, draft(films))
+        made.begin()
+        until = time.monotonic() + 60
+        while not list(films.rglob("inbetween_*.tif")):
+            assert time.monotonic() < until
+            made.step(0.01)
+        server.kill()
+        assert made.stage is Stage.GENERATING
+        finish(made)
+        assert made.stage is Stage.DONE, made.error
+        client.stop_server()
     assert layout(resolve)["In-betweens"] == [(5, 25)]
     check_every_frame(resolve, made, (4, 30))
 

@@ -47,9 +47,8 @@ def desk(tmp_path: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> Itera
     write(home, {"models.toml": ENTRY.encode(), "config.toml": f'[models]\nmirror = "{hub.url}"\n'.encode()})
     monkeypatch.setenv("TWEENBRIDGE_HOME", str(home))
     used = Desk(home)
-    used.server.start()
-    yield used
-    used.server.close()
+    with used.server:
+        yield used
 
 
 def watch(client: Client, until: Callable[[ModelInfo], bool]) -> list[ModelInfo]:
