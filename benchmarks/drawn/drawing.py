@@ -43,6 +43,7 @@ def draw_scene(
     drawings: Drawings,
     size: tuple[int, int] = SIZE,
     times: Sequence[float] = (0.5,),
+    steps: bool = False,
 ) -> Scene:
     """A scene with the truth at `times`.
 
@@ -51,7 +52,8 @@ def draw_scene(
         category: what it is about.
         drawings: of one split.
         size: (height, width) in pixels.
-        times: of the middles, each from 0 to 1.
+        times: of the middles, ascending, each from 0 to 1.
+        steps: also the exact motion from each frame to the next.
     """
     category = Category(category)
     recipe, stage = RECIPES[category], Stage(*size)
@@ -63,7 +65,10 @@ def draw_scene(
     a, b = view(layers, stage, 0.0), view(layers, stage, 1.0)
     (forward,) = exact(layers, a, 0.0, [(b, 1.0)])
     (backward,) = exact(layers, b, 1.0, [(a, 0.0)])
-    middles = tuple(_middle(layers, stage, t, a, b, finish) for t in times)
+    seen = [view(layers, stage, t) for t in times]
+    middles = tuple(_middle(layers, now, t, a, b, finish) for now, t in zip(seen, times))
+    every = [(a, 0.0), *zip(seen, times), (b, 1.0)] if steps else []
+    onwards = tuple(exact(layers, here, t, [after])[0] for (here, t), after in zip(every, every[1:]))
     grain = np.random.default_rng([19, seed])
     return Scene(
         category,
@@ -78,6 +83,7 @@ def draw_scene(
         forward.visible,
         backward.visible,
         len(layers),
+        onwards,
     )
 
 
@@ -132,7 +138,6 @@ def _keyframe(seen: View, t: float, finish: _Finish, rng: np.random.Generator) -
     return frame
 
 
-def _middle(layers: list[Layer], stage: Stage, t: float, a: View, b: View, finish: _Finish) -> Middle:
-    seen = view(layers, stage, t)
+def _middle(layers: list[Layer], seen: View, t: float, a: View, b: View, finish: _Finish) -> Middle:
     to_a, to_b = exact(layers, seen, t, [(a, 0.0), (b, 1.0)])
     return Middle(t, _shown(seen.frame, t, finish), to_a.flow, to_b.flow, to_a.known, to_a.visible, to_b.visible)

@@ -163,7 +163,7 @@ def overlay(studio: Studio) -> list[Layer]:
         for number in range(studio.count(1, 2)):
             texture = _text(studio)
             left = max(0, (width - texture.shape[1]) // 2)
-            upper = height - round((26 + 24 * number) * scale)
+            upper = height - texture.shape[0] - round((4 + 24 * number) * scale)
             layers.append(_fixed(left, upper, texture))
     if not layers or studio.chance(0.35):
         (texture, *_), _ = cutout(studio.rng, studio.drawings.cutouts, studio.some(24, 60), scale / 1.3)

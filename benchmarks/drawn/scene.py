@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from .layers import Frame, Mask
-from .truth import Flow
+from .truth import Exact, Flow
 
 
 class Category(str, Enum):
@@ -76,6 +76,7 @@ class Scene:
             other keyframe does not show the place.
         known_forward, known_backward: (H, W) where those are exact.
         visible_forward, visible_backward: (H, W) where, besides, the place is seen in the other keyframe.
+        steps: from a to the first middle, on to the next, and from the last to b; () where nobody asked.
         layers: how many things it is made of.
     """
 
@@ -91,3 +92,4 @@ class Scene:
     visible_forward: Mask
     visible_backward: Mask
     layers: int
+    steps: tuple[Exact, ...] = ()
