@@ -41,7 +41,7 @@ class Recipe:
 
 def _person(studio: Studio, line_art: bool = False) -> list[Layer]:
     """A figure of any size, with a body."""
-    size = studio.reach(22, 62)
+    size = studio.reach(22, 100)
     palette = drawn_in_line(studio, (255, 255, 255)) if line_art else cel(studio)
     way = studio.anywhere(turn=0.12, margin=50)
     steps = (studio.waves(size * 3, 0.6), way) if studio.chance(0.4) else (way,)
@@ -68,7 +68,7 @@ def _figure(studio: Studio) -> list[Layer]:
 def _bending(studio: Studio) -> list[Layer]:
     layers: list[Layer] = []
     for _ in range(studio.count(1, 3)):
-        units = studio.some(80, 210)
+        units = studio.some(80, 260)
         if studio.chance(0.5):
             steps: tuple[Step, ...] = (studio.waves(units, 1.6), studio.anywhere(turn=0.3))
         else:
@@ -79,7 +79,7 @@ def _bending(studio: Studio) -> list[Layer]:
 
 
 def _turning_head(studio: Studio) -> list[Layer]:
-    radius = studio.reach(30, 85)
+    radius = studio.reach(30, 130)
     motion = studio.camera.holding(studio.anywhere(turn=0.15, margin=60))
     turn = (math.copysign(studio.some(0.25, 1.3), studio.some(-1, 1)), studio.rng.normal() * 0.3)
     if studio.chance(0.3):
@@ -88,7 +88,7 @@ def _turning_head(studio: Studio) -> list[Layer]:
 
 
 def _face(studio: Studio) -> list[Layer]:
-    radius = studio.reach(32, 100)
+    radius = studio.reach(32, 140)
     motion = studio.camera.holding(studio.travel(studio.place(70), studio.reach(1, 40), turn=0.1))
     line_art = studio.chance(0.15)
     palette = drawn_in_line(studio, (255, 255, 255)) if line_art else cel(studio)
@@ -96,7 +96,7 @@ def _face(studio: Studio) -> list[Layer]:
 
 
 def _hair(studio: Studio) -> list[Layer]:
-    size = studio.reach(35, 90)
+    size = studio.reach(35, 130)
     palette, motion = cel(studio), studio.camera.holding(studio.anywhere(margin=60))
     count = studio.count(5, 14)
     angles = np.sort(studio.rng.uniform(-0.3, math.pi + 0.3, count))
@@ -172,7 +172,7 @@ def _line_art(studio: Studio) -> list[Layer]:
 
 def _cel(studio: Studio) -> list[Layer]:
     palette = replace(cel(studio, 1.0), is_shaded=True)
-    size = studio.reach(30, 75)
+    size = studio.reach(30, 130)
     motion = studio.camera.holding(studio.anywhere(turn=0.15, margin=60))
     changes = Changes(turn=_turn(studio, 0.4), limbs=studio.some(0.1, 0.6))
     layers = body(studio, motion, size, palette, changes) if studio.chance(0.7) else []

@@ -274,7 +274,7 @@ def _mouth(studio: Studio, face: Motion, radius: float, palette: Palette, change
     if studio.chance(0.4) and palette.eyes != palette.skin:
         tongue = ellipse(width * 0.6, height * 0.45, 14) + points((0, height * 0.8))
         layers.append(Shape(lips, tongue, (214, 110, 110), clip=mouth))
-    return layers
+    return [*layers, Shape(lips, shape, None, palette.line, palette.width)]
 
 
 def _nose(studio: Studio, face: Motion, radius: float, palette: Palette) -> list[Layer]:

@@ -20,7 +20,7 @@ _LETTERS: Final = string.ascii_letters + string.digits + "  '!?.,-"
 
 def puppet(studio: Studio) -> list[Layer]:
     """A cut-out in two parts, of which one turns on a joint of the other."""
-    units = studio.some(80, 200)
+    units = studio.some(80, 260)
     textures, density = cutout(studio.rng, studio.drawings.cutouts, units, studio.stage.scale)
     motion = studio.camera.holding(studio.anywhere(turn=0.15, margin=50))
     seam, turn = studio.some(-0.15, 0.2) * units, studio.rng.normal() * 0.45
@@ -49,7 +49,7 @@ def ball(studio: Studio, motion: Motion, radius: float, turned: Ball) -> list[La
 
 def cloth(studio: Studio) -> list[Layer]:
     """A sheet with a pattern and folds, which waves."""
-    size = studio.some(45, 100)
+    size = studio.some(45, 140)
     waves = studio.waves(size * 1.2, 1.8)
     motion = studio.camera.holding(waves, studio.anywhere(turn=0.25, margin=50))
     shape = cloth_shape(studio, size * studio.some(0.5, 0.9), size * studio.some(0.5, 0.8))
