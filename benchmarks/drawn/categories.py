@@ -120,14 +120,17 @@ def _appearing(studio: Studio) -> list[Layer]:
     for _ in range(studio.count(1, 3)):
         units = studio.some(25, 130)
         way = studio.anywhere()
-        kind = int(studio.rng.integers(3))
+        kind = int(studio.rng.integers(4))
+        opacity = (0.0, 1.0) if studio.chance(0.5) else (1.0, 0.0)
         if kind == 0:
-            opacity = (0.0, 1.0) if studio.chance(0.5) else (1.0, 0.0)
             layers.append(studio.cutout(studio.camera.holding(way), units, opacity))
         elif kind == 1:
             small = replace(way.start, width=0.03, height=0.03)
             grows = Move(small, way.end) if studio.chance(0.5) else Move(way.end, small)
             layers.append(studio.cutout(studio.camera.holding(grows), units))
+        elif kind == 2:
+            # A subtitle that only one keyframe has.
+            layers += [replace(one, opacity=opacity) for one in props.overlay(studio)]
         else:
             half, room = studio.stage.half, units * 0.8
             side = math.copysign(half[0] + room, studio.some(-1, 1))

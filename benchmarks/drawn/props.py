@@ -155,10 +155,10 @@ def letterbox(studio: Studio) -> list[Layer]:
     return [_fixed(left, upper, _filled(wide, tall, paint)) for left, upper, wide, tall in boxes]
 
 
-def overlay(studio: Studio) -> list[Layer]:
+def overlay(studio: Studio) -> list[Picture]:
     """A subtitle, or a logo in a corner, on whole pixels."""
     height, width, scale = studio.stage.height, studio.stage.width, studio.stage.scale
-    layers: list[Layer] = []
+    layers: list[Picture] = []
     if studio.chance(0.7):
         for number in range(studio.count(1, 2)):
             texture = _text(studio)
