@@ -1,9 +1,14 @@
-"""How good an engine's in-betweens are on a folder of clips: the measures of measures.py, per category and as means.
+"""How good an engine's in-betweens are: on clips of known truth, on real drawings, and on drawn scenes.
 
     python benchmarks/quality.py --clips FOLDER --engine flow --profile quality [--json FILE]
+    python benchmarks/quality.py --pairs FOLDER [--methods NAME ...] [--frames PATTERN] [--sheets FOLDER] [--json FILE]
+    python benchmarks/quality.py --drawn [--methods NAME ...] [--each 12] [--size 256x320] [--json FILE]
 
-FOLDER holds `<category>/<clip>/` with in0.png, in1.png, the true in-betweens gt_0250.png ... (t x 1000) and meta.json;
-rendered clips also have id_*.png (topmost layers) and homographies in meta.json, hence exact flow.
+`--pairs` looks at keyframes of which nobody knows the middle (pairs.py, torn.py), `--drawn` at scenes of which all is
+known (drawn/). METHODS are cross-fade, dis and ENGINE:PROFILE.
+
+The FOLDER of clips holds `<category>/<clip>/` with in0.png, in1.png, the true in-betweens gt_0250.png ... (t x 1000)
+and meta.json; rendered clips also have id_*.png (topmost layers) and homographies in meta.json, hence exact flow.
 """
 
 from __future__ import annotations
@@ -11,22 +16,32 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import cv2
 import measures
 import numpy as np
+import pairs
+import plain
+from drawn import judging, load_drawings
 from measures import ExactFlow, Flow, Frame
+from plain import Recipe
 from tweenbridge_server.engines import registry
 from tweenbridge_server.engines.base import Engine, Gap, Unheard
 
 COLUMNS = ("PSNR", "SSIM", "IEm", "HF", "GMSD", "TW", "EPE", "EPEocc", "out3", "sec")
 _DIGITS = {"SSIM": 4, "GMSD": 4, "HF": 3, "sec": 3}
+
+PLAIN: Final[Mapping[str, Recipe]] = MappingProxyType({"cross-fade": plain.cross_fade, "dis": plain.dis_and_splat})
+METHODS: Final = (*PLAIN, "flow:draft", "flow:quality")
+YARDSTICK: Final = "flow:draft"
 
 Row = dict[str, float]
 
@@ -197,14 +212,57 @@ def _frames_and_flow(first: Frame, last: Frame, times: Sequence[float], profile:
     return in_betweens(_flow(), gap, times, profile), forward
 
 
+def methods(names: Sequence[str]) -> dict[str, Recipe]:
+    """Ways to make in-betweens by their names.
+
+    Raises:
+        SystemExit: with a sentence, where a name means nothing.
+    """
+    return {name: _method(name) for name in names}
+
+
+def _method(name: str) -> Recipe:
+    if name in PLAIN:
+        return PLAIN[name]
+    engine_name, colon, profile = name.partition(":")
+    if not colon:
+        raise SystemExit(f"{name!r} is no method. There is {', '.join(PLAIN)} and ENGINE:PROFILE, such as flow:draft.")
+    engine = registry.create(engine_name)
+    return lambda a, b, times: in_betweens(engine, gap_of(a, b), times, profile)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--clips", type=Path, required=True, help="folder of <category>/<clip>/")
-    parser.add_argument("--engine", default="flow")
-    parser.add_argument("--profile", default="", help="one of the engine's profiles; the first if not given")
-    parser.add_argument("--json", type=Path, help="also write every clip's measures there")
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    material = parser.add_mutually_exclusive_group(required=True)
+    material.add_argument("--clips", type=Path, help="folder of <category>/<clip>/ with the true in-betweens")
+    material.add_argument("--pairs", type=Path, help="folder of NAME_0.png and NAME_1.png, or of triples")
+    material.add_argument("--drawn", action="store_true", help="scenes drawn from held-out drawings")
+    parser.add_argument("--engine", default="flow", help="for clips")
+    parser.add_argument("--profile", default="", help="for clips: one of the engine's profiles; the first if not given")
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), help="for pairs and drawn scenes")
+    parser.add_argument(
+        "--frames", default="", help="for pairs: frames to judge, too; {name}, {time} (0250) or {number}"
+    )
+    parser.add_argument("--sheets", type=Path, help="for pairs: write a picture of all frames of each there")
+    parser.add_argument(
+        "--quick", action="store_true", help="for pairs: without `strange`, which takes most of the time"
+    )
+    parser.add_argument("--each", type=int, default=12, help="for drawn scenes: how many of each category")
+    parser.add_argument("--size", default="256x320", help="for drawn scenes: HEIGHTxWIDTH")
+    parser.add_argument("--json", type=Path, help="also write every figure there")
     asked = parser.parse_args()
     cv2.setNumThreads(1)
+    if asked.pairs:
+        _judge_pairs(asked)
+    elif asked.drawn:
+        _judge_drawn(asked)
+    else:
+        _judge_clips(asked)
+
+
+def _judge_clips(asked: argparse.Namespace) -> None:
     clips = load_clips(asked.clips)
     if not clips:
         raise SystemExit(f"There are no clips in {asked.clips}.")
@@ -212,9 +270,32 @@ def main() -> None:
     rows = [(clip, measure(clip, engine, asked.profile)) for clip in clips]
     table = summarise([(clip.category, row) for clip, row in rows])
     print(as_markdown(table))
-    if asked.json:
-        each = {f"{clip.folder.parent.name}/{clip.folder.name}": row for clip, row in rows}
-        asked.json.write_text(json.dumps({"clips": each, "means": table}, indent=1))
+    each = {f"{clip.folder.parent.name}/{clip.folder.name}": row for clip, row in rows}
+    _keep(asked.json, {"clips": each, "means": table})
+
+
+def _judge_pairs(asked: argparse.Namespace) -> None:
+    found = pairs.load(asked.pairs)
+    if not found:
+        raise SystemExit(f"There are no pairs in {asked.pairs}.")
+    results = pairs.judged(found, methods(asked.methods), asked.sheets, asked.frames, not asked.quick)
+    print(pairs.as_markdown(results))
+    _keep(asked.json, results)
+
+
+def _judge_drawn(asked: argparse.Namespace) -> None:
+    height, _, width = asked.size.partition("x")
+    if not (height.isdecimal() and width.isdecimal() and min(int(height), int(width)) >= 64):
+        raise SystemExit(f"{asked.size!r} is no size. Write HEIGHTxWIDTH, each at least 64.")
+    shown = judging.scenes(load_drawings("held-out"), asked.each, (int(height), int(width)))
+    results = judging.judged(shown, methods(asked.methods), lambda line: print(line, file=sys.stderr))
+    print(judging.as_markdown(results, YARDSTICK))
+    _keep(asked.json, [asdict(one) for one in results])
+
+
+def _keep(file: Path | None, content: Any) -> None:
+    if file is not None:
+        file.write_text(json.dumps(content, indent=1))
 
 
 if __name__ == "__main__":
