@@ -66,7 +66,7 @@ def estimate_quality(gap: Gap, progress: Report, match: Match) -> Estimate:
     progress(0.4, "choosing motions")
     hypotheses = find_hypotheses(a, relit, motions, plain, match(a, relit))
     if hypotheses.affine and _is_layered(a, relit, hypotheses):
-        return _layered_recipe(gap, a, relit, [plain, *hypotheses.affine, hypotheses.matched], progress)
+        return _layered_recipe(gap, a, relit, [plain, *hypotheses.affine, hypotheses.jumped], progress)
     return follow(a, relit, [plain, hypotheses.matched, hypotheses.coarse])
 
 

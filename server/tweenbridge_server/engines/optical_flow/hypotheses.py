@@ -12,7 +12,7 @@ from ..base import Flow, Map
 from .correspondences import Correspondences
 from .fields import Matrix, Picture, affine_flow, fit_affine, is_plausible, length, round_trip
 from .fuse import Features, GuidedFilter, features, match_cost, texture
-from .matching import AffineMotion, aligned, dense_flow
+from .matching import AffineMotion, aligned, dense_flow, long_jumps
 from .pictures import grey
 from .regions import region_motions
 
@@ -63,6 +63,7 @@ class Hypotheses:
 
     Attributes:
         plain: the dense flow found from nothing.
+        jumped: the dense flow found from exhaustive search.
         matched: the dense flow found from the network's correspondences.
         coarse: those correspondences themselves.
         started: dense flows found from the best supported affine motions.
@@ -70,6 +71,7 @@ class Hypotheses:
     """
 
     plain: Hypothesis
+    jumped: Hypothesis
     matched: Hypothesis
     coarse: Hypothesis
     started: Sequence[Hypothesis]
@@ -78,7 +80,7 @@ class Hypotheses:
     @property
     def free(self) -> list[Hypothesis]:
         """All free fields, the plain one first."""
-        return [self.plain, *self.started, self.matched, self.coarse]
+        return [self.plain, *self.started, self.jumped, self.matched, self.coarse]
 
 
 def dense(a: Picture, b: Picture, start: Hypothesis | None = None) -> Hypothesis:
@@ -106,6 +108,7 @@ def find_hypotheses(
         is_new = _add(affine, motion.matrix, plain)
         if is_new and len(started) < _STARTS and motion.support >= _ENOUGH_MATCHES:
             started.append(dense(a, b, affine[-1]))
+    jumped = dense(a, b, Hypothesis(*long_jumps(a, b)))
     coarse = Hypothesis(correspondences.forward, correspondences.backward)
     matched = dense(a, b, coarse)
     here, there = features(a), features(b)
@@ -116,12 +119,12 @@ def find_hypotheses(
             _add(affine, aligned(grey_a, grey_b, matrix, places), plain)
     smooth = GuidedFilter(grey_a, 2, 10.0)
     costs: list[Map] = []
-    for free in (plain, *started, matched):
+    for free in (plain, *started, jumped, matched):
         costs += [smooth(known.cost_forward(here, there)) for known in affine[len(costs) :]]
         cost = smooth(match_cost(here, there, free.forward))
         for matrix in _unexplained_parts(here, free, cost, affine, costs):
             _add(affine, matrix, plain)
-    return Hypotheses(plain, matched, coarse, started, affine)
+    return Hypotheses(plain, jumped, matched, coarse, started, affine)
 
 
 def is_flat(picture: Features) -> bool:

@@ -1,4 +1,4 @@
-"""Hypotheses of motion: dense fields from patch search, affine motions from features.
+"""Hypotheses of motion: dense fields from patch search, affine motions from features, long jumps from search.
 
 Each finder is wrong somewhere; fuse.py decides per pixel which one explains the keyframes.
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base import Flow
-from .fields import Matrix, is_plausible
+from .fields import Matrix, Picture, is_plausible, median
 
 Grey = NDArray[np.uint8]
 
@@ -131,3 +131,39 @@ def _feature_matches(a: Grey, b: Grey) -> tuple[NDArray[np.float32], NDArray[np.
 
 def _root(features: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.sqrt(features / np.maximum(features.sum(axis=1, keepdims=True), 1e-6))
+
+
+def long_jumps(a: Picture, b: Picture, reduction: int = 8, reach: float = 0.35) -> tuple[Flow, Flow]:
+    """Integer block matching of every small block with every place within `reach` of the frame, both ways at once.
+
+    The cost of block x moving by d is also the cost of block x + d moving by -d, so one pass serves both directions.
+
+    Returns:
+        Flow A to B and B to A, at the pictures' size, in steps of `reduction` pixels.
+    """
+    height, width = a.shape[:2]
+    rows, columns = max(8, height // reduction), max(8, width // reduction)
+    small_a, small_b = (
+        cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32) for picture in (a, b)
+    )
+    best = [np.full((rows, columns), np.inf, np.float32) for _ in range(2)]
+    jump = [np.zeros((rows, columns, 2), np.float32) for _ in range(2)]
+    for dy in range(-int(rows * reach), int(rows * reach) + 1):
+        for dx in range(-int(columns * reach), int(columns * reach) + 1):
+            ya, yb = max(0, -dy), max(0, dy)
+            xa, xb = max(0, -dx), max(0, dx)
+            high, wide = rows - abs(dy), columns - abs(dx)
+            there = small_b[yb : yb + high, xb : xb + wide]
+            difference = cv2.absdiff(small_a[ya : ya + high, xa : xa + wide], there)
+            each = np.minimum(cv2.transform(difference, np.ones((1, 3), np.float32)), 180)
+            cost = cv2.blur(each, (5, 5)) + 0.25 * float(np.hypot(dx, dy))
+            for side, (y, x, sign) in enumerate(((ya, xa, 1), (yb, xb, -1))):
+                least = best[side][y : y + high, x : x + wide]
+                better = cost < least
+                least[better] = cost[better]
+                jump[side][y : y + high, x : x + wide][better] = (sign * dx, sign * dy)
+    step = np.array([width / columns, height / rows], np.float32)
+    forward, backward = (
+        cv2.resize(median(field, 3), (width, height), interpolation=cv2.INTER_NEAREST) * step for field in jump
+    )
+    return forward, backward
