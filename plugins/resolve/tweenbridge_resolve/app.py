@@ -89,7 +89,7 @@ def _through_the_tray(host: Host, home: Path, edit: bool, say: Callable[[str], N
     choices.save(chosen, home)
     with Client(home, name=NAME) as client:
         client.connect()
-        run = Run(host, client, found.keyframes, chosen)
+        run = Run(host, client, found.keyframes, chosen, colour=found.colour)
         run.begin()
         confirm.show_tray(home)
         drive(run, host, say)
@@ -102,6 +102,10 @@ def drive(run: Run, host: Host, say: Callable[[str], None]) -> None:
     try:
         while not run.stage.is_final:
             run.step(_TICK)
+            if run.stage is Stage.ASKING:
+                # Nobody can be asked here: what is on the timeline goes first.
+                say(f"Tweenbridge: {run.question}")
+                run.answer(place=False)
             shown = progress(run)
             if shown != last and not run.stage.is_final:
                 say(f"Tweenbridge: {shown}")

@@ -307,7 +307,7 @@ class Dialog:
             return
         choice = read_form(self._values(), self._engines, str(usual_folder()))
         choices.save(choice, self._home)
-        run = Run(self._host, client, chosen.keyframes, choice)
+        run = Run(self._host, client, chosen.keyframes, choice, colour=chosen.colour)
         self._items["Status"].Text = "Taking the keyframes' pictures…"
         self._show_busy(True)
         try:

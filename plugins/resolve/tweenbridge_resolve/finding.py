@@ -19,6 +19,7 @@ class Found:
 
     Attributes:
         title: the source in words.
+        colour: of the markers.
         choice: the settings that in-betweens under the playhead were made with; None for other sources.
     """
 
@@ -26,6 +27,7 @@ class Found:
     title: str
     keyframes: Tuple[Keyframe, ...]
     choice: Optional[Choice] = None
+    colour: str = ""
 
     def listing(self, host: Host) -> str:
         """The keyframes, one a line, and what lies between them."""
@@ -47,16 +49,17 @@ def look(host: Host) -> Tuple[Found, ...]:
     found: List[Found] = []
     for colour in timeline.marker_colours(host):
         marked = timeline.keyframes(host, Source.MARKERS, colour)
-        found.append(Found(Source.MARKERS, f"{colour} markers ({len(marked)})", marked))
+        found.append(Found(Source.MARKERS, f"{colour} markers ({len(marked)})", marked, colour=colour))
     for source, title in ((Source.IN_OUT, "In and Out"), (Source.SELECTED, "First frames of the selected clips")):
         taken = timeline.keyframes(host, source)
         if taken:
             found.append(Found(source, title, taken))
     frame = host.playhead()
-    recipe = None if frame is None else media.take_at(host, frame)
-    if recipe is not None:
-        title = f"Edit in-betweens under the playhead (take {recipe.take})"
-        found.append(Found(Source.TAKE, title, recipe.restored(), recipe.choice))
+    take = None if frame is None else media.take_at(host, frame)
+    if take is not None:
+        what = "in-betweens" if take.whole else "this gap of the in-betweens"
+        title = f"Edit {what} under the playhead (take {take.recipe.take})"
+        found.append(Found(Source.TAKE, title, take.keyframes, take.recipe.choice))
     return tuple(found)
 
 

@@ -6,7 +6,7 @@ All gaps of a run share one image sequence, in time order. A clip on the timelin
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Iterable, Optional, Sequence, Tuple
 
 from tweenbridge.timing import Schedule, Timing, ease, schedule
@@ -146,6 +146,13 @@ def make_plan(keyframes: Sequence[Keyframe], timing: Timing) -> Plan:
     return Plan(tuple(keyframes), fitted, made, tuple(clips))
 
 
+def move_plan(plan: Plan, keyframes: Sequence[Keyframe]) -> Plan:
+    """The same plan between keyframes that have moved as a whole."""
+    shift = keyframes[0].frame - plan.keyframes[0].frame
+    clips = tuple(replace(clip, record=AbsoluteFrame(clip.record + shift)) for clip in plan.clips)
+    return replace(plan, keyframes=tuple(keyframes), clips=clips)
+
+
 def _fitted(timing: Timing, rooms: Sequence[int]) -> Timing:
     """The same timing without a count: a chart of as many drawings where that is fewer than the frames there are."""
     chart, smallest = timing.chart, min(rooms)
@@ -175,6 +182,11 @@ def choose_track(tracks: Sequence[Track], clips: Sequence[Clip]) -> Target:
         if _take(top.name) and not top.locked and top.enabled and top.is_free(clips):
             return Target(top.index, top.name, _take(top.name))
     return Target(None, TRACK_NAME if take == 1 else f"{TRACK_NAME} take {take}", take)
+
+
+def is_ours(name: str) -> bool:
+    """A track's name is one that runs give."""
+    return _OURS.fullmatch(name) is not None
 
 
 def _take(name: str) -> int:

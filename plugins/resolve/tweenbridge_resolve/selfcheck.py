@@ -20,12 +20,13 @@ from .errors import PluginError, Trouble
 from .flow import Run, Stage
 from .host import Host
 from .placement import Clip, Keyframe, Target
+from .placing import Placer
 from .recipe import KeptKeyframe, Recipe
 from .render import render_frame
 from .scratch import FRAMES, NAME, colour, scratch_timeline
 from .stills import Stills
 from .timecode import AbsoluteFrame
-from .timeline import Placer, Source
+from .timeline import Source
 
 if TYPE_CHECKING:
     from .api import MediaPoolItem, Resolve
@@ -187,9 +188,8 @@ class Checks:
             pass
         else:
             raise _failed("a clip was placed over another one on the same track")
-        # Whatever of this sequence lay on that track was cleared away with it, which is why runs import anew.
-        if [track.spans for track in timeline.tracks(self._host)[:-1]] != [track.spans for track in before[:-1]]:
-            raise _failed("other tracks have changed")
+        if [track.spans for track in timeline.tracks(self._host)] != [track.spans for track in before]:
+            raise _failed("other clips have changed")
         return "placing over a clip is refused, and taken back"
 
     def markers(self) -> str:

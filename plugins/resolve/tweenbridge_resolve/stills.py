@@ -50,7 +50,7 @@ class Stills:
             # Stills and renders may differ by a shade, which would show as a jump between keyframes of one run.
             for path, frame in zip(files, frames.values()):
                 if frame not in self.rendered:
-                    self._render(frame, path)
+                    self.render(frame, path)
         sizes = {(still.width, still.height) for still in map(_still, files) if still is not None}
         if len(sizes) > 1:
             listed = ", ".join(f"{width} x {height}" for width, height in sorted(sizes))
@@ -79,12 +79,17 @@ class Stills:
         if still is not None:
             self._place, self._pictures = frame, {still.digest}
             return path
-        self._place, self._pictures = frame, {self._render(frame, path).digest}
+        self._place, self._pictures = frame, {self.render(frame, path).digest}
         if self._can_export():
             self._look_around()
         return path
 
-    def _render(self, frame: int, path: Path) -> tiff.Still:
+    def render(self, frame: int, path: Path) -> tiff.Still:
+        """The picture at a frame as a render shows it, in the place of what is at `path`.
+
+        Raises:
+            PluginError: STILL.
+        """
         path.unlink(missing_ok=True)
         render_frame(self._host, frame, self._folder).replace(path)
         self.rendered.append(frame)
@@ -132,6 +137,12 @@ class Stills:
         if not self._host.project.ExportCurrentFrameAsStill(str(path)):
             return None
         return _still(path)
+
+
+def differing(before: Sequence[Path], now: Sequence[Path]) -> List[int]:
+    """Which pictures (from 0) are not the same any more."""
+    pairs = enumerate(zip(map(_still, before), map(_still, now)))
+    return [i for i, (a, b) in pairs if a is None or b is None or not tiff.alike(a, b)]
 
 
 def _still(path: Path) -> Optional[tiff.Still]:

@@ -25,6 +25,10 @@ class ApiObject:
             CALLED_FROM.add(threading.get_ident())
             if name in self._absent():
                 return None
+            studio = self.__dict__.get("_studio")
+            if studio is not None and name in studio.quirks.fails:
+                real = super().__getattribute__(name)
+                return lambda *arguments: studio.quirks.fails_with if studio.refuses(name) else real(*arguments)
         return super().__getattribute__(name)
 
     def __getattr__(self, name):

@@ -42,7 +42,8 @@ class MediaPoolItem(Annotated):
         return "media-" + self._id
 
     def GetClipProperty(self, propertyName=None):
-        values = {"FPS": self._fps, "Frames": str(self._frames), "File Path": (self._files or [""])[0]}
+        rate = self._fps if self._studio.quirks.language == "en" else self._studio.written(self._fps)
+        values = {"FPS": rate, "Frames": str(self._frames), "File Path": (self._files or [""])[0]}
         return values if propertyName is None else values.get(propertyName, "")
 
     def SetClipProperty(self, propertyName, propertyValue):
@@ -64,9 +65,9 @@ class MediaPoolItem(Annotated):
 class Folder(ApiObject):
     """A bin."""
 
-    def __init__(self, name):
+    def __init__(self, studio, name):
         super().__init__()
-        self._name, self._clips, self._folders = name, [], []
+        self._studio, self._name, self._clips, self._folders = studio, name, [], []
 
     def GetName(self):
         return self._name
@@ -94,7 +95,7 @@ class MediaPool(ApiObject):
     def __init__(self, studio, project):
         super().__init__()
         self._studio, self._project = studio, project
-        self._root = self._current = Folder("Master")
+        self._root = self._current = Folder(studio, "Master")
 
     def GetRootFolder(self):
         return self._root
@@ -107,7 +108,7 @@ class MediaPool(ApiObject):
         return True
 
     def AddSubFolder(self, folder, name):
-        made = Folder(name)
+        made = Folder(self._studio, name)
         folder._folders.append(made)
         # As Resolve does: the new bin is shown at once.
         self._current = made

@@ -8,7 +8,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from . import pictures
-from .base import Annotated
+from .base import Annotated, ApiObject
 
 
 class TimelineItem(Annotated):
@@ -16,6 +16,7 @@ class TimelineItem(Annotated):
 
     def __init__(self, media, start, length, source, index):
         super().__init__()
+        self._studio = media and media._studio
         self._media, self._start, self._length, self._source, self._index = media, start, length, source, index
         self._colour, self._ghost = "", False
 
@@ -58,6 +59,23 @@ class TimelineItem(Annotated):
 
     def GetUniqueId(self):
         return self._said(self._id)
+
+
+class Graph(ApiObject):
+    """A node graph: for each node its tools and its LUT."""
+
+    def __init__(self, nodes):
+        super().__init__()
+        self._nodes = list(nodes)
+
+    def GetNumNodes(self):
+        return len(self._nodes)
+
+    def GetLUT(self, nodeIndex):
+        return self._nodes[nodeIndex - 1][1]
+
+    def GetToolsInNode(self, nodeIndex):
+        return list(self._nodes[nodeIndex - 1][0]) or None
 
 
 class Track:
@@ -152,7 +170,7 @@ class Timeline(Annotated):
         return True
 
     def _settings(self):
-        rate = float(self._rate) if self._studio.quirks.rate_as_number else self._rate
+        rate = float(self._rate) if self._studio.quirks.rate_as_number else self._studio.written(self._rate)
         return {
             "timelineFrameRate": rate,
             "timelineDropFrameTimecode": "1" if self._drop else "0",
@@ -188,15 +206,23 @@ class Timeline(Annotated):
             return self._picture(self._previous)
         return self._picture(self._playhead)
 
+    def GetNodeGraph(self):
+        return Graph(self._studio.quirks.timeline_nodes)
+
     def GetMarkInOut(self):
-        return dict(self._marks)
+        return {kind: dict(marks) for kind, marks in self._marks.items()}
 
     def SetMarkInOut(self, mark_in, mark_out, type="all"):
-        self._marks = {"video": {"in": mark_in, "out": mark_out}, "audio": {"in": mark_in, "out": mark_out}}
+        self._set_marks(mark_in, mark_out, type)
         return True
 
+    def _set_marks(self, mark_in, mark_out, type="all"):
+        for kind in ("video", "audio") if type == "all" else (type,):
+            self._marks[kind] = {"in": mark_in, "out": mark_out}
+
     def ClearMarkInOut(self, type="all"):
-        self._marks = {}
+        for kind in ("video", "audio") if type == "all" else (type,):
+            self._marks.pop(kind, None)
         return True
 
     def GetSelectedClips(self):

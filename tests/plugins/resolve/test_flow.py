@@ -195,7 +195,8 @@ def test_render_settings_come_back(client: Client, films: Path) -> None:
     succeed(resolve, client, films)
     assert project._render == before
     assert project._jobs == {}
-    assert project._presets == {}
+    # It holds what a crash would have cost, so it stays.
+    assert [preset["settings"] for preset in project._presets.values()] == [{"CustomName": "older"}]
 
 
 # ---------------------------------------------------------------- what it refuses
@@ -246,8 +247,9 @@ def test_what_cannot_be_taken_away_again_is_said(client: Client, films: Path) ->
     mark(resolve, 4, 12)
     made = run(resolve, client, films)
     assert made.stage is Stage.FAILED
-    assert "cannot be taken away from track V2 again" in made.error[0]
-    assert made.error[1].startswith("Undo the last steps in DaVinci Resolve, or delete them there by hand. The frames")
+    assert "does not place the in-betweens between K4" in made.error[0]
+    assert made.error[1].startswith("They could not be taken away again from track V2: undo the last steps")
+    assert "The timeline is as it was" not in made.error[1]
     pool = resolve.GetProjectManager().GetCurrentProject().GetMediaPool()
     assert len(pool._root._folders[0]._clips) == 1
 

@@ -43,7 +43,7 @@ def test_a_good_resolve() -> None:
     assert status == 0
     assert {outcome for outcome, _ in lines.values()} == {"ok"}, lines
     assert lines["Placing"][1] == "frame-accurate; endFrame is the frame after the last one"
-    assert lines["A whole run"][1] == "5 in-betweens came from the server and lie on V3, In-betweens take 2"
+    assert lines["A whole run"][1] == "5 in-betweens came from the server and lie on V4, In-betweens take 3"
     assert last == "14 ok, 0 to note, 0 failed."
 
 

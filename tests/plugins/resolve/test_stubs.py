@@ -15,7 +15,7 @@ from tweenbridge_resolve.api import NOT_IN_THE_STUBS
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "plugins" / "resolve" / "tweenbridge_resolve"
-CALLERS = {"host", "timeline", "media", "stills", "render", "scratch"}
+CALLERS = {"host", "timeline", "placing", "survey", "media", "stills", "render", "kept", "warnings", "scratch"}
 """The files that call Resolve's API."""
 MORE_CALLS = {
     "selfcheck": {"GetCurrentFolder", "GetName", "GetCurrentPage", "GetClipProperty", "AddMarker", "SetMarkInOut",
@@ -56,6 +56,7 @@ FAKES = {
     media.MediaPoolItem: "MediaPoolItem",
     timelines.Timeline: "Timeline",
     timelines.TimelineItem: "TimelineItem",
+    timelines.Graph: "Graph",
 }
 
 
