@@ -21,12 +21,14 @@ from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
 from tweenbridge.protocol.messages import JobInfo, Priority, Release
 
 from . import survey, timeline
+from .alone import tracks_alone
 from .choice import Choice
+from .clips import tracks_of
 from .errors import PluginError
-from .folders import new_folder, usual_folder
+from .folders import chosen_folder, new_folder, pattern
 from .host import Host
 from .insertion import Order, Placed, insert, look_again, moved_note, unplaceable
-from .media import BIN, PATTERN
+from .media import BIN
 from .placement import Keyframe, Plan, make_plan
 from .placing import Placer
 from .stills import Stills, unwritable
@@ -88,8 +90,13 @@ class Run:
     def __init__(
         self, host: Host, client: Client, keyframes: Sequence[Keyframe], choice: Choice, bin_name: str = BIN,
         colour: str = "",
+        only: Tuple[str, ...] = (),
     ) -> None:  # fmt: skip
-        """A run between keyframes that were found on markers of a colour ("": otherwise).
+        """A run between keyframes.
+
+        Args:
+            colour: of the markers that they were found on; "" for other sources.
+            only: clips whose tracks alone give the pictures; () for what the viewer shows.
 
         Raises:
             PluginError, TweenbridgeError: there is nothing to make between these keyframes.
@@ -104,11 +111,15 @@ class Run:
         self.folder = Path()
         self._host = host
         self._client = client
-        self._choice = choice
+        self.choice = choice
         self._bin = bin_name
         self._colour = colour
+        self._only = only
+        self._pattern = ""
+        self._begun = time.monotonic()
         self._before: Optional[Survey] = None
         self._notes: List[str] = []
+        self._shallow = False
         self._handle: Optional[JobHandle] = None
         self._placer = Placer(host)
         self._lost: Optional[float] = None
@@ -129,14 +140,18 @@ class Run:
         """
         host, first, last = self._host, self.plan.keyframes[0], self.plan.keyframes[-1]
         name = f"{host.text(first.frame)}-{host.text(last.frame)}".replace(":", "").replace(";", "")
-        base = Path(self._choice.folder).expanduser() if self._choice.folder else usual_folder()
+        base = chosen_folder(self.choice.folder)
         project, shown = str(host.project.GetName() or ""), str(host.timeline.GetName() or "")
         self.folder = new_folder(base, project, shown, name)
-        choice = self._choice
+        self._pattern = pattern(shown, host.text(first.frame), self.folder)
+        choice = self.choice
         try:
             with host.view_kept():
                 self._before = survey.take(host, self.plan.keyframes, self._colour)
-                files = Stills(host, self.folder / "keyframes").take_all(self.plan.keyframes)
+                stills = Stills(host, self.folder / "keyframes")
+                with tracks_alone(host, tracks_of(host, self._only)):
+                    files = stills.take_all(self.plan.keyframes)
+                self._shallow = stills.shallow
             sources = [
                 KeyframeSource(path, position=keyframe.frame, name=keyframe.label)
                 for path, keyframe in zip(files, self.plan.keyframes)
@@ -204,7 +219,7 @@ class Run:
         """Write a drawing; on a hold the same file again for each frame that shows it."""
         first: Optional[Path] = None
         for number in self.plan.files_of(event.frame.index):
-            path = self.folder / (PATTERN % (number + 1))
+            path = self.folder / (self._pattern % (number + 1))
             if first is None:
                 first = event.frame.save(path)
             else:
@@ -230,7 +245,7 @@ class Run:
         self.stage = Stage.FAILED
         if self._handle is not None and not self._handle.ended:
             self._handle.cancel()
-        if len(list(self.folder.glob("inbetween_*.tif"))) < self.plan.frames:
+        if len(list(self.folder.glob("*.tif"))) < self.plan.frames:
             self._forget_files()
         elif str(self.folder) not in remedy:
             remedy = f"{remedy} The frames are in {self.folder}.".strip()
@@ -280,6 +295,8 @@ class Run:
     def _done(self, placed: Placed, shift: int) -> None:
         assert self._before is not None
         followed = [moved_note(shift)] if shift != self._host.start - self._before.start else []
+        if self._shallow:
+            followed.append("Keyframes came as 8 bit, not 16, so fine gradients may show bands.")
         notes = (*followed, *placed.notes, *self._notes, *self._host.not_restored)
         shutil.rmtree(self.folder / "keyframes", ignore_errors=True)
         self.result = Result(placed.track, placed.name, placed.take, self.folder, notes)
@@ -287,7 +304,7 @@ class Run:
 
     def _order(self) -> Order:
         job = "" if self._handle is None else self._handle.id
-        return Order(self.plan, self._choice, self.folder, PATTERN, self._bin, job)
+        return Order(self.plan, self.choice, self.folder, self._pattern, self._bin, job, self._only)
 
     def _forget_files(self) -> None:
         """Remove the run's folder, and those around it that this leaves empty."""

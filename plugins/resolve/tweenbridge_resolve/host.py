@@ -28,7 +28,10 @@ _MODULES = {
     "win32": r"%PROGRAMDATA%\Blackmagic Design\DaVinci Resolve\Support\Developer\Scripting\Modules",
     "darwin": "/Library/Application Support/Blackmagic Design/DaVinci Resolve/Developer/Scripting/Modules",
 }
-_LINUX_MODULES = "/opt/resolve/Developer/Scripting/Modules"
+_LINUX = ("/opt/resolve", "/home/resolve")
+"""Where Resolve is on Linux; some distributions' packages use the second."""
+
+_SCRIPTING = "Developer/Scripting/Modules"
 
 T = TypeVar("T")
 
@@ -49,9 +52,9 @@ def connect() -> Tuple[Resolve, Any]:
     Raises:
         PluginError: NO_RESOLVE, it does not run, or does not let programs in.
     """
-    folder = os.environ.get("RESOLVE_SCRIPT_API")
-    usual = os.path.expandvars(_MODULES.get(sys.platform, _LINUX_MODULES))
-    modules = str(Path(folder) / "Modules") if folder else usual
+    modules = _modules()
+    # The module loads a Python library of its own where nothing says which one runs already.
+    os.environ.setdefault("FUSION_PYTHON3_HOME", sys.base_prefix)
     if modules not in sys.path:
         sys.path.append(modules)
     remedy = (
@@ -74,6 +77,21 @@ def connect() -> Tuple[Resolve, Any]:
         raise PluginError(Trouble.NO_RESOLVE, "DaVinci Resolve does not run, or does not let programs in.", remedy)
     resolve: Resolve = found
     return resolve, DaVinciResolveScript
+
+
+def _modules() -> str:
+    """The folder that the scripting module is in."""
+    chosen = os.environ.get("RESOLVE_SCRIPT_API")
+    if chosen:
+        return str(Path(chosen) / "Modules")
+    if sys.platform in _MODULES:
+        return os.path.expandvars(_MODULES[sys.platform])
+    root = next((root for root in _LINUX if Path(root, _SCRIPTING).is_dir()), _LINUX[0])
+    library = Path(root, "libs/Fusion/fusionscript.so")
+    if root != _LINUX[0] and library.is_file():
+        # The module itself looks in the usual place only.
+        os.environ.setdefault("RESOLVE_SCRIPT_LIB", str(library))
+    return str(Path(root, _SCRIPTING))
 
 
 class Host:

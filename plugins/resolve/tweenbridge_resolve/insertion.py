@@ -10,10 +10,12 @@ from typing import List, Optional, Sequence, Tuple
 from tweenbridge.version import __version__
 
 from . import media, survey, timeline
+from .alone import tracks_alone
 from .choice import Choice
+from .clips import tracks_of
 from .errors import PluginError, Trouble
 from .host import Host
-from .placement import Keyframe, Plan, choose_track, move_plan
+from .placement import Keyframe, Plan, choose_track, is_ours, move_plan
 from .placing import Placer
 from .recipe import KeptKeyframe, Recipe
 from .stills import Stills, differing
@@ -29,6 +31,7 @@ class Order:
         pattern: the files' names, with a place for the number.
         bin: the media pool's bin that it goes into.
         job: the server's id of the job.
+        only: clips whose tracks alone give the keyframes' pictures; () for what the viewer shows.
     """
 
     plan: Plan
@@ -37,6 +40,7 @@ class Order:
     pattern: str
     bin: str
     job: str
+    only: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,11 @@ def look_again(host: Host, order: Order, before: Survey) -> Change:
     again = order.folder / "keyframes-again"
     try:
         stills = Stills(host, again)
-        changed = differing(kept, stills.take_all(keyframes))
-        for i in changed:
-            # A viewer that lags behind has to be told from a picture that was changed, and a render never lags.
-            stills.render(keyframes[i].frame, again / f"keyframe_{i + 1:03}.tif")
+        with tracks_alone(host, tracks_of(host, order.only)):
+            changed = differing(kept, stills.take_all(keyframes))
+            for i in changed:
+                # A viewer that lags behind has to be told from a picture that was changed, and a render never lags.
+                stills.render(keyframes[i].frame, again / f"keyframe_{i + 1:03}.tif")
         changed = [i for i in changed if differing(kept[i : i + 1], [again / f"keyframe_{i + 1:03}.tif"])]
     except PluginError as error:
         return Change(change.shift, f"The keyframes cannot be looked at again: {error}")
@@ -90,20 +95,33 @@ def insert(host: Host, order: Order, placer: Placer, shift: int) -> Placed:
         shutil.copyfile(order.folder / (order.pattern % 1), order.folder / (order.pattern % 2))
         count = 2
     item = media.import_sequence(host, order.folder, order.pattern, count, order.bin)
-    notes: List[str] = []
+    notes = [note for note in [media.match_colours(host, item)] if note]
+    if len(media.bins(host, order.bin)) > 1:
+        notes.append(f"There are several bins called “{order.bin}”; the clip is in the first one.")
     try:
-        target = choose_track(timeline.tracks(host), plan.clips)
+        target = choose_track(timeline.tracks(host), plan.clips, max(tracks_of(host, order.only), default=None))
         track = placer.place(item, plan.clips, target)
     except BaseException:
         # A clip that lies on the timeline cannot go without a question to the user.
         if host.is_alive() and not placer.left_behind:
             media.discard(host, item)
         raise
+    notes += _hidden(host, order, plan, track)
     if not media.keep_recipe(item, _recipe(order, plan.keyframes, target.take)):
         notes.append("The clip does not keep how it was made, so its settings cannot be brought back.")
     for clip in plan.clips:
         placer.find(item, clip, track)
     return Placed(track, _shown_name(host, track) or target.name, target.take, tuple(notes))
+
+
+def _hidden(host: Host, order: Order, plan: Plan, track: int) -> List[str]:
+    """What lay above the clips and now lies below the in-betweens: older versions add tracks on top only."""
+    below = max(tracks_of(host, order.only), default=track)
+    return [
+        f"“{each.name}” on V{each.index} lies below the in-betweens now: move its track above V{track}."
+        for each in timeline.tracks(host)
+        if below < each.index < track and not is_ours(each.name) and not each.is_free(plan.clips)
+    ]
 
 
 def _shown_name(host: Host, track: int) -> Optional[str]:

@@ -25,30 +25,38 @@ _MARKER_NAME = "Tweenbridge"
 
 
 def bin_folder(host: Host, name: str = BIN) -> Folder:
-    """The bin of this name in the media pool's root, made where there is none.
+    """The first bin of this name, wherever the user has moved it; made in the media pool's root where there is none.
 
     Raises:
         PluginError: IMPORT, Resolve makes none.
     """
+    found = bins(host, name)
+    if found:
+        return found[0]
     root = told(host.pool.GetRootFolder)
-    found = None if root is None else _named(root, name)
-    if found is not None:
-        return found
-    made = None if root is None else host.pool.AddSubFolder(root, name) or _named(root, name)
-    if made is None and root is not None:
-        made = host.pool.AddSubFolder(root, name)
-    if made is None:
-        raise PluginError(
-            Trouble.IMPORT,
-            f"DaVinci Resolve makes no bin “{name}” in the media pool.",
-            "Close open dialogs in DaVinci Resolve, then try again.",
-        )
-    return made
+    for _ in range(2):
+        made = None if root is None else host.pool.AddSubFolder(root, name)
+        if made:
+            return made
+        found = bins(host, name)
+        if found:
+            return found[0]
+    raise PluginError(
+        Trouble.IMPORT,
+        f"DaVinci Resolve makes no bin “{name}” in the media pool.",
+        "Close open dialogs in DaVinci Resolve, then try again.",
+    )
 
 
-def _named(root: Folder, name: str) -> Optional[Folder]:
-    folders = told(root.GetSubFolderList) or []
-    return next((folder for folder in folders if folder is not None and told(folder.GetName) == name), None)
+def bins(host: Host, name: str = BIN) -> List[Folder]:
+    """All bins of this name, those nearest to the root first."""
+    found: List[Folder] = []
+    root = told(host.pool.GetRootFolder)
+    level = [] if root is None else [root]
+    while level:
+        level = [inner for folder in level for inner in told(folder.GetSubFolderList) or [] if inner is not None]
+        found += [folder for folder in level if told(folder.GetName) == name]
+    return found
 
 
 def import_sequence(host: Host, folder: Path, pattern: str, count: int, bin_name: str = BIN) -> MediaPoolItem:
@@ -106,6 +114,39 @@ def has_rate(media: MediaPoolItem, rate: Rate) -> bool:
     return shown is not None and abs(shown - float(rate.exact)) < 0.005
 
 
+def match_colours(host: Host, media: MediaPoolItem) -> str:
+    """Tell a colour-managed project what the frames are in: what it puts out, as the stills are.
+
+    Returns:
+        A sentence for the user where that did not take; "" where it did, or where nothing is managed.
+    """
+    science = str(host.setting("colorScienceMode") or "").lower()
+    if not science or science == "davinciyrgb":
+        return ""
+    by_hand = "select the clip in the bin “Tweenbridge”, right-click, and choose"
+    if "aces" in science:
+        output = host.setting("colorAcesODT") or "that of the project's output"
+        return (
+            f"The project works in ACES, whose input transform has to be set: {by_hand} ACES Input Transform, {output}."
+        )
+    wanted = {"Input Color Space": host.setting("colorSpaceOutput")}
+    if str(host.setting("separateColorSpaceAndGamma") or "0") == "1":
+        wanted["Input Gamma"] = host.setting("colorSpaceOutputGamma")
+    refused = []
+    for name, value in wanted.items():
+        if value is None:
+            refused.append(f"{name}, that of the project's output")
+            continue
+        for _ in range(2):
+            if told(media.GetClipProperty, name) != value:
+                media.SetClipProperty(name, value)
+        if told(media.GetClipProperty, name) != value:
+            refused.append(f"{name}, {value}")
+    if not refused:
+        return ""
+    return f"The in-betweens' colours may be off in this colour-managed project: {by_hand} {' and '.join(refused)}."
+
+
 def discard(host: Host, media: MediaPoolItem) -> bool:
     """Take an imported clip out of the media pool; whether it is gone. Its files stay."""
     wanted = told(media.GetUniqueId)
@@ -118,9 +159,10 @@ def discard(host: Host, media: MediaPoolItem) -> bool:
 
 
 def clips_of(host: Host) -> List[MediaPoolItem]:
-    """The clips of the bin that the media pool shows."""
-    folder = told(host.pool.GetCurrentFolder)
-    return [clip for clip in (told(folder.GetClipList) or [] if folder is not None else []) if clip is not None]
+    """The clips of the bin that the media pool shows, and of our own."""
+    shown = told(host.pool.GetCurrentFolder)
+    folders = ([] if shown is None else [shown]) + bins(host)
+    return [clip for folder in folders for clip in told(folder.GetClipList) or [] if clip is not None]
 
 
 def keep_recipe(media: MediaPoolItem, recipe: Recipe) -> bool:
@@ -159,28 +201,40 @@ class Take:
     whole: bool
 
 
-def take_at(host: Host, frame: int) -> Optional[Take]:
-    """The topmost in-betweens over a frame; None where there are none."""
+def take_media(host: Host, frame: int) -> Optional[MediaPoolItem]:
+    """The topmost in-betweens over a frame, in the media pool; None where there are none."""
+    found = _over(host, frame)
+    return None if found is None else found[1]
+
+
+def _over(host: Host, frame: int) -> Optional[Tuple[TimelineItem, MediaPoolItem, Recipe]]:
     for track in reversed(tracks(host)):
         item = item_at(host, frame, track.index)
         media = None if item is None else told(item.GetMediaPoolItem)
         recipe = None if media is None else read_recipe(media)
-        if item is None or media is None or recipe is None:
-            continue
-        wanted = told(media.GetUniqueId)
-        others = []
-        for each in tracks(host):
-            for other in items(host, each.index):
-                origin = told(other.GetMediaPoolItem)
-                if origin is not None and told(origin.GetUniqueId) == wanted:
-                    others.append(_lies(other))
-        now = keyframes_now(recipe, _lies(item), others)
-        if now:
-            keyframes = tuple(
-                replace(k, label=k.label.replace(host.text(k.frame - shift), host.text(k.frame))) for shift, k in now
-            )
-            return Take(recipe, keyframes, len(now) == len(recipe.keyframes))
+        if item is not None and media is not None and recipe is not None:
+            return item, media, recipe
     return None
+
+
+def take_at(host: Host, frame: int) -> Optional[Take]:
+    """The topmost in-betweens over a frame; None where there are none."""
+    over = _over(host, frame)
+    if over is None:
+        return None
+    item, media, recipe = over
+    wanted = told(media.GetUniqueId)
+    others = []
+    for each in tracks(host):
+        for other in items(host, each.index):
+            origin = told(other.GetMediaPoolItem)
+            if origin is not None and told(origin.GetUniqueId) == wanted:
+                others.append(_lies(other))
+    now = keyframes_now(recipe, _lies(item), others)
+    keyframes = tuple(
+        replace(k, label=k.label.replace(host.text(k.frame - shift), host.text(k.frame))) for shift, k in now
+    )
+    return Take(recipe, keyframes, len(now) == len(recipe.keyframes)) if now else None
 
 
 def _lies(item: TimelineItem) -> Lies:

@@ -50,6 +50,8 @@ class Placer:
         self._host = host
         self.exclusive: Optional[bool] = None
         self.left_behind = False
+        self._made: Optional[int] = None
+        """The track that was added."""
         self._kept: Set[Tuple[int, int, int]] = set()
         """(track, start, end) of this sequence's clips that lay on the timeline before: they stay."""
 
@@ -60,11 +62,11 @@ class Placer:
             PluginError: PLACEMENT. It says whether the timeline is as it was.
         """
         before, kept = shape(self._host), self._places(media)
-        self._kept = set(kept)
+        self._kept, self._made = set(kept), None
         index: Optional[int] = target.index
         try:
             if index is None:
-                index = add_track(self._host, target.name)
+                index = self._made = add_track(self._host, target.name, target.above)
             for clip in clips:
                 self._place(media, clip, index)
             for clip in clips:
@@ -175,14 +177,15 @@ class Placer:
                 "undo the last steps in DaVinci Resolve, or delete them there by hand."
             )
         known = len(before.tracks)
+        made = self._made or known + 1
         for _ in range(2):
-            if count_tracks(host) == known + 1 and not items(host, known + 1):
-                host.timeline.DeleteTrack(VIDEO, known + 1)
+            if count_tracks(host) == known + 1 and not items(host, made):
+                host.timeline.DeleteTrack(VIDEO, made)
         now = settled(lambda: shape(host), lambda shown: shown == before, _LISTED)
         if now == before:
             return "The timeline is as it was."
-        if len(now.tracks) == known + 1 and now.tracks[:known] == before.tracks:
-            return f"An empty track, V{known + 1}, could not be deleted again."
+        if len(now.tracks) == known + 1 and now.tracks[: made - 1] + now.tracks[made:] == before.tracks:
+            return f"An empty track, V{made}, could not be deleted again."
         return "Compare the tracks with your last version: not all of them are as they were."
 
 

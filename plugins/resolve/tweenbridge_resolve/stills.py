@@ -19,6 +19,8 @@ from .placement import Keyframe
 from .render import render_frame
 
 _ATTEMPTS = 4
+_BITS = 16
+"""Of a sample, that are asked for."""
 _PAUSE = 0.05
 """Seconds for the viewer to draw, before another attempt."""
 
@@ -28,6 +30,7 @@ class Stills:
 
     Attributes:
         rendered: frames that needed a render.
+        shallow: pictures came with fewer than 16 bits, rendered too.
     """
 
     def __init__(self, host: Host, folder: Path) -> None:
@@ -37,6 +40,7 @@ class Stills:
         self._pictures: Set[str] = set()
         """What the viewer may still show from the playhead's last place; while that is not known, no still counts."""
         self.rendered: List[int] = []
+        self.shallow = False
 
     def take_all(self, keyframes: Sequence[Keyframe]) -> Tuple[Path, ...]:
         """One file for each keyframe, all of the same size.
@@ -94,6 +98,7 @@ class Stills:
         render_frame(self._host, frame, self._folder).replace(path)
         self.rendered.append(frame)
         still = _still(path)
+        self.shallow = self.shallow or (still is not None and still.bits < _BITS)
         if still is None:
             raise PluginError(
                 Trouble.STILL,
@@ -118,11 +123,13 @@ class Stills:
         path.unlink(missing_ok=True)
 
     def _trusted(self, frame: int, path: Path) -> Optional[tiff.Still]:
-        """A still that is whole, of the timeline's size, not the last place's, and twice the same; None in doubt."""
+        """A still that is whole, deep, of the timeline's size, not the last place's, twice the same; None in doubt."""
         before = self._export(path)
         for _ in range(_ATTEMPTS):
             still = self._export(path)
             if still is not None and before is not None and still.digest == before.digest:
+                if still.bits < _BITS:
+                    return None
                 stale = self._place is None or (self._place != frame and still.digest in self._pictures)
                 if not stale and self._host.size() in (None, (still.width, still.height)):
                     return still

@@ -1,4 +1,4 @@
-"""Reading the timeline: keyframes from markers, In/Out or selected clips; tracks and what lies on them."""
+"""Reading the timeline: keyframes from markers, In and Out; tracks and what lies on them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ _FIRST_COLOUR = "Blue"
 
 
 class Source(str, Enum):
-    """What keyframes are taken from, in the order in which they are looked for."""
+    """What keyframes are taken from."""
 
     MARKERS = "markers"
     IN_OUT = "in_out"
-    SELECTED = "selected"
+    FILL = "fill"
+    """The gap between two clips."""
+    BRIDGE = "bridge"
+    """The cut between two clips."""
     TAKE = "take"
     """The in-betweens under the playhead: the keyframes they were made from."""
 
@@ -72,7 +75,7 @@ def keyframes(host: Host, source: Source, colour: str = "") -> Tuple[Keyframe, .
     """The keyframes that a source gives; () for fewer than two.
 
     Args:
-        source: MARKERS, IN_OUT or SELECTED.
+        source: MARKERS or IN_OUT.
         colour: of the markers; "" takes the likeliest.
     """
     found: List[Tuple[AbsoluteFrame, str]] = []
@@ -82,8 +85,6 @@ def keyframes(host: Host, source: Source, colour: str = "") -> Tuple[Keyframe, .
     elif source is Source.IN_OUT:
         marks = in_out(host)
         found = [] if marks is None else [(marks[0], "In"), (marks[1], "Out")]
-    elif source is Source.SELECTED:
-        found = _selected(host)
     named: Dict[AbsoluteFrame, str] = {}
     for frame, name in sorted(found):
         named.setdefault(frame, name)
@@ -92,30 +93,15 @@ def keyframes(host: Host, source: Source, colour: str = "") -> Tuple[Keyframe, .
     return tuple(Keyframe(frame, f"{name} {host.text(frame)}".strip()) for frame, name in named.items())
 
 
-def _selected(host: Host) -> List[Tuple[AbsoluteFrame, str]]:
-    """First frames of the selected video clips, where this version tells which those are."""
-    if not has(host.timeline, "GetSelectedClips"):
-        return []
-    found = []
-    for item in told(host.timeline.GetSelectedClips) or []:
-        start = None if item is None else item.GetStart()
-        if item is None or start is None:
-            continue
-        kind = item.GetTrackTypeAndIndex() if has(item, "GetTrackTypeAndIndex") else None
-        if not kind or kind[0] == VIDEO:
-            found.append((AbsoluteFrame(int(start)), str(item.GetName() or "")))
-    return found
-
-
 def check_on_timeline(host: Host, found: Sequence[Keyframe]) -> None:
     """Raises PluginError, NO_KEYFRAMES, for a keyframe outside the timeline, where there is nothing to see."""
-    end = host.timeline.GetEndFrame()
+    end = max((stop for track in tracks(host) for _, stop in track.spans), default=host.start)
     for keyframe in found:
-        if keyframe.frame < host.start or (end is not None and keyframe.frame > end):
+        if not host.start <= keyframe.frame < end:
             raise PluginError(
                 Trouble.NO_KEYFRAMES,
-                f"The keyframe {keyframe.label} lies outside the timeline's clips.",
-                "Move or delete its marker, then try again.",
+                f"The keyframe {keyframe.label} lies outside the timeline's clips, which end before {host.text(end)}.",
+                "Move its marker, or In or Out, onto a clip, then try again.",
             )
 
 
@@ -176,25 +162,31 @@ def item_at(host: Host, frame: int, index: int) -> Optional[TimelineItem]:
     return None
 
 
-def add_track(host: Host, name: str) -> int:
-    """Add a video track on top and name it; returns its index.
+def add_track(host: Host, name: str, above: Optional[int] = None) -> int:
+    """Add a video track and name it; returns its index.
 
     Only a track that was not there before, and has nothing on it, is named: no other one is ever touched.
+
+    Args:
+        above: the track that it is wanted directly above; None for on top, where versions before 20 put every one.
 
     Raises:
         PluginError: PLACEMENT, Resolve adds none, or does not say which one it is.
     """
-    before = count_tracks(host)
+    before = tracks(host)
+    count = known = len(before)
     for _ in range(2):
-        added = host.timeline.AddTrack(VIDEO)
+        if above is None or above >= known:
+            added = host.timeline.AddTrack(VIDEO)
+        else:
+            added = host.timeline.AddTrack(VIDEO, {"index": above + 1})
         # The count may be that of a moment ago.
-        count = settled(
-            lambda: host.timeline.GetTrackCount(VIDEO) or 0, lambda shown: shown > before, 1.0 if added else 0.2
-        )
-        if count > before:
+        patience = 1.0 if added else 0.2
+        count = settled(lambda: host.timeline.GetTrackCount(VIDEO) or 0, lambda shown: shown > known, patience)
+        if count > known:
             break
-    index = before + 1
-    if count != index or items(host, index):
+    index = _new_one(before, tracks(host)) if count == known + 1 else None
+    if index is None:
         raise PluginError(
             Trouble.PLACEMENT,
             "DaVinci Resolve adds no video track.",
@@ -205,6 +197,16 @@ def add_track(host: Host, name: str) -> int:
         if told(host.timeline.GetTrackName, VIDEO, index) == name:
             break
     return index
+
+
+def _new_one(before: Sequence[Track], now: Sequence[Track]) -> Optional[int]:
+    """The index of the one track that was not there before; None where that is not clear."""
+    spans = [track.spans for track in before]
+    for track in reversed(now):
+        others = [other.spans for other in now if other is not track]
+        if not track.spans and others == spans:
+            return track.index
+    return None
 
 
 def frame_count(media: MediaPoolItem) -> Optional[int]:

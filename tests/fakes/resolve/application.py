@@ -27,6 +27,17 @@ class Studio:
         self.quirks, self.page, self.cached_files, self.has_quit = quirks, "edit", {}, False
         self.calls = Counter()
 
+    def colour_settings(self):
+        """What the settings say of colour."""
+        return {"colorScienceMode": self.quirks.colour_science, "colorSpaceOutput": "Rec.709",
+                "colorSpaceOutputGamma": "Gamma 2.4", "separateColorSpaceAndGamma": "1", "colorAcesODT": "Rec.709",
+                "outputLut3D": self.quirks.output_lut}  # fmt: skip
+
+    @property
+    def managed(self):
+        """Imported clips are read as their Input Color Space says."""
+        return "Managed" in self.quirks.colour_science
+
     def written(self, number):
         """A number as the interface's language writes it."""
         return str(number) if self.quirks.language == "en" else str(number).replace(".", ",")
@@ -91,7 +102,7 @@ class Project(ApiObject):
         quirks = self._studio.quirks
         if self._current is None or not os.path.isdir(os.path.dirname(filePath)):
             return False
-        pictures.write_tiff(filePath, self._current._viewer(), quirks.still_scale)
+        pictures.write_tiff(filePath, self._current._viewer(), quirks.still_scale, quirks.still_bits)
         if quirks.broken_stills > 0:
             quirks.broken_stills -= 1
             with open(filePath, "r+b") as file:
@@ -169,7 +180,8 @@ class Project(ApiObject):
             return
         for frame in range(settings["MarkIn"], settings["MarkOut"] + 1):
             name = f"{settings['CustomName']}{frame:08}.tif"
-            pictures.write_tiff(os.path.join(settings["TargetDir"], name), self._current._picture(frame))
+            path = os.path.join(settings["TargetDir"], name)
+            pictures.write_tiff(path, self._current._picture(frame), bits=self._studio.quirks.render_bits)
         job["status"] = "Complete"
 
     def StopRendering(self):
@@ -198,6 +210,8 @@ class ProjectManager(ApiObject):
 
 class Resolve(ApiObject):
     """The application."""
+
+    EXPORT_OTIO, EXPORT_NONE = "otio", ""
 
     def __init__(self, studio, project):
         super().__init__()

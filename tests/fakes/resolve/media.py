@@ -16,6 +16,8 @@ class MediaPoolItem(Annotated):
     def __init__(self, studio, name, frames, fps, files=(), seed=0):
         super().__init__()
         self._studio, self._name, self._frames, self._fps = studio, name, frames, fps
+        # What a project takes clips for unless they say otherwise is not what it puts out.
+        self._spaces = {"Input Color Space": "Rec.709 (Scene)", "Input Gamma": "Gamma 2.2"}
         self._files, self._seed, self._metadata, self._kept = list(files), seed, {}, {}
 
     def _picture(self, frame):
@@ -26,6 +28,8 @@ class MediaPoolItem(Annotated):
         cache = self._studio.cached_files
         if path not in cache:
             cache[path] = pictures.read_image(path)
+        if self._studio.managed and tuple(self._spaces.values()) != ("Rec.709", "Gamma 2.4"):
+            return pictures.array.array("H", (sample * 9 // 10 for sample in cache[path]))
         return cache[path]
 
     def GetName(self):
@@ -43,10 +47,14 @@ class MediaPoolItem(Annotated):
 
     def GetClipProperty(self, propertyName=None):
         rate = self._fps if self._studio.quirks.language == "en" else self._studio.written(self._fps)
-        values = {"FPS": rate, "Frames": str(self._frames), "File Path": (self._files or [""])[0]}
+        values = {"FPS": rate, "Frames": str(self._frames), "File Path": (self._files or [""])[0], **self._spaces}
         return values if propertyName is None else values.get(propertyName, "")
 
     def SetClipProperty(self, propertyName, propertyValue):
+        if propertyName in self._spaces and self._studio.managed:
+            if not self._studio.quirks.input_space_refused:
+                self._spaces[propertyName] = propertyValue
+            return True
         if propertyName != "FPS":
             return False
         if not self._studio.quirks.rate_locked:

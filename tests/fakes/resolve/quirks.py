@@ -73,3 +73,16 @@ class Quirks:
     """LoadRenderPreset loads nothing."""
     timeline_nodes: tuple = (((), ""),)
     """The timeline's own node graph: for each node its tools and its LUT. A plain one has an empty node."""
+    output_lut: str = ""
+    """The project's output LUT."""
+    colour_science: str = "davinciYRGB"
+    """Of the project; "davinciYRGBColorManagedv2" is managed: what is imported is read as `Input Color Space` says."""
+    input_space_refused: bool = False
+    """SetClipProperty("Input Color Space") says True and changes nothing."""
+    still_bits: int = 16
+    render_bits: int = 16
+    inserts_tracks: bool = True
+    """AddTrack knows where a track is to go; else it appends it (before 20)."""
+    tracks_stay_on: bool = False
+    """SetTrackEnable says True and changes nothing."""
+    exports_otio: bool = True

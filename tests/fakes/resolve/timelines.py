@@ -5,6 +5,7 @@ Items, the playhead and placements count frames from timecode zero; markers, In 
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 
 from . import pictures
@@ -18,7 +19,7 @@ class TimelineItem(Annotated):
         super().__init__()
         self._studio = media and media._studio
         self._media, self._start, self._length, self._source, self._index = media, start, length, source, index
-        self._colour, self._ghost = "", False
+        self._colour, self._ghost, self._title = "", False, ""
 
     def _broken(self):
         """The same item, whose getters say nothing any more."""
@@ -29,7 +30,7 @@ class TimelineItem(Annotated):
         return None if self._ghost else value
 
     def GetName(self):
-        return self._said(self._media and self._media._name)
+        return self._said(self._title or (self._media and self._media._name))
 
     def GetStart(self, subframe_precision=False):
         return self._said(self._start)
@@ -99,6 +100,8 @@ class Timeline(Annotated):
         self._old_count, self._stale_counts, self._stale = 1, 0, 0
         self._stuck = studio.quirks.stuck_playhead
         self._unlisted = 0
+        self._transitions = []
+        """(cut, frames before it, frames after it)."""
 
     def _absent(self):
         quirks = self._studio.quirks
@@ -138,11 +141,16 @@ class Timeline(Annotated):
 
     def _picture(self, frame):
         """What the viewer shows: the topmost enabled track that has anything there."""
+        titled = False
         for track in reversed(self._tracks):
             for item in track.items if track.enabled else ():
                 if item._start <= frame < item._start + item._length:
-                    return item._media._picture(item._source + frame - item._start)
-        return pictures.black()
+                    if item._title:
+                        titled = True
+                    else:
+                        shown = item._media._picture(item._source + frame - item._start)
+                        return pictures.with_title(shown) if titled else shown
+        return pictures.with_title(pictures.black()) if titled else pictures.black()
 
     # ------------------------------------------------------------ the API
 
@@ -174,12 +182,15 @@ class Timeline(Annotated):
         return {
             "timelineFrameRate": rate,
             "timelineDropFrameTimecode": "1" if self._drop else "0",
+            **self._studio.colour_settings(),
             "timelineResolutionWidth": str(self._size[0]),
             "timelineResolutionHeight": str(self._size[1]),
         }
 
     def GetSetting(self, settingName):
-        return None if self._studio.quirks.settings_only else self._settings().get(settingName, "")
+        if self._studio.quirks.settings_only:
+            return None
+        return self._settings().get(settingName, "") if settingName else self._settings()
 
     def GetSettings(self):
         return self._settings()
@@ -236,11 +247,13 @@ class Timeline(Annotated):
             return self._old_count
         return len(self._tracks)
 
-    def AddTrack(self, trackType, subTrackType=None):
+    def AddTrack(self, trackType, newTrackOptions=None):
         if trackType != "video" or self._studio.quirks.no_new_tracks:
             return False
         self._old_count, self._stale_counts = len(self._tracks), self._studio.quirks.stale_track_count
-        self._tracks.append(Track(f"Video {len(self._tracks) + 1}"))
+        wanted = newTrackOptions.get("index") if isinstance(newTrackOptions, dict) else None
+        place = wanted - 1 if wanted and self._studio.quirks.inserts_tracks else len(self._tracks)
+        self._tracks.insert(place, Track(f"Video {len(self._tracks) + 1}"))
         return True
 
     def DeleteTrack(self, trackType, trackIndex):
@@ -265,8 +278,35 @@ class Timeline(Annotated):
         return self._tracks[trackIndex - 1].enabled
 
     def SetTrackEnable(self, trackType, trackIndex, Bool):
-        self._tracks[trackIndex - 1].enabled = Bool
+        if not self._studio.quirks.tracks_stay_on:
+            self._tracks[trackIndex - 1].enabled = Bool
         return True
+
+    def Export(self, fileName, exportType, exportSubtype):
+        if exportType != "otio" or not self._studio.quirks.exports_otio:
+            return False
+        with open(fileName, "w", encoding="utf-8") as file:
+            json.dump(self._otio(), file)
+        return True
+
+    def _otio(self):
+        """The video tracks as OpenTimelineIO has them: clips and gaps one after the other, transitions in between."""
+        tracks = []
+        for track in self._tracks:
+            children, at = [], self._start
+            for item in sorted(track.items, key=lambda item: item._start):
+                lengths = [("Gap.1", item._start - at), ("Clip.2", item._length)]
+                for kind, length in lengths:
+                    if length:
+                        duration = {"OTIO_SCHEMA": "RationalTime.1", "value": float(length), "rate": 24.0}
+                        children.append({"OTIO_SCHEMA": kind, "source_range": {"duration": duration}})
+                at = item._start + item._length
+                for cut, before, after in self._transitions:
+                    if cut + self._start == at:
+                        offsets = {"in_offset": {"value": float(before)}, "out_offset": {"value": float(after)}}
+                        children.append({"OTIO_SCHEMA": "Transition.1", **offsets})
+            tracks.append({"kind": "Video", "children": children})
+        return {"tracks": {"children": [*tracks, {"kind": "Audio", "children": []}]}}
 
     def GetItemListInTrack(self, trackType, index):
         if not 1 <= index <= len(self._tracks):

@@ -19,7 +19,7 @@ sys.path[:0] = [str(ROOT / "plugins" / "resolve"), str(ROOT / "tests"), str(ROOT
 from fakes.real_server import RealServer  # noqa: E402 - the path is set above
 from fakes.resolve import make_resolve  # noqa: E402
 from PySide6 import QtCore, QtGui, QtWidgets  # noqa: E402
-from tweenbridge_resolve import app, dialog, flow, words  # noqa: E402
+from tweenbridge_resolve import app, dialog, folders, words  # noqa: E402
 
 STYLE = """
 * { color: #c8c8cc; font-size: 13px; } QWidget { background: #28282e; }
@@ -191,7 +191,7 @@ def main() -> None:
         os.environ["TWEENBRIDGE_HOME"] = f"{scratch}/home"
         films = Path("/Users/ann/Movies/Tweenbridge")
         dialog.usual_folder = lambda: films
-        flow.usual_folder = lambda: Path(scratch, "films")
+        folders.usual_folder = lambda: Path(scratch, "films")
         summary = words.summary
         dialog.summary = lambda run: summary(run).replace(f"{scratch}/films", str(films))
         server = RealServer(Path(scratch, "home"))

@@ -101,7 +101,7 @@ def view(resolve: Any) -> tuple[Any, ...]:
 def check_every_frame(resolve: Any, made: Run, keyframes: tuple[int, ...] = (4, 12), frames: int = 40) -> None:
     """Between keyframes the timeline shows the files in order; everywhere else, at keyframes too, its own clip."""
     assert made.result is not None
-    files = sorted(made.result.folder.glob("inbetween_*.tif"))
+    files = sorted(made.result.folder.glob("*_take*.tif"))
     between = [frame for a, b in zip(keyframes, keyframes[1:]) for frame in range(a + 1, b)]
     for frame in range(frames):
         wanted = read(files[between.index(frame)]) if frame in between else drawn(frame)

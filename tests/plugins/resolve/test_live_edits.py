@@ -129,7 +129,7 @@ def test_the_timeline_is_deleted_meanwhile(client: Client, films: Path) -> None:
     finish(made)
     assert made.stage is Stage.FAILED
     assert made.error[0] == "The timeline is not there any more."
-    assert len(list(made.folder.glob("inbetween*.tif"))) == 7
+    assert len(list(made.folder.glob("*_take*.tif"))) == 7
     assert timeline_of(resolve) is other
 
 

@@ -131,4 +131,4 @@ def test_the_command_says_when_resolve_cannot_be_loaded_here(tmp_path: Path) -> 
 def test_the_command_says_when_there_are_no_keyframes(tmp_path: Path) -> None:
     result = _command(tmp_path, "make_resolve(Quirks(studio=False))")
     assert result.returncode == 1
-    assert "The timeline has no keyframes yet.\nSet two or more markers" in result.stdout
+    assert "The timeline has no keyframes yet.\nSelect two clips" in result.stdout

@@ -86,7 +86,7 @@ def test_a_server_that_is_killed_comes_back_and_the_run_goes_on(tmp_path: Path, 
             made = Run(host, client, marked, draft(films))
             made.begin()
             until = time.monotonic() + 60
-            while not list(films.rglob("inbetween_*.tif")):
+            while not list(films.rglob("*_take*.tif")):
                 assert time.monotonic() < until
                 made.step(0.01)
             server.kill()
