@@ -139,7 +139,23 @@ def find_shift(before: Survey, clips: Sequence[Lying], moved: int) -> Optional[i
     origins: Dict[str, int] = {clip.item: clip.origin for clip in before.clips}
     shifts = [moved] + [clip.origin - origins[clip.item] for clip in clips if clip.item in origins]
     wanted = before.pieces(before.clips, 0)
-    return next((shift for shift in dict.fromkeys(shifts) if before.pieces(clips, shift) == wanted), None)
+    return next(
+        (
+            shift
+            for shift in dict.fromkeys(shifts)
+            if before.pieces(clips, shift) == wanted and (shift == moved or _edges_moved(before, clips, shift))
+        ),
+        None,
+    )
+
+
+def _edges_moved(before: Survey, clips: Sequence[Lying], shift: int) -> bool:
+    """Each clip's start or end has moved by so much, as a ripple moves them. A slip moves neither, only what is shown."""
+    now = {clip.item: clip for clip in clips}
+    return all(
+        then.item in now and shift in (now[then.item].start - then.start, now[then.item].end - then.end)
+        for then in before.clips
+    )
 
 
 def _named(before: Survey, clips: Sequence[Lying], moved: int) -> str:

@@ -84,6 +84,8 @@ class Track:
 
     def __init__(self, name):
         self.name, self.locked, self.enabled, self.items = name, False, True, []
+        self.is_the_users = False
+        """It was there before, whatever it is called."""
 
 
 class Timeline(Annotated):

@@ -67,6 +67,7 @@ def test_what_moved_as_a_whole_is_followed(edit: Edit, first: int, note: str, cl
 
 CHANGED = {
     "the clip is slipped": (lambda r: edits.slip(clip_of(r), 5), "“hop.mov” was moved, trimmed, replaced or deleted"),
+    "the clip is slipped a little": (lambda r: edits.slip(clip_of(r), 1), "“hop.mov” was moved, trimmed"),
     "the clip is deleted": (lambda r: timeline_of(r)._tracks[0].items.clear(), "“hop.mov” was moved, trimmed"),
     "the tail is trimmed into the gap": (lambda r: edits.trim_tail(clip_of(r), 30), "“hop.mov” was moved, trimmed"),
     "the clip is cut in the gap": (
