@@ -1,4 +1,4 @@
-"""A client whose server answers at once with plain frames: for tests of what a plugin does with frames, by the thousand."""
+"""A client whose server answers at once, with plain frames: for tests by the thousand of what is done with frames."""
 
 from __future__ import annotations
 

@@ -102,8 +102,9 @@ def _kept(home: Path) -> str:
 
 
 def _through_the_tray(host: Host, home: Path, edit: bool, say: Callable[[str], None], watch: Watch) -> int:
-    found = finding.best(host, edit)
-    before = found.choice or choices.load(home)
+    before = choices.load(home)
+    found = finding.best(host, edit, before.bridge)
+    before = found.choice or before
     plan = make_plan(found.keyframes, Timing())
     title = f"{host.timeline.GetName() or 'Timeline'}: {found.title}"
     frames, rate = found.between, float(host.rate.exact)
@@ -118,7 +119,7 @@ def _through_the_tray(host: Host, home: Path, edit: bool, say: Callable[[str], N
     if chosen is None:
         say(f"Tweenbridge: {NOTHING_MADE}")
         return 0
-    if finding.changed(found, finding.look(host)):
+    if finding.changed(host, found, before.bridge):
         raise PluginError(
             Trouble.NO_KEYFRAMES, "The timeline has changed since you were asked.", "Start Tweenbridge again."
         )

@@ -108,6 +108,14 @@ def _at_playhead(host: Host) -> Optional[Pair]:
     return None
 
 
+def lies_there(host: Host, clips: Pair) -> bool:
+    """Both clips are where they were."""
+    wanted = {clips.a, clips.b}
+    for track in timeline.tracks(host):
+        wanted -= {_side(item) for item in timeline.items(host, track.index)}
+    return not wanted
+
+
 def _side(item: TimelineItem) -> Side:
     start, end = timeline.span(item)
     name = str(told(item.GetName) or "A clip")

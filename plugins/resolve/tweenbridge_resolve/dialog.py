@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from tweenbridge import TweenbridgeError
 from tweenbridge.client import Client
-from tweenbridge.events import Connected, Disconnected, ServerStarting
-from tweenbridge.launcher import server_command
-from tweenbridge.protocol.errors import ErrorCode, ErrorInfo
-from tweenbridge.protocol.messages import EngineInfo, Engines, GetEngines
+from tweenbridge.protocol.messages import EngineInfo
 
 from . import choice as choices
 from . import estimate, finding, removal
@@ -29,28 +25,16 @@ from .flow import Run, Stage
 from .folders import chosen_folder, usual_folder
 from .form import Form, Value, make_form, read_form
 from .host import Host
+from .placement import Keyframe
 from .preview import write_preview
 from .timeline import Source
-from .window import EVENTS, Windows, fill, show_preview, values
+from .waiting import wait_for_engines
+from .window import BUTTONS, EVENTS, Question, Windows, fill, show_preview, values
 from .words import progress, summary, trouble
 
 _TICK = 0.05
 _ALIVE = 2.0
 """Seconds between two looks whether Resolve still runs."""
-_SERVER = 30.0
-"""Seconds that the server gets to start and to say what engines it has."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """Something that is asked in the window, in the place of its buttons.
-
-    Attributes:
-        answers: for a button, its words and what it does; the others rest meanwhile.
-    """
-
-    text: str
-    answers: Dict[str, Tuple[str, Callable[[], None]]]
 
 
 class Dialog:
@@ -78,6 +62,8 @@ class Dialog:
         self._pick = pick
         self._beat = beat
         self._found: Tuple[Found, ...] = ()
+        self._told: Dict[Tuple[Keyframe, ...], Tuple[str, ...]] = {}
+        """What was found to be known of keyframes, since the last look at the timeline."""
         self._engines: Tuple[EngineInfo, ...] = ()
         self._form = Form((), ())
         self._items: Dict[str, Any] = {}
@@ -85,7 +71,6 @@ class Dialog:
         self._run: Optional[Run] = None
         self._question: Optional[Question] = None
         self._begun = self._looked = time.monotonic()
-        self._problem: Optional[ErrorInfo] = None
         self._closed = False
         self._status = 0
 
@@ -93,64 +78,32 @@ class Dialog:
         """Show the window until it is closed; returns the exit status, 1 where the last thing said was an error.
 
         Raises:
+            TweenbridgeError: there is no server and none can be started, or it does not answer.
             NoWindow: this edition makes none.
         """
         with Client(self._home, name="DaVinci Resolve") as client:
-            self._engines = self._wait_for_engines(client)
-            if not self._closed:
+            engines = wait_for_engines(client, self._windows, self._home, self._goes_on)
+            if engines is not None:
+                self._engines = engines
                 self._open(client)
         return self._status
 
-    # ------------------------------------------------------------ waiting for the server
-
-    def _wait_for_engines(self, client: Client) -> Tuple[EngineInfo, ...]:
-        """Ask the server what it can do, starting it where it does not run; a small window says so.
-
-        Raises:
-            TweenbridgeError: there is no server and none can be started, or it does not answer.
-        """
-        window = self._windows.waiting("Starting the Tweenbridge server…")
-        window.Show()
-        reply, end = client.ask(GetEngines()), time.monotonic() + _SERVER
-        try:
-            while not reply.done and not self._closed and time.monotonic() < end:
-                self._turn(client)
-                self._raise_if_hopeless()
-                self._closed = self._closed or self._windows.closed or bool(self._windows.pressed)
-        finally:
-            self._windows.pressed.clear()
-            window.Hide()
-        if self._closed:
-            return ()
-        # What is still missing is waited for no longer; the client says why.
-        answer = reply.result() if reply.done else None
-        return answer.engines if isinstance(answer, Engines) else client.engines(timeout=0.5)
-
-    def _raise_if_hopeless(self) -> None:
-        """Raises TweenbridgeError where waiting for the server would be in vain."""
-        if self._problem is None:
-            return
-        if self._problem.code in (ErrorCode.START_FAILED, ErrorCode.UNAUTHORIZED, ErrorCode.VERSION):
-            raise TweenbridgeError.from_info(self._problem)
-        if self._problem.code is ErrorCode.NOT_RUNNING:
-            # Raises, and says what to do, where nothing tells how to start it.
-            server_command(self._home)
-
     def _turn(self, client: Client) -> None:
         """One turn of the loop: the window, then the server."""
-        self._beat()
         self._windows.dispatcher.StepLoop(False)
         if self._run is None:
-            for event in client.poll(_TICK):
-                if isinstance(event, (Connected, ServerStarting)):
-                    self._problem = None
-                elif isinstance(event, Disconnected):
-                    self._problem = event.error
+            client.poll(_TICK)
         else:
             self._run.step(_TICK)
-        if time.monotonic() > self._looked + _ALIVE:
-            self._looked = time.monotonic()
-            self._closed = self._closed or not self._host.is_alive()
+        self._closed = self._closed or not self._goes_on()
+
+    def _goes_on(self) -> bool:
+        """Whether Resolve still runs, as far as that was looked at lately."""
+        self._beat()
+        if time.monotonic() <= self._looked + _ALIVE:
+            return True
+        self._looked = time.monotonic()
+        return self._host.is_alive()
 
     # ------------------------------------------------------------ the window
 
@@ -201,6 +154,7 @@ class Dialog:
     def _look(self) -> Choice:
         """Look for keyframes anew; returns the settings to show."""
         kept = choices.load(self._home)
+        self._told.clear()
         self._found = finding.look(self._host, kept.bridge)
         if self._edit:
             self._found = tuple(sorted(self._found, key=lambda found: found.source is not Source.TAKE))
@@ -232,21 +186,25 @@ class Dialog:
     def _show_found(self) -> None:
         """The list of keyframes, what they would make, and what should be known before."""
         chosen = self._chosen()
-        self._items["Generate"].Enabled = chosen is not None
+        self._items["Generate"].Enabled = chosen is not None and self._run is None
         self._items["Remove"].Enabled = chosen is not None and chosen.source is Source.TAKE
         self._items["Bridge"].Enabled = chosen is not None and chosen.source is Source.BRIDGE
         if chosen is None:
             nothing = finding.nothing_found(self._host)
             self._items["Found"].PlainText = f"{nothing.sentence}\n{nothing.remedy}"
             return
-        told = cautions(self._host, chosen.keyframes, bool(chosen.only))
+        if chosen.keyframes not in self._told:
+            self._told[chosen.keyframes] = cautions(self._host, chosen.keyframes, bool(chosen.only))
+        told = self._told[chosen.keyframes]
         lines = [chosen.listing(self._host), "", self._cost(chosen), *(f"Note: {each}" for each in told)]
         self._items["Found"].PlainText = "\n".join(lines)
 
     def _cost(self, chosen: Found) -> str:
-        engine = self._engines[int(self._items["Engine"].CurrentIndex)].name if self._engines else ""
-        profile = choices.load(self._home).profile
-        each = estimate.speed(self._home, engine, profile, self._host.size())
+        number = int(self._items["Engine"].CurrentIndex)
+        engine = self._engines[number]
+        titles = [profile.name for profile in engine.profiles]
+        profile = titles[int(self._items[f"Profile{number}"].CurrentIndex)] if titles else ""
+        each = estimate.speed(self._home, engine.name, profile, self._host.size())
         return estimate.in_words(chosen.between, float(self._host.rate.exact), self._host.size(), each)
 
     # ------------------------------------------------------------ what the user pressed
@@ -260,6 +218,7 @@ class Dialog:
             self._closed = True
         elif name == "Engine":
             self._items["Pages"].CurrentIndex = self._items["Engine"].CurrentIndex
+            self._show_found()
         elif self._run is not None:
             return
         elif name == "Source":
@@ -297,8 +256,7 @@ class Dialog:
         if chosen is None:
             return
         choice = read_form(self._values(), self._engines, str(usual_folder()))
-        now = tuple(found.bridged(self._host, choice.bridge) for found in finding.look(self._host, choice.bridge))
-        if finding.changed(chosen, now):
+        if finding.changed(self._host, chosen, choice.bridge):
             self._refresh()
             self._tell("The timeline has changed since this list was made. Look at it, then press Generate again.")
             return
@@ -347,9 +305,6 @@ class Dialog:
             return
         self._question = None
         self._items["Status"].Text = ""
-        for button, words in (("Generate", "Generate in-betweens"), ("Refresh", "Refresh"),
-                              ("Remove", "Remove this take…")):  # fmt: skip
-            self._items[button].Text = words
         self._show_busy(self._run is not None)
         question.answers[name][1]()
 
@@ -375,6 +330,8 @@ class Dialog:
         self._ask(what.question, **answers)
 
     def _show_busy(self, busy: bool) -> None:
+        for button, words in BUTTONS.items():
+            self._items[button].Text = words
         self._items["Generate"].Enabled = not busy
         self._items["Refresh"].Enabled = not busy
         self._items["Remove"].Enabled = False
@@ -414,7 +371,6 @@ class Dialog:
     def _show_end(self, run: Run) -> None:
         self._run, self._question = None, None
         self._status = 1 if run.error is not None else 0
-        self._items["Generate"].Text, self._items["Refresh"].Text = "Generate in-betweens", "Refresh"
         self._show_busy(False)
         if run.result is not None:
             seconds = time.monotonic() - self._begun

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
 from . import media, timeline
+from .api import told
 from .cautions import clip_markers
 from .choice import Choice
-from .clips import Pair, pair, selected_count
+from .clips import Pair, lies_there, pair, selected_count
 from .errors import PluginError, Trouble
 from .estimate import MANY
 from .host import Host
-from .placement import Keyframe
+from .placement import USUAL_BRIDGE, Keyframe
 from .timeline import Source
 
 
@@ -65,7 +66,7 @@ class Found:
         return "\n".join(lines)
 
 
-def look(host: Host, bridge: int = Choice().bridge) -> Tuple[Found, ...]:
+def look(host: Host, bridge: int = USUAL_BRIDGE) -> Tuple[Found, ...]:
     """What there is, the likeliest first: clips that are selected, markers, the clips at the playhead, In and Out.
 
     Args:
@@ -105,13 +106,13 @@ def _around(host: Host, clips: Optional[Pair], bridge: int) -> List[Found]:
     return [Found(Source.BRIDGE, f"Bridge cut between {names}", bridged, pair=clips)] if bridged else []
 
 
-def best(host: Host, edit: bool = False) -> Found:
+def best(host: Host, edit: bool = False, bridge: int = USUAL_BRIDGE) -> Found:
     """The likeliest source; with `edit`, the in-betweens under the playhead.
 
     Raises:
         PluginError: NO_KEYFRAMES.
     """
-    found = look(host)
+    found = look(host, bridge)
     if edit:
         found = tuple(each for each in found if each.source is Source.TAKE)
         if not found:
@@ -144,8 +145,18 @@ def nothing_found(host: Host) -> PluginError:
     return PluginError(Trouble.NO_KEYFRAMES, "The timeline has no keyframes yet.", how)
 
 
-def changed(before: Found, now: Tuple[Found, ...]) -> bool:
-    """What was shown to the user is not what the timeline has by now."""
+def changed(host: Host, before: Found, bridge: int) -> bool:
+    """What was shown to the user is not what the timeline has by now, or another timeline is open.
+
+    Args:
+        bridge: frames over a cut.
+    """
+    now = Host(host.resolve)
+    if told(now.timeline.GetUniqueId) != told(host.timeline.GetUniqueId) or now.start != host.start:
+        return True
     if before.source is Source.TAKE:
         return False
-    return not any((each.title, each.keyframes) == (before.title, before.keyframes) for each in now)
+    if before.pair is not None:
+        # The playhead may have gone elsewhere since.
+        return not lies_there(now, before.pair)
+    return not any((each.title, each.keyframes) == (before.title, before.keyframes) for each in look(now, bridge))

@@ -139,6 +139,7 @@ class Run:
             TweenbridgeError: the timing makes no sense.
         """
         host, first, last = self._host, self.plan.keyframes[0], self.plan.keyframes[-1]
+        host.not_restored.clear()
         name = f"{host.text(first.frame)}-{host.text(last.frame)}".replace(":", "").replace(";", "")
         base = chosen_folder(self.choice.folder)
         project, shown = str(host.project.GetName() or ""), str(host.timeline.GetName() or "")
@@ -160,6 +161,9 @@ class Run:
                 sources, timing=self.plan.timing, engine=choice.engine, profile=choice.profile,
                 settings=choice.settings, output=OUTPUT, priority=Priority.INTERACTIVE, title=self.title,
             )  # fmt: skip
+        except PluginError as error:
+            self._forget_files()
+            raise PluginError(error.code, error.sentence, " ".join([error.remedy, *host.not_restored])) from error
         except BaseException:
             self._forget_files()
             raise

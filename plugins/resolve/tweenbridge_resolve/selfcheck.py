@@ -24,6 +24,7 @@ from .placing import Placer
 from .recipe import KeptKeyframe, Recipe
 from .render import render_frame
 from .scratch import FRAMES, NAME, colour, scratch_timeline
+from .selfcheck_live import LiveChecks, Note
 from .stills import Stills
 from .timecode import AbsoluteFrame
 from .timeline import Source
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
 _SERVER_SECONDS = 120.0
 _CLOSE = 1.5 / 255
 """A colour that comes back within this is the same: stills may be 8 bit."""
-
-
-class Note(Exception):
-    """A check went as it can be lived with; the sentence says what is special here."""
 
 
 def run(resolve: Resolve, say: Callable[[str], None] = print) -> int:
@@ -100,6 +97,7 @@ class Checks:
             ("In and Out", self.in_out),
             ("Selected clips", self.selected),
             ("Recipe", self.recipe),
+            *LiveChecks(self._host, self._media, self._folder, self._placer, self._start).all(),
             ("A whole run", self.whole_run),
         )
 

@@ -150,7 +150,7 @@ def find_shift(before: Survey, clips: Sequence[Lying], moved: int) -> Optional[i
 
 
 def _edges_moved(before: Survey, clips: Sequence[Lying], shift: int) -> bool:
-    """Each clip's start or end has moved by so much, as a ripple moves them. A slip moves neither, only what is shown."""
+    """Each clip's start or end has moved by so much, as in a ripple. A slip moves neither, but what is shown."""
     now = {clip.item: clip for clip in clips}
     return all(
         then.item in now and shift in (now[then.item].start - then.start, now[then.item].end - then.end)

@@ -168,7 +168,7 @@ def add_track(host: Host, name: str, above: Optional[int] = None) -> int:
     Only a track that was not there before, and has nothing on it, is named: no other one is ever touched.
 
     Args:
-        above: the track that it is wanted directly above; None for on top, where versions before 20 put every one.
+        above: the track that it is wanted directly above; None for on top, where some versions put every one.
 
     Raises:
         PluginError: PLACEMENT, Resolve adds none, or does not say which one it is.

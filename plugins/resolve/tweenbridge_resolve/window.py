@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from .form import Control, Form, Value
 
@@ -13,11 +14,25 @@ EVENTS = {
     "Source": "CurrentIndexChanged", "Engine": "CurrentIndexChanged", "Bridge": "ValueChanged",
 }  # fmt: skip
 """What is listened to."""
+BUTTONS = {"Generate": "Generate in-betweens", "Refresh": "Refresh", "Remove": "Remove this take…"}
+"""Their words, where nothing is asked."""
 _WIDTH, _SMALL, _ROW = 820, 420, 32
 """Pixels: the window, the one that waits for the server, and a row of controls."""
 _PREVIEW = (160, 90)
 _KINDS = {"check": "CheckBox", "number": "SpinBox", "choice": "ComboBox", "text": "LineEdit"}
 _HOLDS = {"choice": "CurrentIndex", "number": "Value", "check": "Checked", "text": "Text"}
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something that is asked in the window, in the place of its buttons.
+
+    Attributes:
+        answers: for a button, its words and what it does; the others rest meanwhile.
+    """
+
+    text: str
+    answers: Dict[str, Tuple[str, Callable[[], None]]]
 
 
 class NoWindow(Exception):

@@ -55,9 +55,7 @@ def split(timeline, track, item, at):
     """The blade at a frame (counted from the timeline's start): the second part is a new clip."""
     first = timeline._start + at - item._start
     if 0 < first < item._length:
-        second = TimelineItem(
-            item._media, item._start + first, item._length - first, item._source + first, item._index
-        )
+        second = TimelineItem(item._media, item._start + first, item._length - first, item._source + first, item._index)
         second._title = item._title
         track.items.append(second)
         item._length = first

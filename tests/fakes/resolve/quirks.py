@@ -82,7 +82,7 @@ class Quirks:
     still_bits: int = 16
     render_bits: int = 16
     inserts_tracks: bool = True
-    """AddTrack knows where a track is to go; else it appends it (before 20)."""
+    """AddTrack knows where a track is to go; else it appends it."""
     tracks_stay_on: bool = False
     """SetTrackEnable says True and changes nothing."""
     exports_otio: bool = True

@@ -329,7 +329,10 @@ class Timeline(Annotated):
             or any(item is None or item._ghost for item in timelineItems)
         ):
             return False
+        gone = [item for track in self._tracks if not track.locked for item in track.items if item in timelineItems]
         for track in self._tracks:
-            if not track.locked:
-                track.items = [item for item in track.items if item not in timelineItems]
+            track.items = [item for item in track.items if item not in gone]
+            for item in track.items:
+                # A ripple delete closes the gaps.
+                item._start -= sum(each._length for each in gone if Bool and each._start < item._start)
         return True

@@ -172,7 +172,7 @@ def _put_over(resolve: Any, chance: random.Random) -> None:
 
 _EDITS = {
     "ripple at the head": lambda r, c: edits.ripple(_timeline(r), 0, c.randint(1, 12), c.random() < 0.5),
-    "ripple in the middle": lambda r, c: edits.ripple(_timeline(r), c.randint(0, 20), c.randint(1, 9), c.random() < 0.5),
+    "ripple later on": lambda r, c: edits.ripple(_timeline(r), c.randint(0, 20), c.randint(1, 9), c.random() < 0.5),
     "delete": _with_clip(lambda r, c, track, item: track.items.remove(item)),
     "trim": _with_clip(_trim),
     "slip": _with_clip(lambda r, c, track, item: edits.slip(item, c.randint(1, 5))),
@@ -241,9 +241,9 @@ def below(resolve: Any, frame: int) -> Any:
     timeline = _timeline(resolve)
     for track in reversed(timeline._tracks):
         for item in track.items:
-            if not _placed(item) and not item._title and track.name != "Inserts":
-                if item._start <= frame < item._start + item._length:
-                    return item._media._picture(item._source + frame - item._start)
+            over = item._start <= frame < item._start + item._length
+            if over and not _placed(item) and not item._title and track.name != "Inserts":
+                return item._media._picture(item._source + frame - item._start)
     return pictures.black()
 
 

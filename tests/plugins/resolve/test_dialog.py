@@ -10,7 +10,7 @@ from typing import Any
 
 import OpenImageIO as oiio
 import pytest
-from fakes.resolve import Quirks, base, edits, make_resolve
+from fakes.resolve import Quirks, base, edits, make_resolve, shots
 from fakes.resolve.timelines import TimelineItem
 from fakes.resolve.windows import Bmd, Fusion
 from resolve_shots import layout, mark, shown, succeed, timeline_of, view
@@ -356,6 +356,32 @@ def test_markers_that_were_not_shown_are_not_taken() -> None:
     )  # fmt: skip
     assert "K20" in seen[0]
     assert layout(resolve)["In-betweens"] == [(5, 7), (13, 7)]
+
+
+def test_a_timeline_that_was_opened_since_is_not_taken_unseen() -> None:
+    resolve, seen = make_resolve(), []
+    mark(resolve, 4, 12)
+
+    def open_another(window: Any, items: Any) -> None:
+        resolve._manager._project._pool.CreateEmptyTimeline("Shot 13")
+
+    show(
+        resolve, open_another, press("Generate"), until("has changed since this list was made"),
+        see(seen, "Found", "PlainText"),
+    )  # fmt: skip
+    assert seen[0].startswith("The timeline has no keyframes yet.")
+
+
+def test_a_pair_stays_chosen_when_the_playhead_goes_on() -> None:
+    resolve = make_resolve()
+    shots.two_clips(resolve)
+    timeline_of(resolve)._playhead = timeline_of(resolve)._start + 12
+
+    def scrub(window: Any, items: Any) -> None:
+        timeline_of(resolve)._playhead = timeline_of(resolve)._start + 25
+
+    show(resolve, scrub, press("Generate"), until("are on track"))
+    assert layout(resolve)["In-betweens"] == [(10, 6)]
 
 
 def test_how_long_it_takes_is_told_from_the_last_run() -> None:

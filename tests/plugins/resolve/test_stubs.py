@@ -34,6 +34,7 @@ CALLERS = {
 MORE_CALLS = {
     "selfcheck": {"GetCurrentFolder", "GetName", "GetCurrentPage", "GetClipProperty", "AddMarker", "SetMarkInOut",
                   "ClearMarkInOut", "GetSelectedClips", "GetMarkInOut", "ExportCurrentFrameAsStill"},
+    "selfcheck_live": {"SetMarkInOut", "ClearMarkInOut", "DeleteClips", "DeleteTrack"},
     "flow": {"GetName"},
     "app": {"GetName"},
     "__main__": {"Fusion"},
