@@ -106,7 +106,9 @@ class Windows:
         ]
         said = [
             ui.Label({"ID": "Status", "Text": "", "WordWrap": True, "Weight": 1}),
-            ui.Button({"ID": "Preview", "Text": "", "Flat": True, "Hidden": True, "IconSize": list(_PREVIEW)}),
+            ui.Button(
+                {"ID": "Preview", "Text": "", "Flat": True, "Hidden": True, "Weight": 0, "IconSize": list(_PREVIEW)}
+            ),
         ]
         return [
             ui.HGroup(

@@ -1,8 +1,8 @@
 """Sequences of edits that a seed chooses, on the fake's timeline, while frames are made; and what has to hold after.
 
-    .venv/bin/python tests/plugins/resolve/many_edits.py 1000
+    .venv/bin/python tests/plugins/resolve/many_edits.py 1000 [FIRST]
 
-runs a thousand and says how they ended. Every sequence is done twice: beside a run, and on a twin without one. All
+runs a thousand, from the seed FIRST on, and says how they ended. Every sequence is done twice: beside a run, and on a twin without one. All
 that the run did not make is the same on both afterwards.
 """
 
@@ -325,9 +325,10 @@ def _check_placed(made: Run, lies: list[tuple[Any, Any]], where: str) -> None:
 def main() -> None:
     quick()
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     ended: Counter[str] = Counter()
     failed = 0
-    for seed in range(count):
+    for seed in range(first, first + count):
         folder = Path(tempfile.mkdtemp(prefix="tweenbridge-edits-"))
         try:
             ended[sequence(seed, folder)] += 1
