@@ -185,7 +185,8 @@ def add_track(host: Host, name: str, above: Optional[int] = None) -> int:
         count = settled(lambda: host.timeline.GetTrackCount(VIDEO) or 0, lambda shown: shown > known, patience)
         if count > known:
             break
-    index = _new_one(before, tracks(host)) if count == known + 1 else None
+    wanted = known + 1 if above is None else above + 1
+    index = _new_one(before, tracks(host), wanted) if count == known + 1 else None
     if index is None:
         raise PluginError(
             Trouble.PLACEMENT,
@@ -199,13 +200,16 @@ def add_track(host: Host, name: str, above: Optional[int] = None) -> int:
     return index
 
 
-def _new_one(before: Sequence[Track], now: Sequence[Track]) -> Optional[int]:
-    """The index of the one track that was not there before; None where that is not clear."""
-    spans = [track.spans for track in before]
-    for track in reversed(now):
-        others = [other.spans for other in now if other is not track]
-        if not track.spans and others == spans:
-            return track.index
+def _new_one(before: Sequence[Track], now: Sequence[Track], wanted: int) -> Optional[int]:
+    """The index of the one track that was not there before: where it was wanted, or on top; None where it is neither.
+
+    All others have the names and the clips that they had: of several empty tracks only one is the new one.
+    """
+    known = [(track.name, track.spans) for track in before]
+    for index in (wanted, len(now)):
+        others = [(track.name, track.spans) for track in now if track.index != index]
+        if not now[index - 1].spans and others == known:
+            return index
     return None
 
 

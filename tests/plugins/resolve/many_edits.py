@@ -2,8 +2,8 @@
 
     .venv/bin/python tests/plugins/resolve/many_edits.py 1000 [FIRST]
 
-runs a thousand, from the seed FIRST on, and says how they ended. Every sequence is done twice: beside a run, and on a twin without one. All
-that the run did not make is the same on both afterwards.
+runs a thousand, from the seed FIRST on, and says how they ended. Every sequence is done twice: beside a run, and on a
+twin without one. All that the run did not make is the same on both afterwards.
 """
 
 from __future__ import annotations

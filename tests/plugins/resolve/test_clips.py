@@ -164,6 +164,20 @@ def test_a_track_that_does_not_go_off_is_said_and_nothing_is_made(client: Client
     assert not films.exists() or not list(films.iterdir())
 
 
+def test_an_empty_track_of_the_users_is_never_taken_for_the_new_one(client: Client, films: Path) -> None:
+    resolve = make_resolve()
+    shots.two_clips(resolve)
+    for name in ("Empty", "Empty", "Mine"):
+        shots.title(resolve, 0, 30, track=name)
+        timeline_of(resolve)._tracks[-1].items.clear()
+    timeline_of(resolve).SetCurrentTimecode("01:00:00:12")
+    made, _ = make(resolve, client, films)
+    assert [track.name for track in timeline_of(resolve)._tracks] == [
+        "Video 1", "In-betweens", "Empty", "Empty", "Mine"
+    ]  # fmt: skip
+    assert made.result.track == 2
+
+
 def test_tracks_that_were_off_stay_off(client: Client, films: Path) -> None:
     resolve = make_resolve()
     shots.two_clips(resolve)
