@@ -55,7 +55,8 @@ def example(scene: Scene, match: Match | None) -> Arrays:
     shrink = (SIZE[1] // 2, SIZE[0] // 2)
 
     def halved(field: NDArray[np.float32]) -> NDArray[np.float16]:
-        return cv2.resize(field, shrink, interpolation=cv2.INTER_AREA).astype(np.float16)
+        smaller: NDArray[np.float16] = cv2.resize(field, shrink, interpolation=cv2.INTER_AREA).astype(np.float16)
+        return smaller
 
     found: Arrays = {
         "a": scene.a,
@@ -113,7 +114,8 @@ def main() -> None:
         rows = [example(scene, match) for scene in scenes(drawings, first, SHARD)]
         partial = file.with_suffix(".partial")
         with partial.open("wb") as opened:
-            np.savez(opened, **{name: np.stack([row[name] for row in rows]) for name in rows[0]})
+            arrays: Any = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+            np.savez(opened, **arrays)
         os.replace(partial, file)
         print(file.name, flush=True)
 

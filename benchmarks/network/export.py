@@ -26,7 +26,7 @@ _OPSET: Final = 18
 
 def export(network: nn.Module, file: Path) -> None:
     """Write it with sides that may be any multiples of 16 (matcher) or 8 (arbiter)."""
-    network = network.cpu().float().eval().to(memory_format=torch.contiguous_format)
+    network = network.cpu().float().eval()
     if isinstance(network, Matcher):
         name, answer, example, step = "pictures", "features", torch.rand(2, 3, 128, 160), 16
     else:

@@ -36,6 +36,12 @@ def _convolution(inputs: int, outputs: int, stride: int = 1, size: int = 3) -> n
     )
 
 
+def _silence(layer: nn.Conv2d) -> None:
+    """Have it say nothing to begin with."""
+    for weight in layer.parameters():
+        nn.init.zeros_(weight)
+
+
 class _Residual(nn.Module):
     """Two convolutions beside a path that leads around them."""
 
@@ -112,8 +118,7 @@ class Matcher(nn.Module):
         self.place = nn.Conv2d(_CONTEXT, _CONTEXT, 5, padding=2, groups=_CONTEXT)
         self.blocks = nn.ModuleList(_Block(_CONTEXT) for _ in range(2))
         self.up = nn.Conv2d(_CONTEXT + 80, FEATURES, 1)
-        nn.init.zeros_(self.up.weight)
-        nn.init.zeros_(self.up.bias)
+        _silence(self.up)
         self.log_sharpness = nn.Parameter(torch.tensor(2.7))
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -149,8 +154,7 @@ class Arbiter(nn.Module):
         self.up1 = nn.Sequential(_convolution(c + b, b), _Residual(b))
         self.up0 = nn.Sequential(_convolution(b + a, a), _convolution(a, a))
         self.conv_out = nn.Conv2d(a, PER_PIXEL, 3, padding=1)
-        nn.init.zeros_(self.conv_out.weight)
-        nn.init.zeros_(self.conv_out.bias)
+        _silence(self.conv_out)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, 20, h, w) at half the working size; see `residuals`.

@@ -61,7 +61,6 @@ def main() -> None:
         if state is None:
             raise SystemExit(f"There is no file {asked.start}.")
         network.load_state_dict(state.get("average", state))
-    network.to(memory_format=torch.channels_last)
     rate = asked.rate or _RATE[asked.network] * (0.5 if asked.start else 1)
     plan = Plan(60 * asked.minutes, rate, 0.0 if asked.start else 0.4, 0.99, asked.seed)
     log = asked.out / "log.jsonl"

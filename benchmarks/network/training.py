@@ -162,9 +162,9 @@ def arbiter_losses(network: Arbiter, shards: Shards, device: Device, batch: int)
             torch.cat(parts).to(device.name) for parts in zip(*rows)
         )
         of_a, of_b = warp(a, flow[:, :2], corner), warp(b, flow[:, 2:], corner)
-        at = [_cut(each, corner, _CROP) for each in (a, b)]
+        at_a, at_b = (_cut(each, corner, _CROP) for each in (a, b))
         with device.autocast():
-            seen = arbiter_input(of_a, of_b, *at, flow, share, trust)
+            seen = arbiter_input(of_a, of_b, at_a, at_b, flow, share, trust)
             out = network(seen.contiguous(memory_format=torch.channels_last))
         made = decide(out, a, b, flow, share, corner)
         value = _difference(made, true, exact, known, min(1.0, 0.1 + 1.2 * fraction))

@@ -2,11 +2,13 @@
 
 {"title": "…", "host": "DaVinci Resolve", "keyframes": [{"label": "…", "frame": 101}, …],
  "gaps": [{"from": 101, "to": 109, "count": 7}, …],
- "choice": {"engine": "flow", "profile": "draft", "timing": {…}, "settings": {…}}}
+ "choice": {"engine": "flow", "profile": "draft", "timing": {…}, "settings": {…}},
+ "notes": ["7 in-betweens (0.3 s of the timeline), up to 87 MB on disk"]}
 
 {"accepted": true, "engine": "flow", "profile": "quality", "timing": {…}, "settings": {…}}
 
-`choice` is what the window begins with: the last run's, or that of the in-betweens to be edited. It may be left out.
+`choice` is what the window begins with: the last run's, or that of the in-betweens to be edited. `notes` are sentences
+to be read before. Both may be left out.
 """
 
 from __future__ import annotations
@@ -62,6 +64,8 @@ class Plan:
     keyframes: tuple[Keyframe, ...]
     gaps: tuple[Gap, ...]
     choice: Choice = field(default_factory=Choice)
+    notes: tuple[str, ...] = ()
+    """What should be known before, a sentence each."""
 
 
 def read_plan(text: str) -> Plan:
@@ -78,7 +82,8 @@ def read_plan(text: str) -> Plan:
         keyframes = tuple(Keyframe(_text(item["label"]), _whole(item["frame"])) for item in content["keyframes"])
         gaps = tuple(Gap(_whole(item["from"]), _whole(item["to"]), _whole(item["count"])) for item in content["gaps"])
         choice: Choice = from_plain(Choice, content.get("choice") or {}, "the choice")
-        plan = Plan(_text(content["title"]), _text(content.get("host", "")), keyframes, gaps, choice)
+        notes = tuple(_text(note) for note in content.get("notes") or [])
+        plan = Plan(_text(content["title"]), _text(content.get("host", "")), keyframes, gaps, choice, notes)
     except KeyError as error:
         raise ValueError(f"The plan lacks {error.args[0]!r}.") from error
     except (TypeError, AttributeError, TweenbridgeError) as error:

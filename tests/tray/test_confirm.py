@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from fakes.real_server import RealServer
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 from tweenbridge import Spacing, Timing
 from tweenbridge.protocol.codec import from_plain
@@ -70,6 +70,14 @@ def test_an_earlier_choice_of_an_engine_that_has_gone_is_no_matter(online: Tray,
     qtbot.addWidget(window)
     until(lambda: recipe.engine is not None)
     assert (window.choice()["engine"], window.choice()["profile"]) == ("flow", "quality")
+
+
+def test_what_should_be_known_before_is_shown(online: Tray, qtbot: QtBot) -> None:
+    plan = read_plan(json.dumps({**PLAN, "notes": ["28,798 in-betweens (20 min of the timeline)"]}))
+    window = ConfirmWindow(plan, Recipe(online.session, online.models), online.session)
+    qtbot.addWidget(window)
+    window.show()
+    assert any(label.text() == plan.notes[0] and label.isVisible() for label in window.findChildren(QLabel))
 
 
 def test_declining_is_an_answer(online: Tray, until: Until, qtbot: QtBot) -> None:

@@ -12,12 +12,16 @@ from tweenbridge.client import Client
 from tweenbridge.timing import Timing
 
 from . import choice as choices
-from . import confirm, finding
+from . import confirm, estimate, finding
+from .cautions import cautions
 from .dialog import Dialog
-from .errors import PluginError
+from .errors import PluginError, Trouble
 from .flow import Run, Stage
 from .host import Host
+from .lock import Lock
 from .placement import make_plan
+from .watch import Watch
+from .window import NoWindow
 from .words import NOTHING_MADE, progress, summary, trouble
 
 NAME = "DaVinci Resolve"
@@ -46,18 +50,38 @@ def run(
     Returns:
         0 where it was done or declined, 1 where something is wrong; that was said.
     """
+    lock = Lock(data_dir())
     try:
+        if not lock.is_held:
+            raise PluginError(
+                Trouble.BUSY,
+                "Tweenbridge is at work in another window already.",
+                "Finish there, or close that window, then try again.",
+            )
         host = Host(resolve)
-        ui = _windows(fusion, bmd)
-        if ui is not None:
-            return Dialog(host, ui, bmd, data_dir(), edit, say).run()
-        return _through_the_tray(host, data_dir(), edit, say)
+        with Watch(lambda text: say(f"Tweenbridge: {text}")) as watch:
+            return _ask(host, fusion, bmd, edit, say, watch)
     except Exception as error:  # noqa: BLE001 - the last resort: it is reported, and kept in a file
         text = trouble(error)
         if not isinstance(error, (PluginError, TweenbridgeError)):
             text = f"{text}\n{_kept(data_dir())}".strip()
         (alert or say)(text)
+    finally:
+        lock.release()
     return 1
+
+
+def _ask(host: Host, fusion: Any, bmd: Any, edit: bool, say: Callable[[str], None], watch: Watch) -> int:
+    """In a window of Resolve's where it makes one, else through the tray."""
+    ui = _windows(fusion, bmd)
+    if ui is not None:
+        pick = getattr(fusion, "RequestDir", None)
+        try:
+            return Dialog(host, ui, bmd, data_dir(), edit, say, pick if callable(pick) else None, watch.beat).run()
+        except NoWindow:
+            # Some free editions have all that windows are made with, and make none.
+            pass
+    return _through_the_tray(host, data_dir(), edit, say, watch)
 
 
 def _windows(fusion: Any, bmd: Any) -> Any:
@@ -77,31 +101,49 @@ def _kept(home: Path) -> str:
     return f"Please report it with the end of {path}."
 
 
-def _through_the_tray(host: Host, home: Path, edit: bool, say: Callable[[str], None]) -> int:
-    found = finding.best(host, edit)
-    before = found.choice or choices.load(home)
+def _through_the_tray(host: Host, home: Path, edit: bool, say: Callable[[str], None], watch: Watch) -> int:
+    before = choices.load(home)
+    found = finding.best(host, edit, before.bridge)
+    before = found.choice or before
     plan = make_plan(found.keyframes, Timing())
     title = f"{host.timeline.GetName() or 'Timeline'}: {found.title}"
-    chosen = confirm.ask(home, confirm.description(title, plan, before), before, host.is_alive)
+    frames, rate = found.between, float(host.rate.exact)
+    each = estimate.speed(home, before.engine, before.profile, host.size())
+    notes = (estimate.in_words(frames, rate, host.size(), each), *cautions(host, found.keyframes, bool(found.only)))
+
+    def is_alive() -> bool:
+        watch.beat()
+        return host.is_alive()
+
+    chosen = confirm.ask(home, confirm.description(title, plan, before, notes), before, is_alive)
     if chosen is None:
         say(f"Tweenbridge: {NOTHING_MADE}")
         return 0
+    if finding.changed(host, found, before.bridge):
+        raise PluginError(
+            Trouble.NO_KEYFRAMES, "The timeline has changed since you were asked.", "Start Tweenbridge again."
+        )
     choices.save(chosen, home)
     with Client(home, name=NAME) as client:
         client.connect()
-        run = Run(host, client, found.keyframes, chosen)
+        run = Run(host, client, found.keyframes, chosen, colour=found.colour, only=found.only)
         run.begin()
         confirm.show_tray(home)
-        drive(run, host, say)
+        drive(run, host, say, watch.beat)
     return report(run, say)
 
 
-def drive(run: Run, host: Host, say: Callable[[str], None]) -> None:
+def drive(run: Run, host: Host, say: Callable[[str], None], beat: Callable[[], None] = lambda: None) -> None:
     """Step a run to its end, saying how far it is. Cancels it when Resolve ends."""
     last, looked = "", time.monotonic()
     try:
         while not run.stage.is_final:
+            beat()
             run.step(_TICK)
+            if run.stage is Stage.ASKING:
+                # Nobody can be asked here: what is on the timeline goes first.
+                say(f"Tweenbridge: {run.question}")
+                run.answer(place=False)
             shown = progress(run)
             if shown != last and not run.stage.is_final:
                 say(f"Tweenbridge: {shown}")

@@ -13,6 +13,8 @@ from tweenbridge.protocol.errors import TweenbridgeError
 from tweenbridge.protocol.messages import Scalar
 from tweenbridge.timing import Timing
 
+from .placement import USUAL_BRIDGE
+
 _FILE = "resolve-choice.json"
 
 
@@ -23,6 +25,7 @@ class Choice:
     Attributes:
         engine, profile, settings: as the server's list of engines names them.
         timing: spacing, hold and so on; a `count` below a gap's frames spreads that many drawings over it.
+        bridge: frames over a cut.
         folder: where image sequences are kept; "" for the usual place.
     """
 
@@ -31,6 +34,7 @@ class Choice:
     timing: Timing = field(default_factory=Timing)
     settings: Dict[str, Scalar] = field(default_factory=dict)
     folder: str = ""
+    bridge: int = USUAL_BRIDGE
 
 
 def parse(plain: Any) -> Choice:

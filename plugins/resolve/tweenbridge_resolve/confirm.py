@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, Optional, Sequence
 
 from tweenbridge.launcher import start_command
 from tweenbridge.protocol.codec import to_plain
@@ -27,8 +27,8 @@ _REMEDY = (
 )
 
 
-def description(title: str, plan: Plan, choice: Choice) -> Dict[str, Any]:
-    """The plan as the tray shows it."""
+def description(title: str, plan: Plan, choice: Choice, notes: Sequence[str] = ()) -> Dict[str, Any]:
+    """The plan as the tray shows it, with what should be known before."""
     frames = [int(keyframe.frame) for keyframe in plan.keyframes]
     gaps = [
         {"from": frames[gap.a], "to": frames[gap.b], "count": len(gap.exposures)}
@@ -41,6 +41,7 @@ def description(title: str, plan: Plan, choice: Choice) -> Dict[str, Any]:
         "gaps": gaps,
         "host": HOST,
         "choice": to_plain(choice),
+        "notes": list(notes),
     }
 
 

@@ -21,6 +21,7 @@ class Trouble(str, Enum):
     NOT_INSTALLED = "not_installed"
     CONFIRMATION = "confirmation"
     CANCELLED = "cancelled"
+    BUSY = "busy"
 
 
 class PluginError(Exception):

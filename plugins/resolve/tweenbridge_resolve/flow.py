@@ -19,18 +19,20 @@ from tweenbridge.keyframes import KeyframeSource
 from tweenbridge.pixels import Encoding, PixelFormat, SampleType
 from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
 from tweenbridge.protocol.messages import JobInfo, Priority, Release
-from tweenbridge.version import __version__
 
-from . import timeline
+from . import survey, timeline
+from .alone import tracks_alone
 from .choice import Choice
+from .clips import tracks_of
 from .errors import PluginError
-from .folders import new_folder, usual_folder
+from .folders import chosen_folder, new_folder, pattern
 from .host import Host
-from .media import BIN, PATTERN, discard, import_sequence, keep_recipe
-from .placement import Keyframe, Plan, choose_track, make_plan
-from .recipe import KeptKeyframe, Recipe
+from .insertion import Order, Placed, insert, look_again, moved_note, unplaceable
+from .media import BIN
+from .placement import Keyframe, Plan, make_plan
+from .placing import Placer
 from .stills import Stills, unwritable
-from .timeline import Placer
+from .survey import Survey
 
 if TYPE_CHECKING:
     from tweenbridge.client import Client
@@ -47,15 +49,19 @@ class Stage(Enum):
     """Where a run is."""
 
     GENERATING = "generating"
+    ASKING = "asking"
+    """The timeline has changed; `answer` says whether to place all the same."""
     CANCELLING = "cancelling"
     DONE = "done"
+    KEPT = "kept"
+    """The frames are kept, and were not placed."""
     CANCELLED = "cancelled"
     FAILED = "failed"
 
     @property
     def is_final(self) -> bool:
         """Nothing more will happen."""
-        return self in (Stage.DONE, Stage.CANCELLED, Stage.FAILED)
+        return self not in (Stage.GENERATING, Stage.ASKING, Stage.CANCELLING)
 
 
 @dataclass(frozen=True)
@@ -74,26 +80,46 @@ class Run:
 
     Attributes:
         plan: what it makes.
+        folder: where its frames go.
         stage, info: where it is; `info` is what the server said last.
         result: once it is DONE.
         error: once it has FAILED: sentence and remedy.
+        question: while it is ASKING: what has changed on the timeline.
     """
 
     def __init__(
-        self, host: Host, client: Client, keyframes: Sequence[Keyframe], choice: Choice, bin_name: str = BIN
-    ) -> None:
-        """Raises PluginError or TweenbridgeError when there is nothing to make between these keyframes."""
+        self, host: Host, client: Client, keyframes: Sequence[Keyframe], choice: Choice, bin_name: str = BIN,
+        colour: str = "",
+        only: Tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        """A run between keyframes.
+
+        Args:
+            colour: of the markers that they were found on; "" for other sources.
+            only: clips whose tracks alone give the pictures; () for what the viewer shows.
+
+        Raises:
+            PluginError, TweenbridgeError: there is nothing to make between these keyframes.
+        """
         timeline.check_on_timeline(host, keyframes)
         self.plan: Plan = make_plan(keyframes, choice.timing)
         self.stage = Stage.GENERATING
         self.info: Optional[JobInfo] = None
         self.result: Optional[Result] = None
         self.error: Optional[Tuple[str, str]] = None
+        self.question = ""
+        self.folder = Path()
         self._host = host
         self._client = client
-        self._choice = choice
+        self.choice = choice
         self._bin = bin_name
-        self._folder = Path()
+        self._colour = colour
+        self._only = only
+        self._pattern = ""
+        self._begun = time.monotonic()
+        self._before: Optional[Survey] = None
+        self._notes: List[str] = []
+        self._shallow = False
         self._handle: Optional[JobHandle] = None
         self._placer = Placer(host)
         self._lost: Optional[float] = None
@@ -113,14 +139,20 @@ class Run:
             TweenbridgeError: the timing makes no sense.
         """
         host, first, last = self._host, self.plan.keyframes[0], self.plan.keyframes[-1]
+        host.not_restored.clear()
         name = f"{host.text(first.frame)}-{host.text(last.frame)}".replace(":", "").replace(";", "")
-        base = Path(self._choice.folder).expanduser() if self._choice.folder else usual_folder()
+        base = chosen_folder(self.choice.folder)
         project, shown = str(host.project.GetName() or ""), str(host.timeline.GetName() or "")
-        self._folder = new_folder(base, project, shown, name)
-        choice = self._choice
+        self.folder = new_folder(base, project, shown, name)
+        self._pattern = pattern(shown, host.text(first.frame), self.folder)
+        choice = self.choice
         try:
             with host.view_kept():
-                files = Stills(host, self._folder / "keyframes").take_all(self.plan.keyframes)
+                self._before = survey.take(host, self.plan.keyframes, self._colour)
+                stills = Stills(host, self.folder / "keyframes")
+                with tracks_alone(host, tracks_of(host, self._only)):
+                    files = stills.take_all(self.plan.keyframes)
+                self._shallow = stills.shallow
             sources = [
                 KeyframeSource(path, position=keyframe.frame, name=keyframe.label)
                 for path, keyframe in zip(files, self.plan.keyframes)
@@ -129,6 +161,9 @@ class Run:
                 sources, timing=self.plan.timing, engine=choice.engine, profile=choice.profile,
                 settings=choice.settings, output=OUTPUT, priority=Priority.INTERACTIVE, title=self.title,
             )  # fmt: skip
+        except PluginError as error:
+            self._forget_files()
+            raise PluginError(error.code, error.sentence, " ".join([error.remedy, *host.not_restored])) from error
         except BaseException:
             self._forget_files()
             raise
@@ -144,11 +179,15 @@ class Run:
         except (PluginError, TweenbridgeError) as error:
             self._fail(str(error), error.remedy)
         except OSError as error:
-            problem = unwritable(self._folder, error)
+            problem = unwritable(self.folder, error)
             self._fail(problem.sentence, problem.remedy)
 
     def cancel(self) -> None:
-        """Stop. The server is told; what arrives later is dropped, and nothing is left behind."""
+        """Stop. The server is told; what arrives later is dropped, and nothing is left behind.
+
+        Frames that have all arrived are kept.
+        """
+        self.answer(place=False)
         if self.stage is Stage.GENERATING and self._handle is not None:
             self.stage = Stage.CANCELLING
             self._handle.cancel()
@@ -184,7 +223,7 @@ class Run:
         """Write a drawing; on a hold the same file again for each frame that shows it."""
         first: Optional[Path] = None
         for number in self.plan.files_of(event.frame.index):
-            path = self._folder / (PATTERN % (number + 1))
+            path = self.folder / (self._pattern % (number + 1))
             if first is None:
                 first = event.frame.save(path)
             else:
@@ -197,57 +236,84 @@ class Run:
         elif error is not None:
             raise TweenbridgeError.from_info(error)
         else:
-            self.result = self._insert(notes)
-            self.stage = Stage.DONE
-            if self._handle is not None:
-                self._client.ask(Release(job=self._handle.id))
+            self._notes = notes
+            self._arrived()
 
     def _give_up_without_server(self) -> None:
         if self.stage is Stage.CANCELLING and self._lost is not None:
             self._ended(None, [])
-        elif self._lost is not None and time.monotonic() > self._lost + _NO_SERVER:
+        elif self.stage is Stage.GENERATING and self._lost is not None and time.monotonic() > self._lost + _NO_SERVER:
             raise TweenbridgeError(ErrorCode.NOT_RUNNING, "The Tweenbridge server does not answer.")
 
     def _fail(self, sentence: str, remedy: str) -> None:
         self.stage = Stage.FAILED
         if self._handle is not None and not self._handle.ended:
             self._handle.cancel()
-        if len(list(self._folder.glob("inbetween_*.tif"))) < self.plan.frames:
+        if len(list(self.folder.glob("*.tif"))) < self.plan.frames:
             self._forget_files()
-        elif str(self._folder) not in remedy:
-            remedy = f"{remedy} The frames are in {self._folder}.".strip()
-        self.error = (sentence, remedy)
+        elif str(self.folder) not in remedy:
+            remedy = f"{remedy} The frames are in {self.folder}.".strip()
+        self.error = (sentence, " ".join([remedy, *self._host.not_restored]).strip())
 
     # ------------------------------------------------------------ the timeline
 
-    def _insert(self, notes: List[str]) -> Result:
-        host, plan = self._host, self.plan
-        count = plan.frames
-        if count == 1:
-            # A single file would come in as a still of any length; its double is never shown.
-            shutil.copyfile(self._folder / (PATTERN % 1), self._folder / (PATTERN % 2))
-            count = 2
-        with host.view_kept():
-            media = import_sequence(host, self._folder, count, self._bin)
-            try:
-                target = choose_track(timeline.tracks(host), plan.clips)
-                track = self._placer.place(media, plan.clips, target)
-            except BaseException:
-                # A clip that lies on the timeline cannot go without a question to the user.
-                if host.is_alive() and not self._placer.left_behind:
-                    discard(host, media)
-                raise
-            kept = tuple(KeptKeyframe(int(keyframe.frame), keyframe.label) for keyframe in plan.keyframes)
-            job = "" if self._handle is None else self._handle.id
-            if not keep_recipe(media, Recipe(self._choice, kept, target.take, job, __version__)):
-                notes = [*notes, "The clip does not keep how it was made, so its settings cannot be brought back."]
-        shutil.rmtree(self._folder / "keyframes", ignore_errors=True)
-        return Result(track, target.name, target.take, self._folder, tuple(notes))
+    def _arrived(self) -> None:
+        """All frames are here: place them where their keyframes are now, or ask."""
+        assert self._before is not None and self._handle is not None
+        # From here on the frames are the user's: the server need not keep them.
+        self._client.ask(Release(job=self._handle.id))
+        placed: Optional[Placed] = None
+        with self._host.view_kept():
+            change = look_again(self._host, self._order(), self._before)
+            if not change.sentence:
+                placed = insert(self._host, self._order(), self._placer, change.shift)
+        if placed is not None:
+            self._done(placed, change.shift)
+        elif change.can_place:
+            self.stage, self.question = Stage.ASKING, change.sentence
+        else:
+            raise unplaceable(change)
+
+    def answer(self, place: bool) -> None:
+        """While it is ASKING: place the in-betweens all the same, or keep the frames and leave the timeline alone."""
+        if self.stage is not Stage.ASKING:
+            return
+        if not place:
+            shutil.rmtree(self.folder / "keyframes", ignore_errors=True)
+            self.stage = Stage.KEPT
+            return
+        assert self._before is not None
+        try:
+            with self._host.view_kept():
+                change = survey.compare(self._host, self._before)
+                if not change.can_place:
+                    raise unplaceable(change)
+                placed = insert(self._host, self._order(), self._placer, change.shift)
+            self._done(placed, change.shift)
+        except PluginError as error:
+            self._fail(error.sentence, error.remedy)
+        except OSError as error:
+            problem = unwritable(self.folder, error)
+            self._fail(problem.sentence, problem.remedy)
+
+    def _done(self, placed: Placed, shift: int) -> None:
+        assert self._before is not None
+        followed = [moved_note(shift)] if shift != self._host.start - self._before.start else []
+        if self._shallow:
+            followed.append("Keyframes came as 8 bit, not 16, so fine gradients may show bands.")
+        notes = (*followed, *placed.notes, *self._notes, *self._host.not_restored)
+        shutil.rmtree(self.folder / "keyframes", ignore_errors=True)
+        self.result = Result(placed.track, placed.name, placed.take, self.folder, notes)
+        self.stage = Stage.DONE
+
+    def _order(self) -> Order:
+        job = "" if self._handle is None else self._handle.id
+        return Order(self.plan, self.choice, self.folder, self._pattern, self._bin, job, self._only)
 
     def _forget_files(self) -> None:
         """Remove the run's folder, and those around it that this leaves empty."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        for parent in list(self._folder.parents)[:2]:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for parent in list(self.folder.parents)[:2]:
             try:
                 os.rmdir(parent)
             except OSError:

@@ -18,6 +18,25 @@ def usual_folder() -> Path:
     return Path.home() / ("Movies" if sys.platform == "darwin" else "Videos") / "Tweenbridge"
 
 
+def chosen_folder(text: str) -> Path:
+    """The folder that a user means: as it is typed, "~" and a relative one from the home folder; "" the usual one.
+
+    A script's current folder is Resolve's own, which nobody means.
+    """
+    return Path.home() / Path(text.strip()).expanduser() if text.strip() else usual_folder()
+
+
+def pattern(timeline: str, first: str, folder: Path) -> str:
+    """What a sequence's files are called, with a place for the number: by shot and take, unlike any other run's.
+
+    Args:
+        first: the first keyframe's timecode.
+        folder: the run's own, whose name ends with the number of the take.
+    """
+    take = folder.name.rpartition("-")[2]
+    return f"{safe(timeline)}_{safe(re.sub(r'[:;]', '', first))}_take{take}_%04d.tif"
+
+
 def safe(text: str, longest: int = 40) -> str:
     """`text` as a folder name that every system takes; never empty. No % and no [ ], which mean something in paths."""
     plain = re.sub(r"[^\w-]+", "_", unicodedata.normalize("NFC", text)).strip("_")

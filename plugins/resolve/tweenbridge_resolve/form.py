@@ -72,6 +72,8 @@ def make_form(sources: Sequence[str], engines: Sequence[EngineInfo], choice: Cho
     names = [engine.name for engine in engines]
     general = (
         Control("Source", "choice", "Keyframes", 0, tuple(sources)),
+        Control("Bridge", "number", "Frames over a cut", choice.bridge, (), 1, _MOST_COUNT,
+                "How many frames around a cut the in-betweens cover. Nothing is trimmed."),
         Control("Spacing", "choice", "Spacing", [s for s, _ in _SPACINGS].index(timing.spacing),
                 tuple(word for _, word in _SPACINGS)),
         Control("Hold", "number", "Hold (2: on twos)", timing.hold, (), 1, MAX_HOLD,
@@ -81,7 +83,7 @@ def make_form(sources: Sequence[str], engines: Sequence[EngineInfo], choice: Cho
         Control("Chart", "text", "Timing chart", " ".join(f"{t:g}" for t in timing.chart), (), 0, 0,
                 "Times of the drawings between 0 and 1, like 0.1 0.5 0.9. Takes the place of spacing and number."),
         Control("Loop", "check", "Loop", timing.loop, (), 0, 0, "One more gap, from the last keyframe to the first."),
-        Control("Folder", "text", "Frames in", folder, (), 0, 0, "Every run makes a new folder in it."),
+        Control("Folder", "text", "Save frames to", folder, (), 0, 0, "Every run makes a new folder in it."),
         Control("Engine", "choice", "Engine", names.index(choice.engine) if choice.engine in names else 0,
                 tuple(engine.title for engine in engines)),
     )  # fmt: skip
@@ -139,7 +141,8 @@ def read_form(values: Mapping[str, Value], engines: Sequence[EngineInfo], usual_
         loop=bool(values["Loop"]),
     )
     folder = str(values["Folder"]).strip()
-    return Choice(engine.name, profile, timing, settings, "" if folder == usual_folder else folder)
+    return Choice(engine.name, profile, timing, settings, "" if folder == usual_folder else folder,
+                  max(1, int(values["Bridge"])))  # fmt: skip
 
 
 def _setting(setting: SettingInfo, value: Value) -> Scalar:

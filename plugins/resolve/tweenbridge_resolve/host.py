@@ -11,24 +11,27 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Tuple, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Optional, Tuple, TypeVar
 
 from . import timecode
-from .api import has
+from .api import has, told
 from .errors import PluginError, Trouble
 from .timecode import AbsoluteFrame, Rate
 
 if TYPE_CHECKING:
-    from .api import MediaPool, Project, Resolve, Timeline
+    from .api import Folder, MediaPool, Project, Resolve, Timeline
 
-EDIT_PAGE = "edit"
+EDIT_PAGE, DELIVER_PAGE = "edit", "deliver"
 _PATIENCE = 1.0
 """Seconds that Resolve gets to show what it was told: a moved playhead, an added track."""
 _MODULES = {
     "win32": r"%PROGRAMDATA%\Blackmagic Design\DaVinci Resolve\Support\Developer\Scripting\Modules",
     "darwin": "/Library/Application Support/Blackmagic Design/DaVinci Resolve/Developer/Scripting/Modules",
 }
-_LINUX_MODULES = "/opt/resolve/Developer/Scripting/Modules"
+_LINUX = ("/opt/resolve", "/home/resolve")
+"""Where Resolve is on Linux; some distributions' packages use the second."""
+
+_SCRIPTING = "Developer/Scripting/Modules"
 
 T = TypeVar("T")
 
@@ -49,9 +52,9 @@ def connect() -> Tuple[Resolve, Any]:
     Raises:
         PluginError: NO_RESOLVE, it does not run, or does not let programs in.
     """
-    folder = os.environ.get("RESOLVE_SCRIPT_API")
-    usual = os.path.expandvars(_MODULES.get(sys.platform, _LINUX_MODULES))
-    modules = str(Path(folder) / "Modules") if folder else usual
+    modules = _modules()
+    # The module loads a Python library of its own where nothing says which one runs already.
+    os.environ.setdefault("FUSION_PYTHON3_HOME", sys.base_prefix)
     if modules not in sys.path:
         sys.path.append(modules)
     remedy = (
@@ -76,12 +79,28 @@ def connect() -> Tuple[Resolve, Any]:
     return resolve, DaVinciResolveScript
 
 
+def _modules() -> str:
+    """The folder that the scripting module is in."""
+    chosen = os.environ.get("RESOLVE_SCRIPT_API")
+    if chosen:
+        return str(Path(chosen) / "Modules")
+    if sys.platform in _MODULES:
+        return os.path.expandvars(_MODULES[sys.platform])
+    root = next((root for root in _LINUX if Path(root, _SCRIPTING).is_dir()), _LINUX[0])
+    library = Path(root, "libs/Fusion/fusionscript.so")
+    if root != _LINUX[0] and library.is_file():
+        # The module itself looks in the usual place only.
+        os.environ.setdefault("RESOLVE_SCRIPT_LIB", str(library))
+    return str(Path(root, _SCRIPTING))
+
+
 class Host:
     """Resolve with its current project and timeline.
 
     Attributes:
         start: the timeline's first frame.
         rate: its frame rate.
+        not_restored: sentences about what could not be put back as the user had it; whoever reports a run says them.
 
     Raises:
         PluginError: NO_RESOLVE, NO_TIMELINE; TIMECODE where frames and timecode do not agree.
@@ -96,22 +115,23 @@ class Host:
         self.timeline = self._timeline()
         self.rate = self._rate()
         self.start = self._start()
+        self.not_restored: List[str] = []
 
     def _project(self) -> Project:
-        manager = self.resolve.GetProjectManager()
-        project = None if manager is None else manager.GetCurrentProject()
+        manager = told(self.resolve.GetProjectManager)
+        project = None if manager is None else told(manager.GetCurrentProject)
         if project is None:
             raise PluginError(Trouble.NO_TIMELINE, "No project is open in DaVinci Resolve.", "Open one and try again.")
         return project
 
     def _pool(self) -> MediaPool:
-        pool = self.project.GetMediaPool()
+        pool = told(self.project.GetMediaPool)
         if pool is None:
             raise PluginError(Trouble.NO_TIMELINE, "DaVinci Resolve shows no media pool.", "Open a project, try again.")
         return pool
 
     def _timeline(self) -> Timeline:
-        timeline = self.project.GetCurrentTimeline()
+        timeline = told(self.project.GetCurrentTimeline)
         if timeline is None:
             raise PluginError(
                 Trouble.NO_TIMELINE, "No timeline is open in DaVinci Resolve.", "Open one on the Edit page, try again."
@@ -124,7 +144,8 @@ class Host:
 
     def _start(self) -> AbsoluteFrame:
         """Markers count from the timeline's start and clips from timecode zero, so the two have to agree about it."""
-        shown, start = self.timeline.GetStartTimecode(), self.timeline.GetStartFrame()
+        shown = told(self.timeline.GetStartTimecode)
+        start = told(self.timeline.GetStartFrame)
         if shown is None or start is None or timecode.parse(str(shown), self.rate) != start:
             raise PluginError(
                 Trouble.TIMECODE,
@@ -135,12 +156,32 @@ class Host:
             )
         return AbsoluteFrame(start)
 
+    def look_again(self) -> None:
+        """Take note of the timeline's rate and start as they are now: the user may have changed them.
+
+        Raises:
+            PluginError: NO_TIMELINE, it is not there any more; TIMECODE as at first.
+        """
+        if told(self.timeline.GetStartFrame) is None:
+            raise PluginError(
+                Trouble.NO_TIMELINE,
+                "The timeline is not there any more.",
+                "Open one and generate the in-betweens again.",
+            )
+        self.rate = self._rate()
+        self.start = self._start()
+
+    def tell(self, sentence: str) -> None:
+        """Take note of something that could not be put back."""
+        if sentence not in self.not_restored:
+            self.not_restored.append(sentence)
+
     # ------------------------------------------------------------ asking
 
     def is_alive(self) -> bool:
         """Whether Resolve still runs. A script may live on in a process of its own after it."""
         try:
-            return bool(self.resolve.GetProductName())
+            return bool(told(self.resolve.GetProductName))
         except Exception:  # noqa: BLE001 - what a lost connection raises is not documented
             return False
 
@@ -153,9 +194,9 @@ class Host:
     def setting(self, name: str) -> Any:
         """A setting of the timeline, else of the project; None where neither says."""
         for owner in (self.timeline, self.project):
-            value = owner.GetSetting(name) if has(owner, "GetSetting") else None
+            value = told(owner.GetSetting, name) if has(owner, "GetSetting") else None
             if value in (None, "") and has(owner, "GetSettings"):
-                value = (owner.GetSettings() or {}).get(name)
+                value = (told(owner.GetSettings) or {}).get(name)
             if value not in (None, ""):
                 return value
         return None
@@ -175,7 +216,7 @@ class Host:
 
     def playhead(self) -> Optional[int]:
         """The frame that the viewer shows; None where Resolve does not say, as on the Media page."""
-        shown = self.timeline.GetCurrentTimecode()
+        shown = told(self.timeline.GetCurrentTimecode)
         try:
             return None if not shown else timecode.parse(str(shown), self.rate)
         except PluginError:
@@ -200,7 +241,9 @@ class Host:
 
     def open_page(self, page: str) -> bool:
         """Show a page; whether it is shown now."""
-        if self.resolve.GetCurrentPage() != page:
+        for _ in range(2):
+            if self.resolve.GetCurrentPage() == page:
+                return True
             self.resolve.OpenPage(page)
         return settled(self.resolve.GetCurrentPage, lambda shown: shown == page) == page
 
@@ -208,11 +251,13 @@ class Host:
     def view_kept(self) -> Iterator[None]:
         """Work on the Edit page, on this timeline; afterwards the view is as the user left it.
 
+        What cannot be put back is added to `not_restored`.
+
         Raises:
-            PluginError: NO_TIMELINE, this timeline is not there any more, or starts elsewhere now; PLAYHEAD, the page
-                does not open.
+            PluginError: NO_TIMELINE, this timeline is not there any more; TIMECODE; PLAYHEAD, the page does not open.
         """
-        page, folder, shown = self.resolve.GetCurrentPage(), self.pool.GetCurrentFolder(), self._shown_timeline()
+        page, folder = told(self.resolve.GetCurrentPage), told(self.pool.GetCurrentFolder)
+        shown = self._shown_timeline()
         try:
             if not self.open_page(EDIT_PAGE):
                 raise PluginError(
@@ -221,36 +266,68 @@ class Host:
                     "Close open dialogs in DaVinci Resolve, then try again.",
                 )
             self._show_timeline()
-            frame = self.playhead()
+            place = settled(lambda: told(self.timeline.GetCurrentTimecode), _is_said, _PATIENCE / 3)
             try:
                 yield
             finally:
-                if frame is not None and self.is_alive():
-                    self.timeline.SetCurrentTimecode(self.text(frame))
+                if place and self.is_alive():
+                    self._put_playhead_back(str(place))
         finally:
             if self.is_alive():
-                if folder is not None:
-                    self.pool.SetCurrentFolder(folder)
-                if shown is not None:
-                    self.project.SetCurrentTimeline(shown)
-                if page is not None and page != EDIT_PAGE:
-                    self.resolve.OpenPage(page)
+                self._put_back(page, folder, shown)
+
+    def _put_playhead_back(self, place: str) -> None:
+        for _ in range(3):
+            if self.timeline.GetCurrentTimecode() == place:
+                return
+            self.timeline.SetCurrentTimecode(place)
+        if settled(self.timeline.GetCurrentTimecode, lambda shown: shown == place, _PATIENCE / 3) != place:
+            self.tell(f"The playhead was at {place} and did not go back there.")
+
+    def _put_back(self, page: Optional[str], folder: Optional[Folder], shown: Optional[Timeline]) -> None:
+        if folder is not None and not self._shows(folder):
+            self.pool.SetCurrentFolder(folder)
+            if not self._shows(folder):
+                self.pool.SetCurrentFolder(folder)
+            if not self._shows(folder):
+                self.tell(f"The media pool showed the bin “{folder.GetName()}” before.")
+        if shown is not None and not self.show(shown):
+            self.tell(f"The timeline “{shown.GetName()}” was shown before.")
+        if page is not None and not self.open_page(page):
+            self.tell(f"The {page.capitalize()} page was shown before.")
+
+    def _shows(self, folder: Folder) -> bool:
+        current = told(self.pool.GetCurrentFolder)
+        return current is not None and told(current.GetUniqueId) == told(folder.GetUniqueId)
+
+    def show(self, timeline: Timeline) -> bool:
+        """Show a timeline; whether it is shown now."""
+        for _ in range(3):
+            if self._is_shown(timeline):
+                return True
+            self.project.SetCurrentTimeline(timeline)
+        return self._is_shown(timeline)
+
+    def _is_shown(self, timeline: Timeline) -> bool:
+        current = told(self.project.GetCurrentTimeline)
+        return current is not None and told(current.GetUniqueId) == told(timeline.GetUniqueId)
 
     def _shown_timeline(self) -> Optional[Timeline]:
         """The timeline that is shown instead of this one; None where it is this one."""
-        if self._project().GetUniqueId() != self.project.GetUniqueId():
+        if told(self._project().GetUniqueId) != told(self.project.GetUniqueId):
             name = self.project.GetName()
             raise PluginError(Trouble.NO_TIMELINE, f"The project {name} is not open any more.", "Open it, try again.")
-        shown = self.project.GetCurrentTimeline()
-        return None if shown is None or shown.GetUniqueId() == self.timeline.GetUniqueId() else shown
+        return None if self._is_shown(self.timeline) else told(self.project.GetCurrentTimeline)
 
     def _show_timeline(self) -> None:
-        if self._shown_timeline() is not None:
-            self.project.SetCurrentTimeline(self.timeline)
-        gone = self.timeline.GetStartFrame() is None or self._shown_timeline() is not None
-        if gone or self._start() != self.start:
+        if not self.show(self.timeline):
             raise PluginError(
                 Trouble.NO_TIMELINE,
-                "The timeline is not there any more, or starts at another timecode than before.",
-                "Generate the in-betweens again.",
+                "The timeline is not there any more.",
+                "Open one and generate the in-betweens again.",
             )
+        self.look_again()
+
+
+def _is_said(answer: object) -> bool:
+    return answer is not None

@@ -6,7 +6,7 @@ All gaps of a run share one image sequence, in time order. A clip on the timelin
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Iterable, Optional, Sequence, Tuple
 
 from tweenbridge.timing import Schedule, Timing, ease, schedule
@@ -15,7 +15,9 @@ from .errors import PluginError, Trouble
 from .timecode import AbsoluteFrame
 
 TRACK_NAME = "In-betweens"
-_OURS = re.compile(rf"{TRACK_NAME}(?: take (\d+))?")
+USUAL_BRIDGE = 8
+"""Frames over a cut, unless the user says otherwise."""
+_OURS = re.compile(rf"{TRACK_NAME}(?: \d+)?(?: take (\d+))?")
 
 
 @dataclass(frozen=True)
@@ -103,11 +105,16 @@ class Track:
 
 @dataclass(frozen=True)
 class Target:
-    """The track that a run places on: an existing one, or (None) a new one on top, to be called `name`."""
+    """The track that a run places on: an existing one, or (None) a new one to be called `name`.
+
+    Attributes:
+        above: the track that a new one goes directly above; None for the top.
+    """
 
     index: Optional[int]
     name: str
     take: int
+    above: Optional[int] = None
 
 
 def make_plan(keyframes: Sequence[Keyframe], timing: Timing) -> Plan:
@@ -132,7 +139,7 @@ def make_plan(keyframes: Sequence[Keyframe], timing: Timing) -> Plan:
         raise PluginError(
             Trouble.NO_ROOM,
             "The keyframes are neighbours: there is no frame between them.",
-            "Move them apart; in-betweens never move what is on the timeline.",
+            "Move them apart, or bridge the cut; in-betweens never move what is on the timeline.",
         )
     fitted = _fitted(timing, [room for room in rooms if room > 0])
     made = schedule(frames, fitted)
@@ -144,6 +151,13 @@ def make_plan(keyframes: Sequence[Keyframe], timing: Timing) -> Plan:
             clips.append(Clip(gap.index, a.label, b.label, source, len(gap.exposures), record))
             source += len(gap.exposures)
     return Plan(tuple(keyframes), fitted, made, tuple(clips))
+
+
+def move_plan(plan: Plan, keyframes: Sequence[Keyframe]) -> Plan:
+    """The same plan between keyframes that have moved as a whole."""
+    shift = keyframes[0].frame - plan.keyframes[0].frame
+    clips = tuple(replace(clip, record=AbsoluteFrame(clip.record + shift)) for clip in plan.clips)
+    return replace(plan, keyframes=tuple(keyframes), clips=clips)
 
 
 def _fitted(timing: Timing, rooms: Sequence[int]) -> Timing:
@@ -163,18 +177,40 @@ def _fitted(timing: Timing, rooms: Sequence[int]) -> Timing:
     return Timing(None, timing.spacing, chart, timing.hold, timing.loop)
 
 
-def choose_track(tracks: Sequence[Track], clips: Sequence[Clip]) -> Target:
-    """Where to place: the topmost track, if it is ours and free there; else a new one on top.
+def choose_track(tracks: Sequence[Track], clips: Sequence[Clip], above: Optional[int] = None) -> Target:
+    """Where to place: a track of ours that is free there; else a new one, above all earlier takes.
 
     A new take is counted from the takes that lie there already, so that earlier ones stay below, untouched.
+
+    Args:
+        above: the track of the clips, where titles and clips above it are to stay above the in-betweens too; None for
+            the top of all.
     """
-    takes = [_take(track.name) for track in tracks if _take(track.name) and not track.is_free(clips)]
+    ordered = sorted(tracks, key=lambda track: track.index)
+    takes = [_take(track.name) for track in ordered if _take(track.name) and not track.is_free(clips)]
     take = max(takes, default=0) + 1
-    if tracks:
-        top = max(tracks, key=lambda track: track.index)
+    place = len(ordered) if above is None else above
+    while place < len(ordered) and _take(ordered[place].name):
+        place += 1
+    if place:
+        top = ordered[place - 1]
         if _take(top.name) and not top.locked and top.enabled and top.is_free(clips):
             return Target(top.index, top.name, _take(top.name))
-    return Target(None, TRACK_NAME if take == 1 else f"{TRACK_NAME} take {take}", take)
+    return Target(
+        None, _free_name(take, [track.name for track in tracks]), take, None if place == len(ordered) else place
+    )
+
+
+def _free_name(take: int, names: Sequence[str]) -> str:
+    """A name that no track has: two of the same name could not be told apart."""
+    ending = "" if take == 1 else f" take {take}"
+    numbers = [""] + [f" {number}" for number in range(2, len(names) + 3)]
+    return next(name for name in (f"{TRACK_NAME}{number}{ending}" for number in numbers) if name not in names)
+
+
+def is_ours(name: str) -> bool:
+    """A track's name is one that runs give."""
+    return _OURS.fullmatch(name) is not None
 
 
 def _take(name: str) -> int:

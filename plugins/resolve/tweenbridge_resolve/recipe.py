@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from tweenbridge.protocol.codec import from_plain, to_plain
 from tweenbridge.protocol.errors import TweenbridgeError
 
 from .choice import Choice
-from .placement import Keyframe
+from .errors import PluginError
+from .placement import Keyframe, make_plan
 from .timecode import AbsoluteFrame
 
 MAX_BYTES = 64 * 1024
@@ -47,8 +48,50 @@ class Recipe:
     version: str = ""
 
     def restored(self) -> Tuple[Keyframe, ...]:
-        """The keyframes, as they lay on the timeline."""
+        """The keyframes, as they lay on the timeline then."""
         return tuple(Keyframe(AbsoluteFrame(kept.frame), kept.label) for kept in self.keyframes)
+
+
+@dataclass(frozen=True)
+class Lies:
+    """Where a clip of a sequence lies now: its first timeline frame, and that frame's number in the sequence."""
+
+    start: int
+    source: int
+
+
+def keyframes_now(recipe: Recipe, under: Lies, others: Sequence[Lies]) -> Tuple[Tuple[int, Keyframe], ...]:
+    """The keyframes of a take where its clips lie now, each with the frames that it has moved by.
+
+    Args:
+        under: the clip that is to be edited.
+        others: all clips of the take, this one among them.
+
+    Returns:
+        All keyframes, where all clips have moved alike; else those of the edited clip's gap; () where its clip tells
+        of no gap.
+    """
+    shift = _shift(recipe, under)
+    if shift is None:
+        return ()
+    keyframes: List[Keyframe] = list(recipe.restored())
+    if any(_shift(recipe, other) != shift for other in others):
+        first = max((k.frame for k in keyframes if k.frame + shift < under.start), default=keyframes[0].frame)
+        at = [k.frame for k in keyframes].index(first)
+        keyframes = keyframes[at : at + 2]
+    return tuple((shift, Keyframe(AbsoluteFrame(k.frame + shift), k.label)) for k in keyframes)
+
+
+def _shift(recipe: Recipe, lies: Lies) -> Optional[int]:
+    """By how many frames a clip lies later than it was placed, whatever was trimmed off it since."""
+    try:
+        clips = make_plan(recipe.restored(), recipe.choice.timing).clips
+    except (PluginError, TweenbridgeError):
+        return None
+    for clip in clips:
+        if clip.source <= lies.source < clip.source + clip.length:
+            return lies.start - (clip.record + lies.source - clip.source)
+    return None
 
 
 def to_text(recipe: Recipe) -> str:

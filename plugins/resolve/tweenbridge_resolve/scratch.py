@@ -51,7 +51,7 @@ def scratch_timeline(resolve: Resolve) -> Iterator[Tuple[Host, MediaPoolItem, Pa
                     user.project.SetCurrentTimeline(timeline)
                     host = Host(resolve)
                     _write(folder, host)
-                    yield host, media.import_sequence(host, folder, FRAMES, NAME), folder
+                    yield host, media.import_sequence(host, folder, media.PATTERN, FRAMES, NAME), folder
                 finally:
                     user.project.SetCurrentTimeline(user.timeline)
                     user.pool.DeleteTimelines([timeline])

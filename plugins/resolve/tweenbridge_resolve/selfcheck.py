@@ -20,12 +20,14 @@ from .errors import PluginError, Trouble
 from .flow import Run, Stage
 from .host import Host
 from .placement import Clip, Keyframe, Target
+from .placing import Placer
 from .recipe import KeptKeyframe, Recipe
 from .render import render_frame
 from .scratch import FRAMES, NAME, colour, scratch_timeline
+from .selfcheck_live import LiveChecks, Note
 from .stills import Stills
 from .timecode import AbsoluteFrame
-from .timeline import Placer, Source
+from .timeline import Source
 
 if TYPE_CHECKING:
     from .api import MediaPoolItem, Resolve
@@ -33,10 +35,6 @@ if TYPE_CHECKING:
 _SERVER_SECONDS = 120.0
 _CLOSE = 1.5 / 255
 """A colour that comes back within this is the same: stills may be 8 bit."""
-
-
-class Note(Exception):
-    """A check went as it can be lived with; the sentence says what is special here."""
 
 
 def run(resolve: Resolve, say: Callable[[str], None] = print) -> int:
@@ -99,6 +97,7 @@ class Checks:
             ("In and Out", self.in_out),
             ("Selected clips", self.selected),
             ("Recipe", self.recipe),
+            *LiveChecks(self._host, self._media, self._folder, self._placer, self._start).all(),
             ("A whole run", self.whole_run),
         )
 
@@ -187,9 +186,8 @@ class Checks:
             pass
         else:
             raise _failed("a clip was placed over another one on the same track")
-        # Whatever of this sequence lay on that track was cleared away with it, which is why runs import anew.
-        if [track.spans for track in timeline.tracks(self._host)[:-1]] != [track.spans for track in before[:-1]]:
-            raise _failed("other tracks have changed")
+        if [track.spans for track in timeline.tracks(self._host)] != [track.spans for track in before]:
+            raise _failed("other clips have changed")
         return "placing over a clip is refused, and taken back"
 
     def markers(self) -> str:

@@ -19,6 +19,8 @@ from .placement import Keyframe
 from .render import render_frame
 
 _ATTEMPTS = 4
+_BITS = 16
+"""Of a sample, that are asked for."""
 _PAUSE = 0.05
 """Seconds for the viewer to draw, before another attempt."""
 
@@ -28,6 +30,7 @@ class Stills:
 
     Attributes:
         rendered: frames that needed a render.
+        shallow: pictures came with fewer than 16 bits, rendered too.
     """
 
     def __init__(self, host: Host, folder: Path) -> None:
@@ -37,6 +40,7 @@ class Stills:
         self._pictures: Set[str] = set()
         """What the viewer may still show from the playhead's last place; while that is not known, no still counts."""
         self.rendered: List[int] = []
+        self.shallow = False
 
     def take_all(self, keyframes: Sequence[Keyframe]) -> Tuple[Path, ...]:
         """One file for each keyframe, all of the same size.
@@ -50,7 +54,7 @@ class Stills:
             # Stills and renders may differ by a shade, which would show as a jump between keyframes of one run.
             for path, frame in zip(files, frames.values()):
                 if frame not in self.rendered:
-                    self._render(frame, path)
+                    self.render(frame, path)
         sizes = {(still.width, still.height) for still in map(_still, files) if still is not None}
         if len(sizes) > 1:
             listed = ", ".join(f"{width} x {height}" for width, height in sorted(sizes))
@@ -79,16 +83,22 @@ class Stills:
         if still is not None:
             self._place, self._pictures = frame, {still.digest}
             return path
-        self._place, self._pictures = frame, {self._render(frame, path).digest}
+        self._place, self._pictures = frame, {self.render(frame, path).digest}
         if self._can_export():
             self._look_around()
         return path
 
-    def _render(self, frame: int, path: Path) -> tiff.Still:
+    def render(self, frame: int, path: Path) -> tiff.Still:
+        """The picture at a frame as a render shows it, in the place of what is at `path`.
+
+        Raises:
+            PluginError: STILL.
+        """
         path.unlink(missing_ok=True)
         render_frame(self._host, frame, self._folder).replace(path)
         self.rendered.append(frame)
         still = _still(path)
+        self.shallow = self.shallow or (still is not None and still.bits < _BITS)
         if still is None:
             raise PluginError(
                 Trouble.STILL,
@@ -113,11 +123,13 @@ class Stills:
         path.unlink(missing_ok=True)
 
     def _trusted(self, frame: int, path: Path) -> Optional[tiff.Still]:
-        """A still that is whole, of the timeline's size, not the last place's, and twice the same; None in doubt."""
+        """A still that is whole, deep, of the timeline's size, not the last place's, twice the same; None in doubt."""
         before = self._export(path)
         for _ in range(_ATTEMPTS):
             still = self._export(path)
             if still is not None and before is not None and still.digest == before.digest:
+                if still.bits < _BITS:
+                    return None
                 stale = self._place is None or (self._place != frame and still.digest in self._pictures)
                 if not stale and self._host.size() in (None, (still.width, still.height)):
                     return still
@@ -132,6 +144,12 @@ class Stills:
         if not self._host.project.ExportCurrentFrameAsStill(str(path)):
             return None
         return _still(path)
+
+
+def differing(before: Sequence[Path], now: Sequence[Path]) -> List[int]:
+    """Which pictures (from 0) are not the same any more."""
+    pairs = enumerate(zip(map(_still, before), map(_still, now)))
+    return [i for i, (a, b) in pairs if a is None or b is None or not tiff.alike(a, b)]
 
 
 def _still(path: Path) -> Optional[tiff.Still]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NewType, Tuple, Union
+from typing import NewType, Optional, Tuple, Union
 
 from .errors import PluginError, Trouble
 
@@ -62,6 +62,14 @@ class Rate:
         return f"{self.number} DF" if self.drop else self.number
 
 
+def number(text: object) -> Optional[float]:
+    """A number as Resolve writes it, in languages with a decimal comma too; None where it is none."""
+    try:
+        return float(str(text).strip().replace(",", "."))
+    except ValueError:
+        return None
+
+
 def parse_rate(setting: Union[str, int, float], drop: bool = False) -> Rate:
     """The rate that a setting of Resolve names: "24", "23.976", "29.97 DF", 59.94.
 
@@ -72,11 +80,8 @@ def parse_rate(setting: Union[str, int, float], drop: bool = False) -> Rate:
         PluginError: TIMECODE, it is not a frame rate.
     """
     text = str(setting).strip()
-    number, _, suffix = text.partition(" ")
-    try:
-        value = float(number)
-    except ValueError:
-        value = 0.0
+    shown, _, suffix = text.partition(" ")
+    value = number(shown) or 0.0
     if not 1 <= value <= 1000:
         raise PluginError(
             Trouble.TIMECODE,

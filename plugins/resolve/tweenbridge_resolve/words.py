@@ -12,6 +12,8 @@ NOTHING_MADE = "Nothing was made."
 
 def progress(run: Run) -> str:
     """How far a run is, in words."""
+    if run.stage is Stage.ASKING:
+        return f"{run.question}\nPlace them anyway, or keep only the frames in {run.folder}?"
     info = run.info
     if run.stage is Stage.CANCELLING:
         return "Cancelling…"
@@ -32,6 +34,8 @@ def summary(run: Run) -> str:
         made = "1 in-between is" if count == 1 else f"{count} in-betweens are"
         notes = "".join(f"\n{note}" for note in result.notes)
         return f"{made} on track V{result.track}, {result.name}. The frames are in {result.folder}.{notes}"
+    if run.stage is Stage.KEPT:
+        return f"Nothing was placed. The frames are in {run.folder}."
     if run.error is not None:
         return "\n".join(part for part in run.error if part)
     return NOTHING_MADE

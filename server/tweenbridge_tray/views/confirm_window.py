@@ -53,6 +53,11 @@ class ConfirmWindow(QDialog):
         layout.addWidget(title)
         layout.addWidget(QLabel(summary(plan)))
         layout.addWidget(found)
+        for text in plan.notes:
+            told = note()
+            told.setText(text)
+            told.setWordWrap(True)
+            layout.addWidget(told)
         layout.addWidget(scrolled(RecipeForm(recipe, counted=False)), 1)
         layout.addWidget(self._state)
         layout.addLayout(self._buttons())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 from . import pictures
 from .base import ApiObject
@@ -10,6 +11,12 @@ from .media import MediaPool, MediaPoolItem
 from .quirks import Quirks
 from .timelines import Timeline, TimelineItem
 
+_ENDED = {
+    "en": {"Complete": "Complete", "Failed": "Failed"},
+    "pt": {"Complete": "Concluído", "Failed": "Falhou"},
+    "de": {"Complete": "Abgeschlossen", "Failed": "Fehlgeschlagen"},
+}
+"""How a render ended, in the interface's language."""
 PAGES = ("media", "cut", "edit", "fusion", "color", "fairlight", "deliver")
 
 
@@ -18,6 +25,27 @@ class Studio:
 
     def __init__(self, quirks):
         self.quirks, self.page, self.cached_files, self.has_quit = quirks, "edit", {}, False
+        self.calls = Counter()
+
+    def colour_settings(self):
+        """What the settings say of colour."""
+        return {"colorScienceMode": self.quirks.colour_science, "colorSpaceOutput": "Rec.709",
+                "colorSpaceOutputGamma": "Gamma 2.4", "separateColorSpaceAndGamma": "1", "colorAcesODT": "Rec.709",
+                "outputLut3D": self.quirks.output_lut}  # fmt: skip
+
+    @property
+    def managed(self):
+        """Imported clips are read as their Input Color Space says."""
+        return "Managed" in self.quirks.colour_science
+
+    def written(self, number):
+        """A number as the interface's language writes it."""
+        return str(number) if self.quirks.language == "en" else str(number).replace(".", ",")
+
+    def refuses(self, name):
+        """Count a call; whether it is one of those that do nothing."""
+        self.calls[name] += 1
+        return self.calls[name] in self.quirks.fails[name]
 
 
 class Project(ApiObject):
@@ -62,7 +90,10 @@ class Project(ApiObject):
         return True
 
     def GetSetting(self, settingName):
-        settings = {"timelineFrameRate": self._rate, "timelineDropFrameTimecode": "1" if self._drop else "0"}
+        settings = {
+            "timelineFrameRate": self._studio.written(self._rate),
+            "timelineDropFrameTimecode": "1" if self._drop else "0",
+        }
         return None if self._studio.quirks.settings_only else settings.get(settingName, "")
 
     # ------------------------------------------------------------ stills
@@ -71,7 +102,7 @@ class Project(ApiObject):
         quirks = self._studio.quirks
         if self._current is None or not os.path.isdir(os.path.dirname(filePath)):
             return False
-        pictures.write_tiff(filePath, self._current._viewer(), quirks.still_scale)
+        pictures.write_tiff(filePath, self._current._viewer(), quirks.still_scale, quirks.still_bits)
         if quirks.broken_stills > 0:
             quirks.broken_stills -= 1
             with open(filePath, "r+b") as file:
@@ -103,16 +134,22 @@ class Project(ApiObject):
 
     def SetRenderSettings(self, settings):
         self._render["settings"] = dict(settings)
+        if self._studio.quirks.marks_are_the_range and self._current is not None and "MarkIn" in settings:
+            start = self._current._start
+            self._current._set_marks(settings["MarkIn"] - start, settings["MarkOut"] - start)
         return True
 
+    def GetRenderPresetList(self):
+        return [{"RenderPresetName": name} for name in self._presets]
+
     def SaveAsNewRenderPreset(self, presetName):
-        if presetName in self._presets:
+        if presetName in self._presets or self._studio.quirks.presets_refused:
             return False
         self._presets[presetName] = {**self._render}
         return True
 
     def LoadRenderPreset(self, presetName):
-        if presetName not in self._presets:
+        if presetName not in self._presets or self._studio.quirks.preset_sticks:
             return False
         self._render = {**self._presets[presetName]}
         return True
@@ -121,6 +158,8 @@ class Project(ApiObject):
         return self._presets.pop(presetName, None) is not None
 
     def AddRenderJob(self):
+        if self._studio.quirks.renders_on_deliver_only and self._studio.page != "deliver":
+            return ""
         self._numbers += 1
         job = f"job-{self._numbers}"
         self._jobs[job] = {**self._render, "status": "Ready"}
@@ -141,7 +180,8 @@ class Project(ApiObject):
             return
         for frame in range(settings["MarkIn"], settings["MarkOut"] + 1):
             name = f"{settings['CustomName']}{frame:08}.tif"
-            pictures.write_tiff(os.path.join(settings["TargetDir"], name), self._current._picture(frame))
+            path = os.path.join(settings["TargetDir"], name)
+            pictures.write_tiff(path, self._current._picture(frame), bits=self._studio.quirks.render_bits)
         job["status"] = "Complete"
 
     def StopRendering(self):
@@ -151,15 +191,18 @@ class Project(ApiObject):
         return False
 
     def GetRenderJobStatus(self, jobId):
-        return {"JobStatus": self._jobs[jobId]["status"], "CompletionPercentage": 100}
+        failed = self._jobs[jobId]["status"] == "Failed"
+        word = _ENDED[self._studio.quirks.language][self._jobs[jobId]["status"]]
+        error = {"Error": "The Fusion composition could not be processed."} if failed else {}
+        return {"JobStatus": word, "CompletionPercentage": 40 if failed else 100, **error}
 
 
 class ProjectManager(ApiObject):
     """The projects."""
 
-    def __init__(self, project):
+    def __init__(self, studio, project):
         super().__init__()
-        self._project = project
+        self._studio, self._project = studio, project
 
     def GetCurrentProject(self):
         return self._project
@@ -168,9 +211,11 @@ class ProjectManager(ApiObject):
 class Resolve(ApiObject):
     """The application."""
 
+    EXPORT_OTIO, EXPORT_NONE = "otio", ""
+
     def __init__(self, studio, project):
         super().__init__()
-        self._studio, self._manager = studio, ProjectManager(project)
+        self._studio, self._manager = studio, ProjectManager(studio, project)
 
     def GetProductName(self):
         if self._studio.has_quit:

@@ -16,6 +16,8 @@ class MediaPoolItem(Annotated):
     def __init__(self, studio, name, frames, fps, files=(), seed=0):
         super().__init__()
         self._studio, self._name, self._frames, self._fps = studio, name, frames, fps
+        # What a project takes clips for unless they say otherwise is not what it puts out.
+        self._spaces = {"Input Color Space": "Rec.709 (Scene)", "Input Gamma": "Gamma 2.2"}
         self._files, self._seed, self._metadata, self._kept = list(files), seed, {}, {}
 
     def _picture(self, frame):
@@ -26,6 +28,8 @@ class MediaPoolItem(Annotated):
         cache = self._studio.cached_files
         if path not in cache:
             cache[path] = pictures.read_image(path)
+        if self._studio.managed and tuple(self._spaces.values()) != ("Rec.709", "Gamma 2.4"):
+            return pictures.array.array("H", (sample * 9 // 10 for sample in cache[path]))
         return cache[path]
 
     def GetName(self):
@@ -42,10 +46,15 @@ class MediaPoolItem(Annotated):
         return "media-" + self._id
 
     def GetClipProperty(self, propertyName=None):
-        values = {"FPS": self._fps, "Frames": str(self._frames), "File Path": (self._files or [""])[0]}
+        rate = self._fps if self._studio.quirks.language == "en" else self._studio.written(self._fps)
+        values = {"FPS": rate, "Frames": str(self._frames), "File Path": (self._files or [""])[0], **self._spaces}
         return values if propertyName is None else values.get(propertyName, "")
 
     def SetClipProperty(self, propertyName, propertyValue):
+        if propertyName in self._spaces and self._studio.managed:
+            if not self._studio.quirks.input_space_refused:
+                self._spaces[propertyName] = propertyValue
+            return True
         if propertyName != "FPS":
             return False
         if not self._studio.quirks.rate_locked:
@@ -64,9 +73,9 @@ class MediaPoolItem(Annotated):
 class Folder(ApiObject):
     """A bin."""
 
-    def __init__(self, name):
+    def __init__(self, studio, name):
         super().__init__()
-        self._name, self._clips, self._folders = name, [], []
+        self._studio, self._name, self._clips, self._folders = studio, name, [], []
 
     def GetName(self):
         return self._name
@@ -94,7 +103,7 @@ class MediaPool(ApiObject):
     def __init__(self, studio, project):
         super().__init__()
         self._studio, self._project = studio, project
-        self._root = self._current = Folder("Master")
+        self._root = self._current = Folder(studio, "Master")
 
     def GetRootFolder(self):
         return self._root
@@ -107,7 +116,7 @@ class MediaPool(ApiObject):
         return True
 
     def AddSubFolder(self, folder, name):
-        made = Folder(name)
+        made = Folder(self._studio, name)
         folder._folders.append(made)
         # As Resolve does: the new bin is shown at once.
         self._current = made

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import array
+import functools
 import struct
 import sys
 
 WIDTH, HEIGHT = 96, 54
 
 
+@functools.lru_cache(maxsize=512)
 def draw(frame, seed=0):
-    """A textured ground with a textured square that moves right by two pixels a frame."""
+    """A textured ground with a textured square that moves right by two pixels a frame. Not to be written to."""
     samples = array.array("H")
     left, top = 8 + 2 * frame, 18 + 3 * (seed % 4)
     for y in range(HEIGHT):
@@ -24,12 +26,21 @@ def draw(frame, seed=0):
     return samples
 
 
+def with_title(samples):
+    """The same with a white bar near the bottom, as a title has."""
+    titled = array.array("H", samples)
+    for y in range(42, 48):
+        start = 3 * (WIDTH * y + 20)
+        titled[start : start + 3 * 56] = array.array("H", [65535] * (3 * 56))
+    return titled
+
+
 def black():
     """Where nothing lies on the timeline."""
     return array.array("H", bytes(WIDTH * HEIGHT * 6))
 
 
-def write_tiff(path, samples, scale=1):
+def write_tiff(path, samples, scale=1, bits=16):
     """Write a picture big-endian, in two strips, with a date in it, as cameras and editors do."""
     width, height = WIDTH // scale, HEIGHT // scale
     if scale > 1:
@@ -41,9 +52,9 @@ def write_tiff(path, samples, scale=1):
     big = array.array("H", samples)
     if sys.byteorder == "little":
         big.byteswap()
-    data = big.tobytes()
+    data = big.tobytes() if bits == 16 else bytes(sample >> 8 for sample in samples)
     upper = (height + 1) // 2
-    cut = upper * width * 6
+    cut = upper * width * 3 * bits // 8
     start = 8
     date = b"2026:11:28 10:00:00\0"
     extra = start + len(data)
@@ -59,7 +70,7 @@ def write_tiff(path, samples, scale=1):
     ]  # fmt: skip
     with open(path, "wb") as file:
         file.write(b"MM\0*" + struct.pack(">I", directory_at) + data)
-        file.write(struct.pack(">3H", 16, 16, 16))
+        file.write(struct.pack(">3H", bits, bits, bits))
         file.write(struct.pack(">II", start, start + cut) + struct.pack(">II", cut, len(data) - cut) + date)
         file.write(struct.pack(">H", len(entries)))
         for tag, kind, count, value in entries:

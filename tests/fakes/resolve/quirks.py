@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass
@@ -58,3 +58,31 @@ class Quirks:
     mark_in_out: bool = True
     """Timeline.GetMarkInOut is there."""
     edit_page_opens: bool = True
+    fails: dict = field(default_factory=dict)
+    """For a method's name, which of its calls (from 1) do nothing and answer `fails_with`: {"DeleteClips": (1,)}."""
+    fails_with: object = None
+    language: str = "en"
+    """Of the interface: "pt" and "de" have their own words for how a render ended, and a decimal comma."""
+    renders_on_deliver_only: bool = False
+    """AddRenderJob answers "" on every other page."""
+    marks_are_the_range: bool = True
+    """A render's range is the timeline's In and Out: setting the one sets the other."""
+    presets_refused: bool = False
+    """SaveAsNewRenderPreset saves nothing."""
+    preset_sticks: bool = False
+    """LoadRenderPreset loads nothing."""
+    timeline_nodes: tuple = (((), ""),)
+    """The timeline's own node graph: for each node its tools and its LUT. A plain one has an empty node."""
+    output_lut: str = ""
+    """The project's output LUT."""
+    colour_science: str = "davinciYRGB"
+    """Of the project; "davinciYRGBColorManagedv2" is managed: what is imported is read as `Input Color Space` says."""
+    input_space_refused: bool = False
+    """SetClipProperty("Input Color Space") says True and changes nothing."""
+    still_bits: int = 16
+    render_bits: int = 16
+    inserts_tracks: bool = True
+    """AddTrack knows where a track is to go; else it appends it."""
+    tracks_stay_on: bool = False
+    """SetTrackEnable says True and changes nothing."""
+    exports_otio: bool = True

@@ -5,10 +5,11 @@ Items, the playhead and placements count frames from timecode zero; markers, In 
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 
 from . import pictures
-from .base import Annotated
+from .base import Annotated, ApiObject
 
 
 class TimelineItem(Annotated):
@@ -16,8 +17,9 @@ class TimelineItem(Annotated):
 
     def __init__(self, media, start, length, source, index):
         super().__init__()
+        self._studio = media and media._studio
         self._media, self._start, self._length, self._source, self._index = media, start, length, source, index
-        self._colour, self._ghost = "", False
+        self._colour, self._ghost, self._title = "", False, ""
 
     def _broken(self):
         """The same item, whose getters say nothing any more."""
@@ -28,7 +30,7 @@ class TimelineItem(Annotated):
         return None if self._ghost else value
 
     def GetName(self):
-        return self._said(self._media and self._media._name)
+        return self._said(self._title or (self._media and self._media._name))
 
     def GetStart(self, subframe_precision=False):
         return self._said(self._start)
@@ -60,11 +62,30 @@ class TimelineItem(Annotated):
         return self._said(self._id)
 
 
+class Graph(ApiObject):
+    """A node graph: for each node its tools and its LUT."""
+
+    def __init__(self, nodes):
+        super().__init__()
+        self._nodes = list(nodes)
+
+    def GetNumNodes(self):
+        return len(self._nodes)
+
+    def GetLUT(self, nodeIndex):
+        return self._nodes[nodeIndex - 1][1]
+
+    def GetToolsInNode(self, nodeIndex):
+        return list(self._nodes[nodeIndex - 1][0]) or None
+
+
 class Track:
     """A video track."""
 
     def __init__(self, name):
         self.name, self.locked, self.enabled, self.items = name, False, True, []
+        self.is_the_users = False
+        """It was there before, whatever it is called."""
 
 
 class Timeline(Annotated):
@@ -81,6 +102,8 @@ class Timeline(Annotated):
         self._old_count, self._stale_counts, self._stale = 1, 0, 0
         self._stuck = studio.quirks.stuck_playhead
         self._unlisted = 0
+        self._transitions = []
+        """(cut, frames before it, frames after it)."""
 
     def _absent(self):
         quirks = self._studio.quirks
@@ -120,11 +143,16 @@ class Timeline(Annotated):
 
     def _picture(self, frame):
         """What the viewer shows: the topmost enabled track that has anything there."""
+        titled = False
         for track in reversed(self._tracks):
             for item in track.items if track.enabled else ():
                 if item._start <= frame < item._start + item._length:
-                    return item._media._picture(item._source + frame - item._start)
-        return pictures.black()
+                    if item._title:
+                        titled = True
+                    else:
+                        shown = item._media._picture(item._source + frame - item._start)
+                        return pictures.with_title(shown) if titled else shown
+        return pictures.with_title(pictures.black()) if titled else pictures.black()
 
     # ------------------------------------------------------------ the API
 
@@ -152,16 +180,19 @@ class Timeline(Annotated):
         return True
 
     def _settings(self):
-        rate = float(self._rate) if self._studio.quirks.rate_as_number else self._rate
+        rate = float(self._rate) if self._studio.quirks.rate_as_number else self._studio.written(self._rate)
         return {
             "timelineFrameRate": rate,
             "timelineDropFrameTimecode": "1" if self._drop else "0",
+            **self._studio.colour_settings(),
             "timelineResolutionWidth": str(self._size[0]),
             "timelineResolutionHeight": str(self._size[1]),
         }
 
     def GetSetting(self, settingName):
-        return None if self._studio.quirks.settings_only else self._settings().get(settingName, "")
+        if self._studio.quirks.settings_only:
+            return None
+        return self._settings().get(settingName, "") if settingName else self._settings()
 
     def GetSettings(self):
         return self._settings()
@@ -188,15 +219,23 @@ class Timeline(Annotated):
             return self._picture(self._previous)
         return self._picture(self._playhead)
 
+    def GetNodeGraph(self):
+        return Graph(self._studio.quirks.timeline_nodes)
+
     def GetMarkInOut(self):
-        return dict(self._marks)
+        return {kind: dict(marks) for kind, marks in self._marks.items()}
 
     def SetMarkInOut(self, mark_in, mark_out, type="all"):
-        self._marks = {"video": {"in": mark_in, "out": mark_out}, "audio": {"in": mark_in, "out": mark_out}}
+        self._set_marks(mark_in, mark_out, type)
         return True
 
+    def _set_marks(self, mark_in, mark_out, type="all"):
+        for kind in ("video", "audio") if type == "all" else (type,):
+            self._marks[kind] = {"in": mark_in, "out": mark_out}
+
     def ClearMarkInOut(self, type="all"):
-        self._marks = {}
+        for kind in ("video", "audio") if type == "all" else (type,):
+            self._marks.pop(kind, None)
         return True
 
     def GetSelectedClips(self):
@@ -210,11 +249,13 @@ class Timeline(Annotated):
             return self._old_count
         return len(self._tracks)
 
-    def AddTrack(self, trackType, subTrackType=None):
+    def AddTrack(self, trackType, newTrackOptions=None):
         if trackType != "video" or self._studio.quirks.no_new_tracks:
             return False
         self._old_count, self._stale_counts = len(self._tracks), self._studio.quirks.stale_track_count
-        self._tracks.append(Track(f"Video {len(self._tracks) + 1}"))
+        wanted = newTrackOptions.get("index") if isinstance(newTrackOptions, dict) else None
+        place = wanted - 1 if wanted and self._studio.quirks.inserts_tracks else len(self._tracks)
+        self._tracks.insert(place, Track(f"Video {len(self._tracks) + 1}"))
         return True
 
     def DeleteTrack(self, trackType, trackIndex):
@@ -239,8 +280,35 @@ class Timeline(Annotated):
         return self._tracks[trackIndex - 1].enabled
 
     def SetTrackEnable(self, trackType, trackIndex, Bool):
-        self._tracks[trackIndex - 1].enabled = Bool
+        if not self._studio.quirks.tracks_stay_on:
+            self._tracks[trackIndex - 1].enabled = Bool
         return True
+
+    def Export(self, fileName, exportType, exportSubtype):
+        if exportType != "otio" or not self._studio.quirks.exports_otio:
+            return False
+        with open(fileName, "w", encoding="utf-8") as file:
+            json.dump(self._otio(), file)
+        return True
+
+    def _otio(self):
+        """The video tracks as OpenTimelineIO has them: clips and gaps one after the other, transitions in between."""
+        tracks = []
+        for track in self._tracks:
+            children, at = [], self._start
+            for item in sorted(track.items, key=lambda item: item._start):
+                lengths = [("Gap.1", item._start - at), ("Clip.2", item._length)]
+                for kind, length in lengths:
+                    if length:
+                        duration = {"OTIO_SCHEMA": "RationalTime.1", "value": float(length), "rate": 24.0}
+                        children.append({"OTIO_SCHEMA": kind, "source_range": {"duration": duration}})
+                at = item._start + item._length
+                for cut, before, after in self._transitions:
+                    if cut + self._start == at:
+                        offsets = {"in_offset": {"value": float(before)}, "out_offset": {"value": float(after)}}
+                        children.append({"OTIO_SCHEMA": "Transition.1", **offsets})
+            tracks.append({"kind": "Video", "children": children})
+        return {"tracks": {"children": [*tracks, {"kind": "Audio", "children": []}]}}
 
     def GetItemListInTrack(self, trackType, index):
         if not 1 <= index <= len(self._tracks):
@@ -261,7 +329,10 @@ class Timeline(Annotated):
             or any(item is None or item._ghost for item in timelineItems)
         ):
             return False
+        gone = [item for track in self._tracks if not track.locked for item in track.items if item in timelineItems]
         for track in self._tracks:
-            if not track.locked:
-                track.items = [item for item in track.items if item not in timelineItems]
+            track.items = [item for item in track.items if item not in gone]
+            for item in track.items:
+                # A ripple delete closes the gaps.
+                item._start -= sum(each._length for each in gone if Bool and each._start < item._start)
         return True

@@ -13,7 +13,7 @@ _PROPERTIES = {
     "HGroup": {"Spacing"},
     "Stack": {"CurrentIndex"},
     "Label": {"Text", "WordWrap", "Alignment"},
-    "Button": {"Text"},
+    "Button": {"Text", "Flat", "Icon", "IconSize"},
     "LineEdit": {"Text", "PlaceholderText", "ReadOnly"},
     "TextEdit": {"PlainText", "ReadOnly", "Text"},
     "CheckBox": {"Text", "Checked"},
@@ -77,6 +77,10 @@ class Element:
 
 class UIManager:
     """Makes elements."""
+
+    def Icon(self, properties):
+        assert set(properties) == {"File"}
+        return properties
 
     def __getattr__(self, kind):
         if kind not in _PROPERTIES:
@@ -144,6 +148,8 @@ class Window:
         item.CurrentIndex = item._words.index(word)
 
     def close(self):
+        """The close box: the window is gone at once, and the script is told."""
+        self.shown = False
         self.happen(self.name, "Close")
 
 
@@ -151,11 +157,12 @@ class Bmd:
     """The module that scripts get as `bmd`: makes dispatchers whose windows a scripted user sees.
 
     Args:
+        makes_windows: AddWindow gives a window; else None.
         user: called at every turn of a loop with the window that is shown; does what a user would.
     """
 
-    def __init__(self, user):
-        self.user, self.windows = user, []
+    def __init__(self, user, makes_windows=True):
+        self.user, self.windows, self.makes_windows = user, [], makes_windows
 
     def UIDispatcher(self, ui):
         return Dispatcher(self)
@@ -168,6 +175,8 @@ class Dispatcher:
         self._bmd, self._ended = bmd, False
 
     def AddWindow(self, properties, children):
+        if not self._bmd.makes_windows:
+            return None
         window = Window(properties, children)
         self._bmd.windows.append(window)
         return window
@@ -199,3 +208,8 @@ class Fusion:
 
     def __init__(self, windows=True):
         self.UIManager = UIManager() if windows else None
+        self.picked = ""
+
+    def RequestDir(self, path):
+        """Resolve's own folder window: what the user picks, "" for none."""
+        return self.picked

@@ -19,7 +19,7 @@ sys.path[:0] = [str(ROOT / "plugins" / "resolve"), str(ROOT / "tests"), str(ROOT
 from fakes.real_server import RealServer  # noqa: E402 - the path is set above
 from fakes.resolve import make_resolve  # noqa: E402
 from PySide6 import QtCore, QtGui, QtWidgets  # noqa: E402
-from tweenbridge_resolve import app, dialog, flow, words  # noqa: E402
+from tweenbridge_resolve import app, dialog, folders, words  # noqa: E402
 
 STYLE = """
 * { color: #c8c8cc; font-size: 13px; } QWidget { background: #28282e; }
@@ -40,7 +40,9 @@ class Item:
         {"Text": lambda: self.w.setText(value), "PlainText": lambda: self.w.setPlainText(value),
          "CurrentIndex": lambda: self.w.setCurrentIndex(value), "Value": lambda: self.w.setValue(value),
          "Minimum": lambda: self.w.setMinimum(value), "Maximum": lambda: self.w.setMaximum(value),
-         "Checked": lambda: self.w.setChecked(value), "Enabled": lambda: self.w.setEnabled(value)}[name]()  # fmt: skip
+         "Checked": lambda: self.w.setChecked(value), "Enabled": lambda: self.w.setEnabled(value),
+         "Icon": lambda: self.w.setIcon(QtGui.QIcon(value)),
+         "Hidden": lambda: self.w.setHidden(value)}[name]()  # fmt: skip
 
     def __getattr__(self, name: str) -> Any:
         return {"Text": lambda: self.w.text(), "CurrentIndex": lambda: self.w.currentIndex(),
@@ -70,6 +72,13 @@ def make(kind: str, properties: dict[str, Any], children: list[Any]) -> Any:
         widget = getattr(QtWidgets, {"Button": "QPushButton"}.get(kind, f"Q{kind}"))()
         if "Text" in properties:
             widget.setText(properties["Text"])
+        if "IconSize" in properties:
+            widget.setIconSize(QtCore.QSize(*properties["IconSize"]))
+        if properties.get("Flat"):
+            widget.setFlat(True)
+        widget.setEnabled(properties.get("Enabled", True))
+        if properties.get("Hidden"):
+            widget.setHidden(True)
         if properties.get("ReadOnly"):
             widget.setReadOnly(True)
         if properties.get("WordWrap"):
@@ -80,6 +89,9 @@ def make(kind: str, properties: dict[str, Any], children: list[Any]) -> Any:
 
 
 class Ui:
+    def Icon(self, properties: dict[str, Any]) -> str:
+        return str(properties["File"])
+
     def __getattr__(self, kind: str) -> Any:
         return lambda properties=None, children=(): make(kind, properties or {}, list(children))
 
@@ -94,7 +106,8 @@ class On:
     def __setattr__(self, event: str, handler: Any) -> None:
         if event != "Close":
             widget = self.window.w.findChild(QtWidgets.QWidget, self.name)
-            signal = widget.clicked if event == "Clicked" else widget.currentIndexChanged
+            signals = {"Clicked": "clicked", "ValueChanged": "valueChanged"}
+            signal = getattr(widget, signals.get(event, "currentIndexChanged"))
             signal.connect(lambda *_: handler({}))
         else:
             self.window.close = handler
@@ -191,7 +204,7 @@ def main() -> None:
         os.environ["TWEENBRIDGE_HOME"] = f"{scratch}/home"
         films = Path("/Users/ann/Movies/Tweenbridge")
         dialog.usual_folder = lambda: films
-        flow.usual_folder = lambda: Path(scratch, "films")
+        folders.usual_folder = lambda: Path(scratch, "films")
         summary = words.summary
         dialog.summary = lambda run: summary(run).replace(f"{scratch}/films", str(films))
         server = RealServer(Path(scratch, "home"))

@@ -21,7 +21,7 @@ Pixels = NDArray[np.uint16]
 
 
 def timeline_of(resolve: Any) -> Any:
-    return resolve.GetProjectManager().GetCurrentProject().GetCurrentTimeline()
+    return resolve._manager._project._current
 
 
 def mark(resolve: Any, *frames: int, colour: str = "Blue") -> None:
@@ -38,7 +38,7 @@ def found(resolve: Any) -> tuple[Host, tuple[Keyframe, ...]]:
 def run(resolve: Any, client: Client, films: Path, choice: Choice | None = None) -> Run:
     """Make in-betweens between the markers, to the end."""
     host, marked = found(resolve)
-    made = Run(host, client, marked, choice or draft(films))
+    made = Run(host, client, marked, choice or draft(films), colour="Blue")
     made.begin()
     return finish(made)
 
@@ -94,15 +94,14 @@ def layout(resolve: Any) -> dict[str, list[tuple[int, int]]]:
 
 def view(resolve: Any) -> tuple[Any, ...]:
     """Page, timeline, playhead and bin, as the user sees them."""
-    project = resolve.GetProjectManager().GetCurrentProject()
-    timeline = project.GetCurrentTimeline()
-    return resolve.GetCurrentPage(), timeline._id, timeline._playhead, project.GetMediaPool().GetCurrentFolder()._id
+    project, timeline = resolve._manager._project, timeline_of(resolve)
+    return resolve._studio.page, timeline._id, timeline._playhead, project._pool._current._id
 
 
 def check_every_frame(resolve: Any, made: Run, keyframes: tuple[int, ...] = (4, 12), frames: int = 40) -> None:
     """Between keyframes the timeline shows the files in order; everywhere else, at keyframes too, its own clip."""
     assert made.result is not None
-    files = sorted(made.result.folder.glob("inbetween_*.tif"))
+    files = sorted(made.result.folder.glob("*_take*.tif"))
     between = [frame for a, b in zip(keyframes, keyframes[1:]) for frame in range(a + 1, b)]
     for frame in range(frames):
         wanted = read(files[between.index(frame)]) if frame in between else drawn(frame)

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.resolve import Quirks, make_resolve
-from fakes.resolve.timelines import TimelineItem
+from fakes.resolve import make_resolve
 from hypothesis import given
 from hypothesis import strategies as st
 from resolve_shots import mark, timeline_of
@@ -33,29 +32,17 @@ def test_markers_of_one_colour_the_key_m_makes_first() -> None:
     mark(resolve, 30, 20, colour="Red")
     mark(resolve, 12, 4)
     mark(resolve, 9, colour="Green")
-    assert found(resolve) == [("Blue markers (2)", [4, 12]), ("Red markers (2)", [20, 30])]
+    assert found(resolve) == [("Between markers: Blue (2)", [4, 12]), ("Between markers: Red (2)", [20, 30])]
 
 
 def test_in_and_out_choose_among_markers() -> None:
     resolve = make_resolve()
     mark(resolve, 4, 12, 20)
     timeline_of(resolve).SetMarkInOut(12, 20)
-    assert found(resolve) == [("Blue markers (2)", [12, 20]), ("In and Out", [12, 20])]
+    within = "Between markers: Blue (2, within In and Out)"
+    assert found(resolve) == [(within, [12, 20]), ("Between In and Out", [12, 20])]
     timeline_of(resolve).SetMarkInOut(13, 20)
-    assert found(resolve) == [("In and Out", [13, 20])]
-
-
-@pytest.mark.parametrize("has_selection", [True, False])
-def test_selected_clips_where_this_version_tells(has_selection: bool) -> None:
-    resolve = make_resolve(Quirks(has_selection=has_selection, none_in_lists=True))
-    timeline = timeline_of(resolve)
-    timeline._selected = [
-        TimelineItem(None, timeline._start + 20, 5, 0, 1),
-        TimelineItem(None, 0, 5, 0, 1)._broken(),
-        TimelineItem(None, timeline._start + 3, 5, 0, 1),
-    ]
-    wanted = [("First frames of the selected clips", [3, 20])] if has_selection else []
-    assert found(resolve) == wanted
+    assert found(resolve) == [("Between In and Out", [13, 20])]
 
 
 def test_one_marker_is_not_enough() -> None:

@@ -84,7 +84,7 @@ def test_under_every_python(version: str, bundle: Path, studio_home: Path, tmp_p
         return
     assert tracks == {"Video 1": [[0, 40]], "In-betweens": [[4, 5]]}, console
     assert said[0].startswith("5 in-betweens are on track V2, In-betweens. The frames are in ")
-    assert len(list((tmp_path / "user").rglob("inbetween_*.tif"))) == 5
+    assert len(list((tmp_path / "user").rglob("*_take*.tif"))) == 5
 
 
 def test_what_the_installation_wrote_down_counts(bundle: Path, studio_home: Path, tmp_path: Path) -> None:
@@ -156,13 +156,13 @@ def test_without_windows_the_tray_asks(bundle: Path, studio_home: Path, tmp_path
     assert console.splitlines()[-1].startswith("Tweenbridge: 5 in-betweens are on track V2, In-betweens.")
     plan = json.loads(seen.read_text(encoding="utf-8"))
     assert plan["host"] == "DaVinci Resolve"
-    assert plan["title"] == "Shot 12: Blue markers (2)"
+    assert plan["title"] == "Shot 12: Between markers: Blue (2)"
     assert plan["keyframes"] == [
         {"label": "K3 01:00:00:03", "frame": 86403},
         {"label": "K9 01:00:00:09", "frame": 86409},
     ]
     assert plan["gaps"] == [{"from": 86403, "to": 86409, "count": 5}]
-    frames = sorted((tmp_path / "user").rglob("inbetween_*.tif"))
+    frames = sorted((tmp_path / "user").rglob("*_take*.tif"))
     assert frames[1].read_bytes() == frames[2].read_bytes()  # on twos
     assert seen.with_suffix(".json.tray").exists()
 

@@ -43,8 +43,8 @@ def test_a_good_resolve() -> None:
     assert status == 0
     assert {outcome for outcome, _ in lines.values()} == {"ok"}, lines
     assert lines["Placing"][1] == "frame-accurate; endFrame is the frame after the last one"
-    assert lines["A whole run"][1] == "5 in-betweens came from the server and lie on V3, In-betweens take 2"
-    assert last == "14 ok, 0 to note, 0 failed."
+    assert lines["A whole run"][1] == "5 in-betweens came from the server and lie on V4, In-betweens take 3"
+    assert last == "20 ok, 0 to note, 0 failed."
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,10 @@ def test_a_good_resolve() -> None:
         (Quirks(stale_stills=2), "Stills", "ok", "every frame shows itself"),
         (Quirks(stale_stills=60), "Stills", "FAIL", "frame 0 of the sequence was asked for, and frame 10 is in the"),
         (Quirks(mark_in_out=False), "In and Out", "note", "use markers"),
+        (Quirks(preset_sticks=True), "After a render", "FAIL", "Your render settings did not come back"),
+        (Quirks(inserts_tracks=False), "A track in between", "note", "on top only"),
+        (Quirks(tracks_stay_on=True), "Tracks alone", "FAIL", "does not switch off track V"),
+        (Quirks(colour_science="acescct"), "Colour management", "note", "ACES Input Transform"),
         (Quirks(), "Selected clips", "note", "21.0.4 does"),
         (Quirks(misplaces=1), "Placing", "FAIL", "does not place"),
         (Quirks(render_fails=True), "Rendering one frame", "FAIL", "does not give the picture"),
@@ -131,4 +135,4 @@ def test_the_command_says_when_resolve_cannot_be_loaded_here(tmp_path: Path) -> 
 def test_the_command_says_when_there_are_no_keyframes(tmp_path: Path) -> None:
     result = _command(tmp_path, "make_resolve(Quirks(studio=False))")
     assert result.returncode == 1
-    assert "The timeline has no keyframes yet.\nSet two or more markers" in result.stdout
+    assert "The timeline has no keyframes yet.\nSelect two clips" in result.stdout

@@ -43,7 +43,9 @@ _FEW_LOST = 0.045
 _LOST = 20.0
 """A pixel that matches no better than this is lost."""
 _AS_WELL = 1.06
-"""Affine motions match as well as free fields up to this ratio of costs."""
+"""Affine motions match as well as the free fields that are searched, up to this ratio of costs."""
+_NEARLY = 1.15
+"""And nearly as well as these and the network's together, which follow a drawing's changes of shape better."""
 _TAKEN = 12.0
 """A place that matches this well under a motion is explained by it."""
 _MISMATCH = 30.0
@@ -91,9 +93,14 @@ def _is_layered(a: Picture, b: Picture, hypotheses: Hypotheses) -> bool:
     # Where the true motion leads to nothing, free fields find chance matches, and are no better for that.
     worth[_covered(here, there, hypotheses.affine, ground)] = 0
     worth[outside(targets(hypotheses.affine[ground].forward))] = 0
-    free = np.minimum.reduce([match_cost(here, there, field.forward) for field in hypotheses.free])
     affine_total = float((worth * np.minimum.reduce(costs)).sum())
-    return affine_total < _AS_WELL * float((worth * np.minimum(free, _MISMATCH)).sum())
+
+    def total(fields: Sequence[Hypothesis]) -> float:
+        least = np.minimum.reduce([match_cost(here, there, field.forward) for field in fields])
+        return float((worth * np.minimum(least, _MISMATCH)).sum())
+
+    searched = total(hypotheses.searched)
+    return affine_total < _AS_WELL * searched and affine_total < _NEARLY * total(hypotheses.free)
 
 
 def _covered(here: Features, there: Features, motions: Sequence[Hypothesis], ground: int) -> Mask:

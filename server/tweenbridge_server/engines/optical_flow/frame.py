@@ -70,5 +70,5 @@ def _bar(a: Image, b: Image) -> int:
 
 
 def _is(line: Image, colour: Image) -> Mask:
-    same: Mask = np.equal(line, colour).all(axis=1)
+    same: Mask = np.all(np.equal(line, colour), axis=1)
     return same

@@ -78,9 +78,14 @@ class Hypotheses:
     affine: Sequence[Hypothesis]
 
     @property
+    def searched(self) -> list[Hypothesis]:
+        """The free fields that are found without the network, the plain one first."""
+        return [self.plain, *self.started, self.jumped]
+
+    @property
     def free(self) -> list[Hypothesis]:
         """All free fields, the plain one first."""
-        return [self.plain, *self.started, self.jumped, self.matched, self.coarse]
+        return [*self.searched, self.matched, self.coarse]
 
 
 def dense(a: Picture, b: Picture, start: Hypothesis | None = None) -> Hypothesis:

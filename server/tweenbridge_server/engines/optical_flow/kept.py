@@ -34,7 +34,7 @@ def find_kept(gap: Gap, forward: Flow, backward: Flow) -> Mask | None:
     Args:
         forward, backward: the flow between the keyframes, (H, W, 2) at their size.
     """
-    equal = np.equal(gap.a, gap.b).all(axis=2)
+    equal: Mask = np.all(np.equal(gap.a, gap.b), axis=2)
     if not equal.any() or equal.all():
         return None
     kept = _islands(gap, equal, forward, backward)

@@ -87,7 +87,7 @@ def _verified(file: Path) -> str:
     try:
         status = file.stat()
         found = _hash(file, status.st_mtime_ns, status.st_size)
-        known = dict(reversed(line.split()) for line in HASHES.read_text().splitlines())
+        known = {name: value for value, name in (line.split() for line in HASHES.read_text().splitlines())}
     except OSError as error:
         raise Unusable(
             f"The network {file.name} cannot be read ({error.strerror}). Install Tweenbridge again."

@@ -1,0 +1,116 @@
+"""What a render changes in the user's project, put back afterwards: In and Out, render settings, render mode.
+
+Nothing is rendered where it could not be put back: that is found out before anything is touched.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Optional, Sequence
+
+from .api import has, told
+from .errors import PluginError, Trouble
+from .host import Host
+
+_PRESET = "Tweenbridge, your settings before"
+_KINDS: Sequence[Any] = ("video", "audio")
+
+
+@contextmanager
+def render_kept(host: Host) -> Iterator[None]:
+    """Work on render settings, and with them In and Out; afterwards both are as they were.
+
+    What cannot be put back is added to `host.not_restored`.
+
+    Raises:
+        PluginError: STILL, the settings or In and Out cannot be kept; nothing was changed.
+    """
+    marks = _marks(host)
+    if marks is not None and any(None in (each.get("in"), each.get("out")) for each in marks.values()):
+        raise _refused(
+            "a render would take away your In or Out point, which can only be put back when both are set",
+            "Set both In and Out, or neither (Option or Alt+X), then try again.",
+        )
+    project = host.project
+    before = told(project.GetCurrentRenderFormatAndCodec) or {}
+    mode = told(project.GetCurrentRenderMode)
+    name = _save(host)
+    try:
+        yield
+    finally:
+        if host.is_alive():
+            _load(host, name)
+            if before.get("format") and before.get("codec"):
+                for _ in range(2):
+                    if told(project.GetCurrentRenderFormatAndCodec) != before:
+                        project.SetCurrentRenderFormatAndCodec(before["format"], before["codec"])
+            if mode is not None:
+                for _ in range(2):
+                    if told(project.GetCurrentRenderMode) != mode:
+                        project.SetCurrentRenderMode(mode)
+            # Last: settings bring their range with them.
+            _put_marks_back(host, marks)
+
+
+def _save(host: Host) -> str:
+    """Render settings cannot be read, so they are kept as a preset meanwhile; returns its name.
+
+    A preset of that name that is there already holds settings which once did not come back: it is the user's.
+    """
+    known = _presets(host)
+    for name in (_PRESET, *(f"{_PRESET} {number}" for number in range(2, 10))):
+        if name in known:
+            continue
+        if host.project.SaveAsNewRenderPreset(name) or name in _presets(host):
+            return name
+    raise _refused(
+        "your settings on the Deliver page cannot be kept, and a render would change them",
+        "Open the Deliver page once and close open dialogs, then try again.",
+    )
+
+
+def _presets(host: Host) -> List[str]:
+    """Names of presets of ours. What an entry of Resolve's list looks like is not documented; its name is in it."""
+    listed = told(host.project.GetRenderPresetList) if has(host.project, "GetRenderPresetList") else None
+    found = [re.search(rf"{_PRESET}( \d)?", str(preset)) for preset in listed or []]
+    return [each[0] for each in found if each]
+
+
+def _load(host: Host, name: str) -> None:
+    if host.project.LoadRenderPreset(name) or host.project.LoadRenderPreset(name):
+        if not host.project.DeleteRenderPreset(name):
+            host.project.DeleteRenderPreset(name)
+        return
+    host.tell(f"Your render settings did not come back: on the Deliver page load the preset “{name}”, then delete it.")
+
+
+def _marks(host: Host) -> Optional[Dict[str, Dict[str, int]]]:
+    """The timeline's In and Out for each kind of track; None where this version does not tell."""
+    if not has(host.timeline, "GetMarkInOut"):
+        return None
+    return {kind: dict(marks) for kind, marks in (told(host.timeline.GetMarkInOut) or {}).items() if marks}
+
+
+def _put_marks_back(host: Host, marks: Optional[Dict[str, Dict[str, int]]]) -> None:
+    if marks is None:
+        host.tell("Keyframes were rendered, which may have changed In and Out: look at them.")
+        return
+    for _ in range(2):
+        now = _marks(host) or {}
+        for kind in _KINDS:
+            wanted = marks.get(kind)
+            if now.get(kind) == wanted:
+                continue
+            if wanted is None:
+                host.timeline.ClearMarkInOut(kind)
+            else:
+                host.timeline.SetMarkInOut(wanted["in"], wanted["out"], kind)
+    if _marks(host) != marks:
+        where = marks.get("video") or marks.get("audio")
+        was = "not set" if where is None else " and ".join(host.text(host.start + where[m]) for m in ("in", "out"))
+        host.tell(f"In and Out did not come back: they were {was}.")
+
+
+def _refused(reason: str, remedy: str) -> PluginError:
+    return PluginError(Trouble.STILL, f"A keyframe has to be rendered, and {reason}.", remedy)
