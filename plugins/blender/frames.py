@@ -75,6 +75,8 @@ class Renderer:
                 _set(around),
                 _set(_how(scene, self._form, path)),
                 _set_look(scene, self._form),
+                # The operator renders the scene that it is given at the frame of the context's scene.
+                bpy.context.temp_override(scene=scene),
             ):
                 result = bpy.ops.render.render(write_still=True, scene=scene.name)
         except RuntimeError as error:

@@ -26,7 +26,12 @@ class Source(Enum):
 class Span:
     """Where a strip is: it covers frames start..end-1.
 
-    `picture`: it is seen, and not merely heard or muted. `bright`: it may hold values above white.
+    Attributes:
+        picture: it is seen, and not merely heard or muted.
+        bright: it may hold values above white.
+        id: what it is known by when it is renamed; "" where nothing was made from it yet.
+        origin: the frame at which its content begins, which trimming does not change.
+        made: its frames are in-betweens.
     """
 
     name: str
@@ -35,6 +40,9 @@ class Span:
     end: int
     picture: bool = True
     bright: bool = False
+    id: str = ""
+    origin: int = 0
+    made: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,12 +63,15 @@ class KeyframeAt:
         label: what the artist sees it called.
         strip: the strip it was taken from, or "".
         hide: strips to mute while it is rendered, because they overlap the one it was taken from.
+        id, offset: how that strip is known, and the frame counted from where its content begins.
     """
 
     frame: int
     label: str
     strip: str = ""
     hide: tuple[str, ...] = ()
+    id: str = ""
+    offset: int = 0
 
 
 @dataclass(frozen=True)

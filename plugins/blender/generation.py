@@ -191,7 +191,9 @@ class Generation:
             path.parent.mkdir(parents=True, exist_ok=True)
             form = FrameForm(Depth(wanted.depth), wanted.alpha)
             at = keyframes[self._rendered]
-            Renderer(insertion.scene_of(self.record).name, form).still(at.frame, path, at.hide)
+            scene = insertion.scene_of(self.record)
+            frame = insertion.frame_now(scene, self.record, self._rendered)
+            Renderer(scene.name, form).still(frame, path, at.hide)
             self._rendered += 1
         if self._rendered >= len(keyframes):
             self._submit()

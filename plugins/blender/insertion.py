@@ -10,9 +10,9 @@ from typing import Any
 
 import bpy
 
-from . import strips
+from . import follow, strips
 from .errors import PluginError
-from .gaps import Source
+from .gaps import Span
 from .naming import strip_name
 from .placement import Move, lowest_free_channel
 from .plan import JobPlan, Plan, StripPlan, Wanted
@@ -116,24 +116,49 @@ def all_there(scene: Any, names: Sequence[str]) -> bool:
 
 
 def _shift(scene: Any, record: Record) -> int:
-    """By how many frames the artist has moved the keyframes' strips since; 0 for frames of a list."""
-    if record.plan.source is not Source.STRIPS:
-        return 0
-    there = {span.name: span for span in strips.spans(scene)}
-    shifts = set()
+    """By how many frames the artist has moved the keyframes' strips since. One that was deleted has no say."""
+    every, shifts = strips.spans(scene), set()
     for job in record.plan.jobs:
         for a, b in zip(job.keyframes, job.keyframes[1:]):
-            first, second = record.plan.keyframes[a], record.plan.keyframes[b]
-            if first.strip in there:
-                shifts.add(there[first.strip].end - 1 - first.frame)
-            if second.strip in there:
-                shifts.add(there[second.strip].start - second.frame)
+            for index, first in ((a, False), (b, True)):
+                now = _now(every, record, index, first)
+                if now is not None:
+                    shifts.add(now - record.plan.keyframes[index].frame)
     if len(shifts) > 1:
-        raise PluginError(
-            "The strips were moved or cut while in-betweens were made, and the frames no longer fit between them.",
-            "Put the strips back as they were, then press “Insert finished”.",
-        )
+        raise _changed()
     return shifts.pop() if shifts else 0
+
+
+def frame_now(scene: Any, record: Record, index: int) -> int:
+    """The frame that shows a keyframe of a shot that is being rendered, wherever its strip has been moved since.
+
+    Raises:
+        PluginError: the strip is gone, or the frame was trimmed away.
+    """
+    keyframe, spans = record.plan.keyframes[index], strips.spans(scene)
+    firsts = {b for job in record.plan.jobs for b in job.keyframes[1:]}
+    return follow.frame_now(follow.strip_now(spans, keyframe), keyframe, record.plan.source, index in firsts)
+
+
+def _now(spans: Sequence[Span], record: Record, index: int, first: bool) -> int | None:
+    """The frame that shows a keyframe now; None where its strip is gone."""
+    keyframe, source = record.plan.keyframes[index], record.plan.source
+    touches = keyframe.frame if first else None, None if first else keyframe.frame + 1
+    try:
+        strip = follow.strip_now([dataclasses.replace(span, picture=True) for span in spans], keyframe, *touches)
+    except PluginError:
+        return None
+    try:
+        return follow.frame_now(strip, keyframe, source, first)
+    except PluginError as error:
+        raise _changed() from error
+
+
+def _changed() -> PluginError:
+    return PluginError(
+        "The strips were moved or cut while in-betweens were made, and the frames no longer fit between them.",
+        "Put the strips back as they were, then press “Insert finished”.",
+    )
 
 
 def moves(scene: Any, plan: Plan, shift: int = 0) -> list[Move]:
@@ -162,7 +187,9 @@ def recipe_text(record: Record, job: JobPlan, strip: StripPlan, hashes: Sequence
             engine=wanted.engine,
             profile=wanted.profile,
             settings=wanted.settings,
-            keyframes=tuple(UsedKeyframe(k.frame, sha, k.label, k.strip) for k, sha in zip(used, hashes)),
+            keyframes=tuple(
+                UsedKeyframe(k.frame, sha, k.label, k.strip, k.id, k.offset) for k, sha in zip(used, hashes)
+            ),
             timing=job.timing,
             output=wanted.depth,
             source=record.plan.source,
@@ -174,8 +201,6 @@ def recipe_text(record: Record, job: JobPlan, strip: StripPlan, hashes: Sequence
             plugin=__version__,
             other={
                 "wanted": {**dataclasses.asdict(wanted), "engine": "", "profile": "", "settings": {}},
-                "before": strip.start - strip.a,
-                "after": strip.b - strip.start,
             },
         )
     )

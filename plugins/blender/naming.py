@@ -107,6 +107,12 @@ def next_take(names: Iterable[str]) -> int:
     return 1 + max((int(match[1]) for match in map(_TAKE.fullmatch, names) if match), default=0)
 
 
+def take_number(name: str) -> int | None:
+    """The number of the take whose folder has this name; None where it is no take's."""
+    match = _TAKE.fullmatch(name)
+    return int(match[1]) if match else None
+
+
 def take_name(take: int) -> str:
     """The folder of a take, e.g. `take_01`."""
     return f"take_{take:02d}"

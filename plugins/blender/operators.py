@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 from bpy.props import StringProperty
 
-from . import choices, insertion, session, shots, strips
+from . import choices, collecting, insertion, session, shots, strips
 from .errors import PluginError
 from .generation import Generation, Stage
 from .records import Record
@@ -238,6 +238,30 @@ class TWEENBRIDGE_OT_edit(bpy.types.Operator):  # type: ignore[misc]
         return {"FINISHED"}
 
 
+class TWEENBRIDGE_OT_copy_beside_file(bpy.types.Operator):  # type: ignore[misc]
+    """Copy frames that were made before this file was saved beside it, and have their strips show the copies"""
+
+    bl_idname = "tweenbridge.copy_beside_file"
+    bl_label = "Copy Frames Beside File"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        """There is a folder beside the file, and frames elsewhere."""
+        return bool(bpy.data.filepath) and session.current.elsewhere > 0
+
+    def execute(self, _context: Any) -> set[str]:
+        """Copy them."""
+        try:
+            count = collecting.bring_beside_file()
+        except PluginError as error:
+            return report(self, error)
+        finally:
+            session.current.elsewhere = collecting.waiting()
+        self.report({"INFO"}, f"{count} strips show frames beside the file now. Save it to keep that.")
+        return {"FINISHED"}
+
+
 CLASSES = (
     TWEENBRIDGE_OT_generate,
     TWEENBRIDGE_OT_breakdown,
@@ -246,4 +270,5 @@ CLASSES = (
     TWEENBRIDGE_OT_forget,
     TWEENBRIDGE_OT_cancel,
     TWEENBRIDGE_OT_edit,
+    TWEENBRIDGE_OT_copy_beside_file,
 )

@@ -113,6 +113,7 @@ class TWEENBRIDGE_PT_main(Panel, bpy.types.Panel):  # type: ignore[misc]
         row.operator("tweenbridge.breakdown", icon="KEYFRAME_HLT", text="Breakdown only")
         _draw_active(layout, context, scene)
         _draw_shots(layout)
+        _draw_elsewhere(layout)
         if session.current.problem is not None:
             draw_problem(layout, session.current.problem)
         for note in session.current.notes:
@@ -152,7 +153,7 @@ def _draw_found(layout: Any, context: Any, settings: Any) -> bool:
     if moved:
         lines(box, f"Later strips move by {_frames(moved)}.", "TRACKING_FORWARDS_SINGLE")
     if not bpy.data.filepath and context.preferences.addons[__package__].preferences.folder.startswith("//"):
-        lines(box, "This file is not saved: frames go to your user folder.", "INFO")
+        lines(box, "This file is not saved. Its frames are kept, and can be copied beside it once it is.", "INFO")
     return True
 
 
@@ -210,6 +211,16 @@ def _draw_shots(layout: Any) -> None:
         row.operator("tweenbridge.forget", text="", icon="TRASH").shot = record.id
 
 
+def _draw_elsewhere(layout: Any) -> None:
+    """The offer to bring frames beside a file that has been saved."""
+    count = session.current.elsewhere
+    if count:
+        box = layout.box().column(align=True)
+        shown = "1 strip shows" if count == 1 else f"{count} strips show"
+        lines(box, f"{shown} frames that are not beside this file.", "INFO")
+        box.operator("tweenbridge.copy_beside_file", icon="DUPLICATE")
+
+
 class TWEENBRIDGE_PT_timing(Panel, bpy.types.Panel):  # type: ignore[misc]
     """How many in-betweens, and when."""
 
@@ -242,8 +253,10 @@ class TWEENBRIDGE_PT_engine(Panel, bpy.types.Panel):  # type: ignore[misc]
     bl_label = "Engine"
     bl_parent_id = "TWEENBRIDGE_PT_main"
 
-    def draw_header_preset(self, _context: Any) -> None:
+    def draw_header_preset(self, context: Any) -> None:
         """The menu of presets."""
+        if strips.sequencer_scene(context) is None:
+            return
         row = self.layout.row(align=True)
         row.menu("TWEENBRIDGE_MT_presets", text="Presets")
         row.operator("tweenbridge.add_preset", text="", icon="ADD")

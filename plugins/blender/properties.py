@@ -183,6 +183,7 @@ class TweenbridgeSettings(bpy.types.PropertyGroup):  # type: ignore[misc]
     """Everything set for a scene."""
 
     file_id: StringProperty(options={"HIDDEN"})
+    project: StringProperty(options={"HIDDEN"})
     source: EnumProperty(
         name="Keyframes",
         description="Where the keyframes come from",

@@ -185,7 +185,8 @@ class TWEENBRIDGE_OT_add_preset(AddPresetBase, bpy.types.Operator):  # type: ign
     preset_menu = "TWEENBRIDGE_MT_presets"
     preset_subdir = "tweenbridge"
     preset_defines = (
-        "scene = getattr(bpy.context.workspace, 'sequencer_scene', None) or bpy.context.scene",
+        "shows = hasattr(bpy.context.workspace, 'sequencer_scene')",
+        "scene = bpy.context.workspace.sequencer_scene if shows else bpy.context.scene",
         "settings = scene.tweenbridge",
     )
     preset_values = tuple(
@@ -195,6 +196,11 @@ class TWEENBRIDGE_OT_add_preset(AddPresetBase, bpy.types.Operator):  # type: ign
             "loop", "depth", "alpha", "draft_first",
         )
     )  # fmt: skip
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """There is a scene to take the settings from."""
+        return strips.sequencer_scene(context) is not None
 
 
 CLASSES = (

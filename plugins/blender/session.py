@@ -15,7 +15,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import insertion, records
+from . import collecting, folders, insertion, records
 from .errors import PluginError
 from .folders import records_folder
 from .generation import Generation, Stage
@@ -39,6 +39,7 @@ class Session:
         problem: the last thing that went wrong.
         waiting: records of this file whose strips have not been inserted and that nobody works on.
         notes: what should be known of the last result.
+        elsewhere: strips of this saved file whose frames lie elsewhere, because it was not saved when they were made.
         prepare: makes what panels draw and cannot make while they are drawn; called from the timer.
     """
 
@@ -48,6 +49,7 @@ class Session:
         self.problem: Problem | None = None
         self.waiting: list[Record] = []
         self.notes: tuple[str, ...] = ()
+        self.elsewhere = 0
         self.prepare: Callable[[], None] = lambda: None
         self._drawn = 0.0
 
@@ -102,6 +104,7 @@ class Session:
             self.look_for_records()
         elif shot.stage is Stage.DONE:
             self.notes = shot.notes
+            self.elsewhere = collecting.waiting()
 
     # ------------------------------------------------------------ files
 
@@ -144,7 +147,8 @@ class Session:
             shot.part()
         self.server.close()
         self.shots.clear()
-        self.waiting, self.problem, self.notes = [], None, ()
+        self.waiting, self.problem, self.notes, self.elsewhere = [], None, (), 0
+        folders.forget_projects()
 
     # ------------------------------------------------------------ the timer
 
@@ -207,17 +211,25 @@ def _before_load(*_: Any) -> None:
 
 @persistent  # type: ignore[untyped-decorator]
 def _after_load(*_: Any) -> None:
-    current.look_for_records()
+    _first_look()
+
+
+@persistent  # type: ignore[untyped-decorator]
+def _after_save(*_: Any) -> None:
+    current.elsewhere = collecting.waiting()
+    redraw()
 
 
 def _first_look() -> None:
     current.look_for_records()
+    current.elsewhere = collecting.waiting()
 
 
 def register() -> None:
     """Begin to listen to Blender."""
     bpy.app.handlers.load_pre.append(_before_load)
     bpy.app.handlers.load_post.append(_after_load)
+    bpy.app.handlers.save_post.append(_after_save)
     bpy.app.timers.register(_tick, first_interval=0.5, persistent=True)
     # While add-ons are being registered no file may be looked at.
     bpy.app.timers.register(_first_look, first_interval=0.1)
@@ -230,4 +242,5 @@ def unregister() -> None:
             bpy.app.timers.unregister(timer)
     bpy.app.handlers.load_pre.remove(_before_load)
     bpy.app.handlers.load_post.remove(_after_load)
+    bpy.app.handlers.save_post.remove(_after_save)
     current.part()

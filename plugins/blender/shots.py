@@ -13,7 +13,8 @@ import bpy
 
 from . import insertion, naming, strips
 from .errors import PluginError
-from .folders import user_folder
+from .folders import project_folder
+from .follow import anchored, frames_now
 from .gaps import Found, GapRange, KeyframeAt, Source, from_list, from_markers, from_strips
 from .plan import Plan, Wanted, make_plan
 from .recipe import Recipe
@@ -72,7 +73,8 @@ def plan_for(scene: Any, found: Found, wanted: Wanted) -> Plan:
     Raises:
         PluginError: nothing can be.
     """
-    plan = make_plan(found, strips.spans(scene), wanted)
+    spans = strips.spans(scene)
+    plan = make_plan(anchored(found, spans), spans, wanted)
     strips.check_moves(scene, insertion.moves(scene, plan))
     return plan
 
@@ -83,9 +85,16 @@ def new_record(scene: Any, found: Found, wanted: Wanted, pattern: str) -> Record
     Raises:
         PluginError: there is nothing to fill, or the folder cannot be made.
     """
-    plan = plan_for(scene, found, wanted)
-    folder = naming.shot_folder(bpy.data.filepath, scene.name, found, pattern, unsaved_root=str(user_folder("unsaved")))
+    plan = _identified(scene, plan_for(scene, found, wanted))
+    unsaved = "" if bpy.data.filepath else str(project_folder())
+    folder = naming.shot_folder(bpy.data.filepath, scene.name, found, pattern, unsaved_root=unsaved)
     return _record(scene, wanted, plan, naming.shot_name(scene.name, found), folder)
+
+
+def _identified(scene: Any, plan: Plan) -> Plan:
+    """The same plan, with strips that are known by more than their names."""
+    keyframes = (dataclasses.replace(each, id=strips.identify(scene, each.strip)) for each in plan.keyframes)
+    return dataclasses.replace(plan, keyframes=tuple(keyframes))
 
 
 def new_take(scene: Any, name: str, wanted: Wanted) -> Record:
@@ -98,10 +107,9 @@ def new_take(scene: Any, name: str, wanted: Wanted) -> Record:
     found = found_again(scene, name, recipe)
     breakdown = insertion.wanted_of(recipe).breakdown
     wanted = dataclasses.replace(wanted, loop=False, ripple=False, breakdown=breakdown)
+    plan = _identified(scene, plan_for(scene, found, wanted))
     folder = recipe.folder.replace("\\", "/").rstrip("/").rpartition("/")[0]
-    return dataclasses.replace(
-        _record(scene, wanted, plan_for(scene, found, wanted), recipe.shot, folder), replaces=name
-    )
+    return dataclasses.replace(_record(scene, wanted, plan, recipe.shot, folder), replaces=name)
 
 
 def recipe_of(scene: Any, name: str) -> Recipe:
@@ -117,14 +125,33 @@ def recipe_of(scene: Any, name: str) -> Recipe:
 
 
 def found_again(scene: Any, name: str, recipe: Recipe) -> Found:
-    """The two keyframes around a strip of in-betweens, wherever it is now, and the gap it fills."""
-    span = next(span for span in strips.spans(scene) if span.name == name)
-    before, after = recipe.other.get("before", 1), recipe.other.get("after", span.end - span.start)
-    labels = [used.label for used in recipe.keyframes[recipe.gap : recipe.gap + 2]] + ["", ""]
-    a, b = span.start - int(before), span.start + int(after)
-    keyframes = (KeyframeAt(a, labels[0] or f"Frame {a}"), KeyframeAt(b, labels[1] or f"Frame {b}"))
-    start, end = (a + 1, b) if b > a else (span.start, span.end)
-    return Found(Source.LIST, keyframes, (GapRange(0, 0, 1, start, end),))
+    """The two keyframes that a strip of in-betweens was made from, wherever they are now, and the gap between them now.
+
+    Raises:
+        PluginError: one is gone, or there is no gap any more.
+    """
+    spans = strips.spans(scene)
+    span = next(span for span in spans if span.name == name)
+    pair = recipe.keyframes[recipe.gap : recipe.gap + 2]
+    if len(pair) < 2:
+        raise PluginError(
+            "This strip does not say what it was made from.", "Select its keyframes and generate it again."
+        )
+    (left, a), (right, b) = frames_now(spans, (pair[0], pair[1]), recipe.source, (span.start, span.end))
+    labels = [used.label for used in pair]
+    if recipe.source is Source.STRIPS:
+        labels = [f"{left.name}, last frame", f"{right.name}, first frame"]
+    keyframes = (KeyframeAt(a, labels[0], left.name), KeyframeAt(b, labels[1], right.name))
+    start, end = a + 1, b
+    if pair[1].frame < pair[0].frame:
+        # A loop leads from the last keyframe back to the first, after the last.
+        end = start + span.end - span.start
+    if end <= start:
+        raise PluginError(
+            f"“{right.name}” does not come after “{left.name}” with a gap between them any more.",
+            "Move them apart, or undo, then try again.",
+        )
+    return Found(recipe.source, keyframes, (GapRange(0, 0, 1, start, end),))
 
 
 def _record(scene: Any, wanted: Wanted, plan: Plan, shot: str, folder: str) -> Record:

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The timeline of the Video Sequence Editor: reading strips, inserting them, moving them.
 
-The only file that knows how Blender's versions differ: `sequences` became `strips` in 4.4, `frame_final_start` and its
-like became `left_handle` and its like in 5.2. Strips and scenes are handed out by name and looked up again each time,
-because references dangle after undo and after another file is loaded.
+The only file that knows how Blender's versions differ: `sequences` became `strips` in 4.4, the sequencer got a scene of
+its own in 5.0, `frame_final_start` and its like became `left_handle` and its like in 5.1. Strips and scenes are handed
+out by name and looked up again each time, because references dangle after undo and after another file is loaded.
 """
 
 from __future__ import annotations
 
+import os
+import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from .placement import Move
 
 RECIPE = "tweenbridge_recipe"
 """The custom property of a strip that holds its recipe."""
+_ID = "tweenbridge_id"
+"""The custom property of a strip that in-betweens were made from; stays when it is renamed, goes along in copies."""
 
 _TWO_INPUTS = 2
 _BRIGHT_FILES = (".exr", ".hdr")
@@ -29,11 +33,13 @@ _BRIGHT_FILES = (".exr", ".hdr")
 
 
 def sequencer_scene(context: Any) -> Any | None:
-    """The scene whose timeline the artist sees, or None."""
-    scene = getattr(context, "sequencer_scene", None)
-    if scene is None:
-        scene = getattr(getattr(context, "workspace", None), "sequencer_scene", None)
-    return context.scene if scene is None else scene
+    """The scene whose timeline the artist sees, or None.
+
+    From Blender 5.0 on each workspace says so, and may say that it is none: the window's scene is then another one,
+    whose timeline is not on show and must be left alone.
+    """
+    workspace = context.workspace
+    return workspace.sequencer_scene if hasattr(workspace, "sequencer_scene") else context.scene
 
 
 def scene_named(name: str) -> Any:
@@ -80,8 +86,21 @@ def spans(scene: Any, selected: bool = False) -> list[Span]:
     for strip in _all(scene):
         seen = strip.type != "SOUND" and not strip.mute and not channels[strip.channel].mute
         if not selected or (strip.select and seen and _gives_keyframes(strip)):
-            found.append(Span(strip.name, strip.channel, *_range(strip), picture=seen, bright=_is_bright(strip)))
+            found.append(
+                Span(
+                    strip.name, strip.channel, *_range(strip), seen, _is_bright(strip),
+                    id=str(strip.get(_ID, "")), origin=_origin(strip), made=RECIPE in strip,
+                )
+            )  # fmt: skip
     return found
+
+
+def identify(scene: Any, name: str) -> str:
+    """The id by which a strip is found again after it was renamed; it gets one where it has none."""
+    strip = find(scene, name)
+    if not strip.get(_ID):
+        strip[_ID] = uuid.uuid4().hex
+    return str(strip[_ID])
 
 
 def _gives_keyframes(strip: Any) -> bool:
@@ -107,6 +126,10 @@ def _range(strip: Any) -> tuple[int, int]:
     if hasattr(strip, "left_handle"):
         return int(strip.left_handle), int(strip.right_handle)
     return int(strip.frame_final_start), int(strip.frame_final_end)
+
+
+def _origin(strip: Any) -> int:
+    return int(strip.content_start if hasattr(strip, "content_start") else strip.frame_start)
 
 
 def find(scene: Any, name: str) -> Any:
@@ -138,6 +161,18 @@ def recipe_of(scene: Any, name: str) -> str | None:
     """The recipe's text that a strip carries, or None."""
     text = find(scene, name).get(RECIPE)
     return text if isinstance(text, str) else None
+
+
+def image_folders(scene: Any) -> list[tuple[str, Path]]:
+    """Every image strip, those inside meta strips included, and the folder of its files."""
+    editor = scene.sequence_editor
+    if editor is None:
+        return []
+    every = editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all
+    # Blender has `//../` in paths of files that lie elsewhere.
+    return [
+        (each.name, Path(os.path.normpath(bpy.path.abspath(each.directory)))) for each in every if each.type == "IMAGE"
+    ]
 
 
 def missing_files(scene: Any, name: str) -> bool:
@@ -231,6 +266,27 @@ def replace_images(scene: Any, name: str, directory: str, files: Sequence[str]) 
     strip.directory = directory
     for element, file in zip(strip.elements, files):
         element.filename = file
+
+
+def show_folder(scene: Any, name: str, directory: str) -> None:
+    """Have an image strip, at whatever level, show the files of the same names in another folder beside the .blend."""
+    _anywhere(scene, name).directory = f"//{directory.strip('/')}/"
+
+
+def text_of(scene: Any, name: str) -> str | None:
+    """The recipe's text that a strip at whatever level carries, or None."""
+    text = _anywhere(scene, name).get(RECIPE)
+    return text if isinstance(text, str) else None
+
+
+def put_text(scene: Any, name: str, text: str) -> None:
+    """Give a strip at whatever level another recipe."""
+    _anywhere(scene, name)[RECIPE] = text
+
+
+def _anywhere(scene: Any, name: str) -> Any:
+    editor = scene.sequence_editor
+    return (editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all)[name]
 
 
 def _join(directory: str, file: str) -> str:

@@ -151,20 +151,6 @@ def test_openexr_is_scene_linear(shot: Any, ext: Any, tmp_path: Path) -> None:
     assert abs(float(between[:16, :, 0].mean()) - float(before[:16, :, 0].mean())) < 0.002
 
 
-def test_an_unsaved_file_gets_absolute_paths(ext: Any, server: Path, tmp_path: Path) -> None:
-    scene = bpy.context.scene
-    scene.render.resolution_x, scene.render.resolution_y = 128, 80
-    scene.sequence_editor_create()
-    add(ext, scene, tmp_path, "a", 8, 1, 4)
-    add(ext, scene, tmp_path, "b", 24, 8, 4)
-    select(ext, "a", "b")
-    assert bpy.ops.tweenbridge.generate() == {"FINISHED"}
-    [name] = new_strips(ext)
-    directory = ext.strips.find(scene, name).directory
-    assert Path(directory).is_relative_to(bpy.utils.extension_path_user(ext.__name__))
-    assert not ext.strips.missing_files(scene, name)
-
-
 def test_a_list_of_keyframes_on_one_strip(shot: Any, ext: Any) -> None:
     select(ext)
     for frame in (12, 1, 4):

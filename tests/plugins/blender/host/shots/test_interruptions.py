@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -251,17 +252,28 @@ def test_a_failure_of_the_engine_says_what_to_do(shot: Any, ext: Any, blend_serv
     assert ext.session.current.waiting == []
 
 
-def test_no_server_anywhere_says_so(shot: Any, ext: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TWEENBRIDGE_HOME", str(tmp_path / "nothing"))
+def test_no_server_anywhere_says_so(
+    shot: Any, ext: Any, server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tweenbridge import Client
+
+    home = tmp_path / "nothing"
+    monkeypatch.setenv("TWEENBRIDGE_HOME", str(home))
     ext.session.current.server.close()
     try:
         with pytest.raises(RuntimeError, match="server is not installed"):
             bpy.ops.tweenbridge.generate()
         assert "tweenbridge serve" in ext.session.current.problem.remedy
         assert len(ext.session.current.waiting) == 1
+        # Once there is one, the shot goes on.
+        ext.session.current.server.close()
+        (home / "run").mkdir(exist_ok=True)
+        shutil.copy(server / "run" / "launch.json", home / "run")
+        try:
+            assert bpy.ops.tweenbridge.insert_finished() == {"FINISHED"}
+        finally:
+            with Client(start_server=False) as client:
+                client.stop_server()
+        assert len(new_strips(ext)) == 1
     finally:
         ext.session.current.server.close()
-    # Once there is one, the shot goes on.
-    monkeypatch.undo()
-    assert bpy.ops.tweenbridge.insert_finished() == {"FINISHED"}
-    assert len(new_strips(ext)) == 1
