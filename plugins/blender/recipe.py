@@ -176,9 +176,9 @@ def _keyframe(entry: object) -> UsedKeyframe:
     frame, sha256 = entry.get("frame"), entry.get("sha256")
     label, strip, known = entry.get("label", ""), entry.get("strip", ""), entry.get("id", "")
     offset = entry.get("offset", 0)
-    if any(not isinstance(number, int) or isinstance(number, bool) for number in (frame, offset)):
+    if not isinstance(frame, int) or not isinstance(offset, int) or isinstance(frame, bool) or isinstance(offset, bool):
         raise _unreadable()
-    if not all(isinstance(text, str) for text in (sha256, label, strip, known)):
+    if not isinstance(sha256, str) or not all(isinstance(text, str) for text in (label, strip, known)):
         raise _unreadable()
     return UsedKeyframe(frame, sha256, label, strip, known, offset)
 
