@@ -75,9 +75,9 @@ class Server:
     """The server as the add-on sees it.
 
     Attributes:
-        engines: what it offers; kept when the connection is lost.
+        engines: what it offers; kept when the connection is lost, and forgotten when another server is chosen.
         status: what it said last of itself, or None.
-        problem: why there is no session; None while there is one or nobody has tried.
+        problem: why there is no session, or no answer; None while all is well or nobody has tried.
         starting: it is being started.
     """
 
@@ -96,6 +96,16 @@ class Server:
     def connected(self) -> bool:
         """There is a session."""
         return self._client is not None and self._client.server is not None
+
+    @property
+    def connecting(self) -> bool:
+        """A session is being opened."""
+        return self._client is not None and self._client.connecting
+
+    @property
+    def answered(self) -> bool:
+        """The server has said how it is, and nothing that it was asked is still to come."""
+        return self.status is not None and not self._questions
 
     @property
     def name(self) -> str:
@@ -124,8 +134,23 @@ class Server:
                     "Get one from that machine (tweenbridge keys export) and choose it in the preferences.",
                 )  # fmt: skip
         self._client = Client(address=address, name="Blender")
+        if where != self._where:
+            self.engines = ()
         self._where = where
         return self._client
+
+    def look(self, where: Where) -> None:
+        """Begin to find out how the server of this place is, whatever was known before.
+
+        Raises:
+            PluginError: the key file cannot be read.
+        """
+        client = self.open(where)
+        self.status = None
+        if self.connected:
+            self.problem = None
+        else:
+            client.retry()
 
     def poll(self) -> list[Event]:
         """Go on with everything that is on its way; what happened to jobs. Does nothing before `open`."""

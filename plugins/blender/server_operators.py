@@ -17,9 +17,9 @@ from .operators import report
 from .server import Problem, other_version
 
 PATIENCE = 20.0
-"""Seconds that starting the server may take."""
+"""Seconds that starting the server may take, and that a server which is there may take to answer."""
 _CHECK_PATIENCE = 3.0
-"""Seconds in which a server that runs answers."""
+"""Seconds in which a server that runs is found."""
 
 
 class ServerOperator:
@@ -27,7 +27,7 @@ class ServerOperator:
 
     starts = False
     _timer: Any = None
-    _end = 0.0
+    _begin = 0.0
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
         """Ask, and wait for the answer in a timer."""
@@ -64,23 +64,26 @@ class ServerOperator:
 
     def _ask(self) -> None:
         server = session.current.server
-        server.open(session.where())
-        server.status = None
+        server.look(session.where())
         if self.starts or server.connected:
             server.ask_engines()
-        self._end = time.monotonic() + (PATIENCE if self.starts else _CHECK_PATIENCE)
+        self._begin = time.monotonic()
 
     def _is_over(self) -> bool:
+        """Everything that was asked has been answered, or it will not be."""
         session.current.step()
         server = session.current.server
-        wrong = server.problem if self.starts else None
-        hopeless = wrong is not None and server.hopeless() is not None
-        return server.status is not None or hopeless or time.monotonic() > self._end
+        waited = time.monotonic() - self._begin
+        if server.answered or waited > PATIENCE:
+            return True
+        if self.starts:
+            return server.hopeless() is not None
+        return not (server.connected or server.connecting) and waited > _CHECK_PATIENCE
 
     def _answer(self) -> set[str]:
         server = session.current.server
         session.redraw()
-        if server.status is None:
+        if not server.answered or server.problem is not None:
             late = Problem("The server did not answer.", "Start it, or look into its logs.")
             return report(self, server.problem or late)
         session.current.problem = None

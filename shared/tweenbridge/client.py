@@ -19,7 +19,7 @@ from .discovery import ServerAddress, chosen_address, data_dir, read_address
 from .events import Event, FrameArrived, JobEnded, JobProgress
 from .job import JobHandle
 from .keyframes import KeyframeLike, job_id_for, make_order
-from .link import Link
+from .link import Link, LinkState
 from .model_calls import ANSWER_TIMEOUT, ModelCalls
 from .pixels import PixelFormat
 from .protocol import messages as wire
@@ -148,6 +148,15 @@ class Client(ModelCalls):
     def server(self) -> Optional[Welcome]:
         """What the server said of itself, with its limits; None while there is no session."""
         return self._link.welcome
+
+    @property
+    def connecting(self) -> bool:
+        """Whether a session is being opened: it will be there, or an event says why not."""
+        return self._link.state is LinkState.OPENING
+
+    def retry(self) -> None:
+        """Look for the server at once, where the pause after a failed attempt is not over. Starts none."""
+        self._link.retry()
 
     # ------------------------------------------------------------ calls that wait
 

@@ -91,9 +91,14 @@ class Link:
     def wake(self) -> None:
         """Something new is asked of the server: try at once, and start it again if that failed before."""
         if self.state is LinkState.WAITING:
+            self.retry()
+            self._may_start = self._starts
+
+    def retry(self) -> None:
+        """Do not wait any longer before the next attempt."""
+        if self.state is LinkState.WAITING:
             self._retry_at = 0.0
             self._failures = 0
-            self._may_start = self._starts
 
     def do_not_start(self) -> None:
         """Somebody ended the server on purpose: leave it so until `wake`."""

@@ -47,13 +47,17 @@ class Outcome:
         """How many happened."""
         return sum(self.happened.values())
 
+    def sentence(self) -> str:
+        """What was wrong, in a line."""
+        count = len(self.violations)
+        promises = "1 promise was" if count == 1 else f"{count} promises were"
+        return f"seed {self.seed}, round {self.rounds[-1].number}: {promises} not kept, first: {self.violations[0]}."
+
     def report(self) -> str:
         """The seed, the plan and what was wrong: enough to run it again alone."""
         command = f"python -m pytest tests/chaos/test_faults.py --faults {max(1, self.faults)} --seed {self.seed}"
         found = "\n".join(f"  {violation}" for violation in self.violations[:40])
-        return (
-            f"seed {self.seed}; again: {command}\n{described(self.rounds)}\n{len(self.violations)} violations:\n{found}"
-        )
+        return f"Again: {command}\n{described(self.rounds)}\n{len(self.violations)} violations:\n{found}"
 
 
 class Era:
@@ -74,14 +78,18 @@ class Era:
 
     def round(self, each: Round) -> None:
         """Let one round happen, and look."""
+        self.outcome.rounds.append(each)
+        self.site.note(f"round {each.number} begins")
         self._before = Counter(self.faults.happened)
         self.site.journals.append([])
         self._expect(job for crowd in each.crowds for client in crowd for job in client.jobs)
         for number, clients in enumerate(each.crowds):
             self.site.send(f"r{each.number}c{number}", clients, through_proxy=bool(number % 2))
         self._let_happen(each)
+        self.site.note("nothing disturbs anybody any more")
         self.site.ensure_server()
         self._wait_for_crowds()
+        self.site.note("the clients are through")
         self._ask_again(each.number)
         self._settle()
 
@@ -96,21 +104,26 @@ class Era:
 
     def _let_happen(self, each: Round) -> None:
         begin = time.monotonic()
-        undos: list[tuple[float, Undo]] = []
+        undos: list[tuple[float, Undo, str]] = []
 
         def undo_until(moment: float | None) -> None:
             undos.sort(key=lambda item: item[0])
             while undos and (moment is None or undos[0][0] <= moment):
-                due, undo = undos.pop(0)
+                due, undo, what = undos.pop(0)
                 time.sleep(max(0.0, begin + due - time.monotonic()))
                 undo()
+                self.site.note(f"{what} is over")
 
         for fault in each.faults:
             undo_until(fault.at)
             time.sleep(max(0.0, begin + fault.at - time.monotonic()))
+            what = fault.kind.value
+            self.site.note(what)
             undo = self.faults.inflict(fault)
-            if undo is not None:
-                undos.append((time.monotonic() - begin + fault.lasts, undo))
+            if undo is None:
+                self.site.note(f"{what}: there was nobody it could happen to")
+            else:
+                undos.append((time.monotonic() - begin + fault.lasts, undo, what))
         undo_until(None)
         damage = self.faults.damage
         self._accounts.forget(damage.frames)
@@ -165,6 +178,7 @@ class Era:
             if not found or time.monotonic() >= end:
                 break
             time.sleep(0.25)
+        self.site.note(f"looked: {len(found)} promises are not kept")
         self.outcome.violations += found
 
     def _look(self) -> list[Violation]:
@@ -203,24 +217,23 @@ class Era:
 def run_era(seed: int, faults: int, base: Path, say: Callable[[str], None] = lambda _: None) -> Outcome:
     """Run an era from its seed until so many faults have happened, or to the first round that shows a violation."""
     begin = time.monotonic()
-    with Site(base) as site:
+    with Site(base, name=f"seed{seed}") as site:
         site.ensure_server()
         this = Era(site, seed)
         outcome = this.outcome
         for planned in era(seed):
             each = replace(planned, faults=planned.faults[: faults - outcome.faults])
-            outcome.rounds.append(each)
             try:
                 this.round(each)
             except AssertionError as error:
-                raise AssertionError(f"{error}\n{outcome.report()}") from error
+                raise AssertionError(f"seed {seed}, round {each.number}: {error}\n{outcome.report()}") from error
             say(f"seed {seed}, round {each.number}: {outcome.faults} faults, {outcome.jobs} jobs")
             if outcome.violations or outcome.faults >= faults:
                 break
         if not outcome.violations:
             this.end()
         outcome.seconds = time.monotonic() - begin
-        assert not outcome.violations, outcome.report()
+        assert not outcome.violations, f"{outcome.sentence()}\n{outcome.report()}"
         return outcome
 
 

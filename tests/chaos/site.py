@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from fakes.proxy import Proxy
 from tweenbridge.discovery import read_address, remove_address, write_address
 
 from .crowd_program import write_plan
+from .keeping import keep
 from .plan import ClientPlan
 
 HERE = Path(__file__).resolve().parent
@@ -59,6 +59,8 @@ class Site:
     base: Path
     settings: dict[str, str] = field(default_factory=dict)
     """Of the server, as variables of its environment."""
+    name: str = "chaos"
+    """What the folder is called that is kept when something fails."""
     crowds: list[Crowd] = field(default_factory=list)
     journals: list[list[Path]] = field(default_factory=list)
     """Of each round."""
@@ -77,6 +79,7 @@ class Site:
         self.engine_log = self.base / "blend.log"
         self._clock_file = self.base / "clock"
         self._errors = self.base / "server.err"
+        self._began = time.monotonic()
         self.disk.mkdir(parents=True)
         if has_mounts():
             options = f"size={DISK_MEGABYTES}m"
@@ -89,8 +92,22 @@ class Site:
     def __enter__(self) -> Site:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        try:
+            if error is not None:
+                keep(self.name, self.base, self.home, error, self._processes())
+        finally:
+            self.close()
+
+    def note(self, what: str) -> None:
+        """Write down when something happened, for whoever has to find out why a round failed."""
+        with (self.base / "timeline.txt").open("a") as timeline:
+            timeline.write(f"{time.monotonic() - self._began:8.2f} s  {what}\n")
+
+    def _processes(self) -> list[int]:
+        """The server, its workers and all clients that were started last."""
+        crowds = [crowd.process.pid for crowd in self.crowds if crowd.process is not None]
+        return [*self.all_servers, *self.started_workers, *crowds]
 
     # ------------------------------------------------------------ server
 
@@ -104,15 +121,18 @@ class Site:
                 env=self._environment(), stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,
             )  # fmt: skip
         self.all_servers.add(self.process.pid)
+        self.note(f"server {self.process.pid} is being started")
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
             address = read_address(self.home)
             if address is not None and address != before and address.pid == self.process.pid:
                 self.proxy.target = ("127.0.0.1", urlsplit(address.endpoint).port or 0)
                 write_address(replace(address, endpoint=f"tcp://127.0.0.1:{self.proxy.port}"), self.near)
+                self.note(f"server {self.process.pid} listens")
                 return True
             if self.process.poll() is not None:
                 self.refusals.append(self._errors.read_text())
+                self.note(f"server {self.process.pid} ended: {self.refusals[-1].strip()[-300:]}")
                 return False
             time.sleep(0.01)
         raise AssertionError(f"the server neither started nor ended: {self._errors.read_text()}")
@@ -203,8 +223,6 @@ class Site:
             _end(pid)
         self.proxy.close()
         remove_address(self.near, self.process.pid if self.process else 0)
-        # For whoever has to find out what went wrong: the disk itself goes.
-        shutil.copytree(self.home / "logs", self.base / "logs", dirs_exist_ok=True)
         if has_mounts():
             subprocess.run(["umount", "-l", str(self.home / "spool")], capture_output=True, check=False)
             subprocess.run(["umount", "-l", str(self.disk)], check=True)

@@ -25,13 +25,13 @@ def test_a_thousand_jobs_from_fifty_clients(tmp_path: Path, capsys: pytest.Captu
     assert {job.action for job in asked} == set(Action)
     kills = tuple(Fault(kind, at, 0.1, 0.5, 0.0) for kind, at in ((Kind.KILL_WORKER, 3.0), (Kind.KILL_SERVER, 5.0)))
     begin = time.monotonic()
-    with Site(tmp_path / "site") as site:
+    with Site(tmp_path / "site", name="crowd") as site:
         site.ensure_server()
         era = Era(site, seed=1)
         era.round(Round(0, kills, crowds))
         era.end()
         noted = list(entries(site.journals[0]))
-    assert not era.outcome.violations, era.outcome.report()
+        assert not era.outcome.violations, f"{era.outcome.sentence()}\n{era.outcome.report()}"
     seen = Counter(entry.saw for entry in noted)
     assert seen[Saw.FINISHED] == JOBS
     ids = {job.id for job in asked}

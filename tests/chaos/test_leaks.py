@@ -53,7 +53,7 @@ def kill_workers(site: Site, times: int) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(psutil.Process, "num_fds"), reason="descriptors are counted on POSIX")
 def test_broken_connections_and_dead_workers_leave_nothing(tmp_path: Path) -> None:
-    with Site(tmp_path / "site") as site:
+    with Site(tmp_path / "site", name="leaks") as site:
         site.ensure_server()
         assert site.process is not None
         server = psutil.Process(site.process.pid)

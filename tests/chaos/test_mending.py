@@ -46,7 +46,7 @@ def answer(client: Client, question: wire.ClientMessage) -> wire.Message:
 def test_a_list_that_is_damaged_while_the_server_runs_is_mended(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with Site(tmp_path / "site", {"TWEENBRIDGE_SERVER_PORT": str(port)}) as site:
+    with Site(tmp_path / "site", {"TWEENBRIDGE_SERVER_PORT": str(port)}, "mending") as site:
         site.ensure_server()
         with Client(site.home, start_server=False) as client:
             for number in range(JOBS):
@@ -97,7 +97,7 @@ def test_a_list_that_is_damaged_while_the_server_runs_is_mended(tmp_path: Path) 
 
 @pytest.mark.skipif(not has_mounts(), reason="a small disk needs Linux and root")
 def test_a_server_that_finds_its_disk_full_says_so_and_starts_when_there_is_room(tmp_path: Path) -> None:
-    with Site(tmp_path / "site") as site:
+    with Site(tmp_path / "site", name="full-disk") as site:
         room = Faults(site).inflict(Fault(Kind.FULL_DISK, 0.0, 0.0, choice=0.0, amount=0.0))
         assert room is not None
         assert not site.start()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,12 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 from tweenbridge.discovery import read_address
+
+FAKES = str(Path(__file__).resolve().parents[1] / "fakes")
+if FAKES not in sys.path:
+    sys.path.insert(0, FAKES)
+
+import bench  # noqa: E402 - found by the line above
 
 Picture = NDArray[Any]
 
@@ -69,6 +76,16 @@ class Studio:
         children = server.children(recursive=True) if server else []
         return max(children, key=lambda child: child.memory_info().rss, default=None)
 
+    def waited(self, *others: int) -> float:
+        """Seconds that the server, its workers and other processes were ready to run and had no processor.
+
+        On a machine that is busy with other things that is most of the time that anything takes. Of each process the
+        thread that waited most counts. 0 where the system does not tell.
+        """
+        server = self.server()
+        own = [server.pid, *(child.pid for child in server.children(recursive=True))] if server else []
+        return sum(_waited(pid) for pid in (*own, *others))
+
     def shut(self) -> None:
         """End the server and its workers, whatever state they are in."""
         server = self.server()
@@ -80,12 +97,35 @@ class Studio:
                 continue
 
 
+def _waited(pid: int) -> float:
+    """Seconds that a process's thread waited for a processor: the second number of Linux's schedstat, in ns."""
+    waits = [0.0]
+    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(OSError):  # the thread has ended
+            waits.append(int(path.read_text().split()[1]) / 1e9)
+    return max(waits)
+
+
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Studio]:
     studio = Studio(tmp_path / "work", tmp_path / "home")
     studio.folder.mkdir()
     yield studio
     studio.shut()
+
+
+def install_blend(studio: Studio) -> Studio:
+    """Have the blend engine there: it goes on in the middle of a job when it is told to (`bench.go_on`)."""
+    studio.environment = bench.environment(studio.home)
+    studio.home.mkdir(exist_ok=True)
+    bench.engine_log(studio.home).touch()
+    return studio
+
+
+@pytest.fixture
+def blending(studio: Studio) -> Studio:
+    """A studio in which the blend engine is installed."""
+    return install_blend(studio)
 
 
 @pytest.fixture(scope="module")

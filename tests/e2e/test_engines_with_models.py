@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
+import bench
 import cv2
 import numpy as np
 import pytest
 from tweenbridge import Client, FrameArrived, JobEnded, JobHandle, PreviewArrived
 from tweenbridge.events import Event
 
-FAKES = str(Path(__file__).resolve().parents[1] / "fakes")
-if FAKES not in sys.path:
-    sys.path.insert(0, FAKES)
-
-import bench  # noqa: E402 - found by the line above
-
-from .conftest import Studio, draw, frames  # noqa: E402
+from .conftest import Studio, draw, frames
 
 
 @pytest.fixture
-def blending(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
-    """A studio in which the blend engine is installed."""
-    studio.environment = bench.environment(studio.home)
-    studio.home.mkdir()
-    bench.engine_log(studio.home).touch()
-    for name, value in studio.environment.items():
+def stills(blending: Studio, monkeypatch: pytest.MonkeyPatch) -> Studio:
+    """A studio with the blend engine and three stills, for clients of this process, too."""
+    for name, value in blending.environment.items():
         monkeypatch.setenv(name, value)
     for shift, name in ((0, "a"), (20, "b"), (40, "c")):
-        draw(studio.folder / f"{name}.png", shift)
-    yield studio
+        draw(blending.folder / f"{name}.png", shift)
+    return blending
 
 
 def events_of(client: Client, handle: JobHandle) -> list[Event]:
@@ -45,9 +34,9 @@ def events_of(client: Client, handle: JobHandle) -> list[Event]:
     return events
 
 
-def test_previews_and_notes_reach_who_asked(blending: Studio) -> None:
-    paths = [blending.folder / f"{name}.png" for name in "abc"]
-    with Client(blending.home) as asker, Client(blending.home) as other:
+def test_previews_and_notes_reach_who_asked(stills: Studio) -> None:
+    paths = [stills.folder / f"{name}.png" for name in "abc"]
+    with Client(stills.home) as asker, Client(stills.home) as other:
         handle = asker.submit(paths, count=2, engine="blend", settings={"says": "preview"}, previews=True)
         events = events_of(asker, handle)
         assert handle.error is None
@@ -65,53 +54,53 @@ def test_previews_and_notes_reach_who_asked(blending: Studio) -> None:
         assert [(note.message, note.gap) for note in handle.notes] == [("This could be better.", None)]
 
 
-def test_the_command_line_with_a_model(blending: Studio) -> None:
-    model = blending.folder / "weights"
+def test_the_command_line_with_a_model(stills: Studio) -> None:
+    model = stills.folder / "weights"
     model.write_text("one")
     command = ["interpolate", "a.png", "b.png", "-n", "3", "--engine", "blend", "--model", "weights", "-o", "out"]
     command += ["--set", "says=note"]
-    first = blending.run(*command)
+    first = stills.run(*command)
     assert first.returncode == 0, first.stderr
     assert first.stderr.count("Note: This could be better.") == 1
-    made = [path.read_bytes() for path in frames(blending.folder / "out")]
+    made = [path.read_bytes() for path in frames(stills.folder / "out")]
     assert len(made) == 3
-    assert "all there already" in blending.expect(*command)
+    assert "all there already" in stills.expect(*command)
     model.write_text("other weights")
-    refused = blending.run(*command)
+    refused = stills.run(*command)
     assert refused.returncode == 1
     assert "--overwrite" in refused.stderr
-    blending.expect(*command, "--overwrite")
-    log = bench.engine_log(blending.home).read_text()
+    stills.expect(*command, "--overwrite")
+    log = bench.engine_log(stills.home).read_text()
     assert log.count("frame ") == 6
     assert f"plain {model}\n" in log, "the engine was given the model's whole path"
 
 
-def test_what_a_model_lacks_is_said_in_a_sentence(blending: Studio) -> None:
-    result = blending.run("interpolate", "a.png", "b.png", "--engine", "blend", "--model", "nothing")
+def test_what_a_model_lacks_is_said_in_a_sentence(stills: Studio) -> None:
+    result = stills.run("interpolate", "a.png", "b.png", "--engine", "blend", "--model", "nothing")
     assert result.returncode == 1
     assert result.stderr.startswith("Error: There is no model nothing.\n")
-    result = blending.run("interpolate", "a.png", "b.png", "--engine", "dreammover", "--model", "nobody/nothing")
+    result = stills.run("interpolate", "a.png", "b.png", "--engine", "dreammover", "--model", "nobody/nothing")
     assert result.returncode == 1
     assert result.stderr.startswith("Error: ")
     assert "Traceback" not in result.stderr
-    result = blending.run("interpolate", "a.png", "b.png", "--model", "nothing")
+    result = stills.run("interpolate", "a.png", "b.png", "--model", "nothing")
     assert "Engine flow has no setting 'model'" in result.stderr
 
 
-def test_devices_are_shown(blending: Studio) -> None:
-    blending.environment["TWEENBRIDGE_WORKERS_DEVICES"] = "cpu"
-    blending.expect("interpolate", "a.png", "b.png", "-n", "1", "--engine", "blend")
-    status = json.loads(blending.expect("status", "--json"))
+def test_devices_are_shown(stills: Studio) -> None:
+    stills.environment["TWEENBRIDGE_WORKERS_DEVICES"] = "cpu"
+    stills.expect("interpolate", "a.png", "b.png", "-n", "1", "--engine", "blend")
+    status = json.loads(stills.expect("status", "--json"))
     assert [worker["device"] for worker in status["workers"]] == ["cpu"]
-    settled = [line for line in bench.engine_log(blending.home).read_text().splitlines() if line.startswith("settle")]
-    assert [line.split()[2:] for line in settled] == [["cpu", str(blending.home / "cache"), "plain"]]
+    settled = [line for line in bench.engine_log(stills.home).read_text().splitlines() if line.startswith("settle")]
+    assert [line.split()[2:] for line in settled] == [["cpu", str(stills.home / "cache"), "plain"]]
 
 
-def test_engines_are_listed(blending: Studio) -> None:
-    said = blending.expect("engines")
+def test_engines_are_listed(stills: Studio) -> None:
+    said = stills.expect("engines")
     assert "dreammover: DreamMover" in said
     assert "blend: Blend" in said
-    assert [info["name"] for info in json.loads(blending.expect("engines", "--json"))] == [
+    assert [info["name"] for info in json.loads(stills.expect("engines", "--json"))] == [
         "flow",
         "dreammover",
         "blend",

@@ -7,34 +7,48 @@ import os
 import sys
 from pathlib import Path
 
+import bench
 import pytest
 
-from .conftest import Studio, draw, frames, interrupt, until
+from .conftest import PATIENCE, Studio, draw, frames, install_blend, interrupt, until
 
-COUNT = 40
-COMMAND = ("interpolate", "a.png", "b.png", "--count", str(COUNT), "--out", "out")
+COUNT = 12
+BEFORE = 6
+"""In-betweens that come before the middle of the gap, where the engine waits."""
+COMMAND = (
+    "interpolate", "a.png", "b.png", "--count", str(COUNT), "--engine", "blend", "--set", "mischief=wait",
+    "--out", "out",
+)  # fmt: skip
+
+
+def _with_stills(studio: Studio) -> Studio:
+    draw(studio.folder / "a.png", 0)
+    draw(studio.folder / "b.png", 24)
+    return studio
 
 
 @pytest.fixture
-def shot(studio: Studio) -> Studio:
-    """Keyframes large enough that a run can be interrupted in the middle."""
-    draw(studio.folder / "a.png", 0, 960, 540)
-    draw(studio.folder / "b.png", 48, 960, 540)
-    return studio
+def shot(blending: Studio) -> Studio:
+    """Two keyframes, and an engine that stops in the middle of the job until `bench.go_on`."""
+    return _with_stills(blending)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """What the command gives when nothing happens to it."""
     base = tmp_path_factory.mktemp("undisturbed")
-    studio = Studio(base / "work", base / "home")
-    draw(studio.folder / "a.png", 0, 960, 540)
-    draw(studio.folder / "b.png", 48, 960, 540)
+    studio = _with_stills(install_blend(Studio(base / "work", base / "home")))
+    bench.go_on(studio.home)
     try:
         studio.expect(*COMMAND)
     finally:
         studio.shut()
     return _contents(studio.folder / "out")
+
+
+def half_done(studio: Studio) -> bool:
+    """The frames before the middle have been written, and the engine waits."""
+    return len(frames(studio.folder / "out")) == BEFORE
 
 
 def _contents(folder: Path) -> list[str]:
@@ -47,14 +61,16 @@ def _contents(folder: Path) -> list[str]:
 def test_after_ctrl_c_the_same_command_goes_on(shot: Studio, undisturbed: list[str]) -> None:
     out = shot.folder / "out"
     with shot.start(*COMMAND) as process:
-        until(lambda: len(frames(out)) >= 2)
+        until(lambda: half_done(shot))
         interrupt(process)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
+    assert f"Stopped after {BEFORE} of {COUNT} frames" in errors
     assert "Run the same command again" in errors
     assert "Traceback" not in errors
     before = {path: path.stat().st_mtime_ns for path in frames(out)}
-    assert 2 <= len(before) < COUNT
+    assert len(before) == BEFORE
+    bench.go_on(shot.home)
     shot.expect(*COMMAND)
     assert _contents(out) == undisturbed
     assert {path: path.stat().st_mtime_ns for path in before} == before, "what was there was not written again"
@@ -63,11 +79,12 @@ def test_after_ctrl_c_the_same_command_goes_on(shot: Studio, undisturbed: list[s
 @pytest.mark.slow
 def test_the_server_is_killed(shot: Studio, undisturbed: list[str]) -> None:
     with shot.start(*COMMAND) as process:
-        until(lambda: len(frames(shot.folder / "out")) >= 2)
+        until(lambda: half_done(shot))
         server = shot.server()
         assert server is not None
         server.kill()
-        _, errors = process.communicate(timeout=120)
+        bench.go_on(shot.home)
+        _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     assert _contents(shot.folder / "out") == undisturbed
 
@@ -75,11 +92,12 @@ def test_the_server_is_killed(shot: Studio, undisturbed: list[str]) -> None:
 @pytest.mark.slow
 def test_the_worker_is_killed(shot: Studio, undisturbed: list[str]) -> None:
     with shot.start(*COMMAND) as process:
-        until(lambda: len(frames(shot.folder / "out")) >= 2)
+        until(lambda: half_done(shot))
         worker = shot.worker()
         assert worker is not None
         worker.kill()
-        _, errors = process.communicate(timeout=120)
+        bench.go_on(shot.home)
+        _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     assert _contents(shot.folder / "out") == undisturbed
 
@@ -87,11 +105,12 @@ def test_the_worker_is_killed(shot: Studio, undisturbed: list[str]) -> None:
 @pytest.mark.slow
 def test_the_server_ends_while_the_command_is_gone(shot: Studio, undisturbed: list[str]) -> None:
     with shot.start(*COMMAND) as process:
-        until(lambda: len(frames(shot.folder / "out")) >= 2)
+        until(lambda: half_done(shot))
         process.kill()
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE)
     shot.expect("stop")
     assert shot.server() is None
+    bench.go_on(shot.home)
     shot.expect(*COMMAND)
     assert _contents(shot.folder / "out") == undisturbed
     assert not [path for path in (shot.folder / "out").iterdir() if path.name.endswith(".part")]
@@ -100,11 +119,12 @@ def test_the_server_ends_while_the_command_is_gone(shot: Studio, undisturbed: li
 @pytest.mark.slow
 def test_the_server_is_stopped_in_the_middle(shot: Studio, undisturbed: list[str]) -> None:
     with shot.start(*COMMAND) as process:
-        until(lambda: len(frames(shot.folder / "out")) >= 2)
+        until(lambda: half_done(shot))
         shot.expect("stop")
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert "The server was stopped in the middle of the job." in errors
+    bench.go_on(shot.home)
     shot.expect(*COMMAND)
     assert _contents(shot.folder / "out") == undisturbed
 

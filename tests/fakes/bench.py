@@ -65,6 +65,12 @@ def engine_log(home: Path) -> Path:
     return home.with_name(f"{home.name}-blend.log")
 
 
+def go_on(home: Path) -> None:
+    """Let the blend engine go on where its mischief is to wait."""
+    with engine_log(home).open("a") as log:
+        log.write("go on\n")
+
+
 def computed(home: Path) -> Counter[str]:
     """How often each frame was computed, by keyframes and time."""
     log = engine_log(home)

@@ -352,6 +352,26 @@ def test_trouble_is_reported_once_and_not_at_every_attempt(home: Path) -> None:
     assert [type(event) for event in events] == [Disconnected]
 
 
+def test_who_does_not_want_to_wait_for_the_next_attempt_has_it_at_once(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "FIRST_BACKOFF", 3600.0)
+    monkeypatch.setattr(link, "LAST_BACKOFF", 3600.0)
+    with Client(home, start_server=False) as client:
+        poll_until(client, has(Disconnected))
+        assert not client.connecting
+        with FakeServer(home):
+            client.poll(0)
+            assert not client.connecting
+            client.retry()
+            client.poll(0)
+            assert client.connecting
+            poll_until(client, has(Connected))
+            assert not client.connecting
+            client.retry()
+            assert client.server is not None, "an open session is left alone"
+
+
 def test_a_job_waits_for_a_server_that_comes_later(home: Path, pictures: list[bytes]) -> None:
     with Client(home, start_server=False) as client:
         handle = client.submit(pictures, count=2)

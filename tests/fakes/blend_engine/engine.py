@@ -1,4 +1,8 @@
-"""Blends two keyframes, and writes a line for every frame that it computes to the file named by BLEND_ENGINE_LOG."""
+"""Blends two keyframes, and writes a line for every frame that it computes to the file named by BLEND_ENGINE_LOG.
+
+With the mischief "wait" it goes on when that file has the line "go on", so that a test can do something in the middle
+of a job, however fast or slow the machine is.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +51,8 @@ class BlendEngine:
         for number, t in enumerate(times):
             progress(number / len(times), "blending")
             self._misbehave(settings, t)
+            if settings["mischief"] == "wait" and t >= float(settings["at"]):
+                _wait(number / len(times), progress)
             _sleep(float(settings["seconds"]), number / len(times), progress, settings["mischief"] == "stubborn")
             _note(f"frame {os.getpid()} {pair} {t!r}")
             pixels = np.ascontiguousarray(gap.a * np.float32(1 - t) + gap.b * np.float32(t))
@@ -57,7 +63,7 @@ class BlendEngine:
 
     def _misbehave(self, settings: Mapping[str, Scalar], t: float) -> None:
         mischief = settings["mischief"]
-        if mischief in ("none", "wrong shape", "too few", "stubborn") or t < float(settings["at"]):
+        if mischief in ("none", "wrong shape", "too few", "stubborn", "wait") or t < float(settings["at"]):
             return
         if mischief == "raise":
             raise ValueError("the engine broke")
@@ -90,6 +96,12 @@ def _say(what: str, gap: Gap, progress: Progress) -> None:
         for odd in (gap.a[:, :, 0], gap.a[:0], np.zeros((4, 4, 9), np.float32), "picture", None):
             progress.preview(0.5, odd)  # type: ignore[arg-type]
         progress.preview(float("nan"), gap.a)
+
+
+def _wait(fraction: float, progress: Progress) -> None:
+    while not _noted("go on\n"):
+        time.sleep(0.005)
+        progress(fraction, "blending")
 
 
 def _sleep(seconds: float, fraction: float, progress: Progress, stubborn: bool) -> None:

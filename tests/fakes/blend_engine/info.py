@@ -5,7 +5,9 @@ from __future__ import annotations
 from tweenbridge.protocol.messages import EngineInfo, ProfileInfo, SettingInfo
 from tweenbridge_server.engines.registry import Registration
 
-MISCHIEF = ("none", "raise", "exit", "exit once", "memory", "hang", "print", "wrong shape", "too few", "stubborn")
+MISCHIEF = (
+    "none", "raise", "exit", "exit once", "memory", "hang", "print", "wrong shape", "too few", "stubborn", "wait",
+)  # fmt: skip
 
 SAYS = ("nothing", "note", "notes of gaps", "note flood", "preview", "odd previews")
 

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ if TIMELINE not in sys.path:
     sys.path.insert(0, TIMELINE)
 
 WIDTH, HEIGHT = 128, 80
+PATIENCE = 60.0
+"""Seconds that anything may take on a slow, busy machine."""
 
 Show = Callable[[int], Any]
 
@@ -113,34 +117,70 @@ def rendered(frame: int, path: Path, depth: str = "png8", alpha: bool = True) ->
     return exr.read_exr(path) if depth == "exr32" else pictures.read_png(path)
 
 
-@pytest.fixture
-def blend_server(shot: Any, ext: Any, tmp_path: Path) -> Iterator[Any]:
-    """A second server, with an engine that takes as long as it is told; the extension talks to it for this test."""
+@dataclass(frozen=True)
+class BlendServer:
+    """A second server, with an engine that waits in the middle of a job when its mischief is to wait.
+
+    Attributes:
+        home: its data folder.
+        log: what its engine reads and writes.
+    """
+
+    home: Path
+    log: Path
+
+    def go_on(self) -> None:
+        """Let the engine go on."""
+        with self.log.open("a") as log:
+            log.write("go on\n")
+
+
+@contextmanager
+def connected(ext: Any, home: Path) -> Iterator[None]:
+    """The extension talks to the server of this data folder; afterwards to this machine's own again."""
     from tweenbridge import discovery
 
-    home, log = tmp_path / "blend", tmp_path / "blend.log"
-    log.touch()
+    preferences = bpy.context.preferences.addons[ext.__name__].preferences
+    server = ext.session.current.server
+    try:
+        preferences.place, preferences.key_file = "REMOTE", str(discovery.address_file(home))
+        server.close()
+        assert bpy.ops.tweenbridge.check_connection() == {"FINISHED"}
+        yield
+    finally:
+        preferences.place, preferences.key_file = "LOCAL", ""
+        server.close()
+
+
+@pytest.fixture
+def blend_server(shot: Any, ext: Any, tmp_path: Path) -> Iterator[BlendServer]:
+    """Such a server; the extension talks to it for this test."""
+    from tweenbridge import discovery
+
+    blend = BlendServer(tmp_path / "blend", tmp_path / "blend.log")
+    blend.log.touch()
     fakes = Path(__file__).parents[4] / "fakes"
     [command] = [json.loads((discovery.data_dir() / "run" / "launch.json").read_text())["command"]]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    environment |= {"PYTHONPATH": str(fakes), "BLEND_ENGINE_LOG": str(log), "TWEENBRIDGE_HOME": str(home)}
+    environment |= {"PYTHONPATH": str(fakes), "BLEND_ENGINE_LOG": str(blend.log), "TWEENBRIDGE_HOME": str(blend.home)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        end = time.monotonic() + 60
-        while discovery.read_address(home) is None and time.monotonic() < end:
-            time.sleep(0.02)
-        preferences = bpy.context.preferences.addons[ext.__name__].preferences
-        preferences.place, preferences.key_file = "REMOTE", str(discovery.address_file(home))
-        ext.session.current.server.close()
-        assert bpy.ops.tweenbridge.check_connection() == {"FINISHED"}
-        shot.tweenbridge.engine = "blend"
-        yield process
-        preferences.place, preferences.key_file = "LOCAL", ""
-        ext.session.current.server.close()
-        ext.session.current.server.engines = ()
+        until(lambda: discovery.read_address(blend.home) is not None or process.poll() is not None)
+        assert process.poll() is None, "the server ended"
+        with connected(ext, blend.home):
+            shot.tweenbridge.engine = "blend"
+            yield blend
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
+
+
+def until(what: Callable[[], Any], patience: float = PATIENCE) -> None:
+    """Wait until something is true."""
+    end = time.monotonic() + patience
+    while not what():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
 
 
 def begin(ext: Any, **changes: Any) -> Any:
@@ -153,7 +193,7 @@ def begin(ext: Any, **changes: Any) -> Any:
     return ext.session.current.start(ext.shots.new_record(scene, found, wanted, "//inbetweens/{shot}"))
 
 
-def drive(ext: Any, generation: Any, until: Callable[[], bool] = lambda: False, patience: float = 60.0) -> None:
+def drive(ext: Any, generation: Any, until: Callable[[], bool] = lambda: False, patience: float = PATIENCE) -> None:
     """Step as a timer does, until something holds or the shot is finished."""
     end = time.monotonic() + patience
     while not until() and not ext.session.current.drive(generation):

@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import begin, drive, new_strips, received, select
+from conftest import BlendServer, begin, drive, new_strips, received, select
 
 ICONS = set(bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items.keys())
 
@@ -79,13 +79,16 @@ def test_nothing_selected_says_what_to_do(shot: Any, ext: Any) -> None:
     assert "There are no keyframes yet. Select two strips" in text
 
 
-def test_a_shot_is_shown_while_it_goes_on_and_can_be_edited_after(shot: Any, ext: Any, blend_server: Any) -> None:
-    generation = begin(ext, settings={"seconds": 0.4})
+def test_a_shot_is_shown_while_it_goes_on_and_can_be_edited_after(
+    shot: Any, ext: Any, blend_server: BlendServer
+) -> None:
+    generation = begin(ext, settings={"mischief": "wait"})
     assert "Rendering keyframe 1 of 2" in draw(ext)
-    drive(ext, generation, lambda: received(generation) > 1)
+    drive(ext, generation, lambda: received(generation) == 3)
     text = draw(ext)
-    assert f"{received(generation)} of 6 in-betweens" in text
+    assert "3 of 6 in-betweens" in text
     assert ext.statusbar.text().startswith("In-betweens of a-b (take 1): ")
+    blend_server.go_on()
     drive(ext, generation)
     assert ext.statusbar.text() is None
     text = draw(ext)
@@ -94,7 +97,7 @@ def test_a_shot_is_shown_while_it_goes_on_and_can_be_edited_after(shot: Any, ext
     assert "Take 1, made with blend" in text
 
 
-def test_every_kind_of_setting_is_drawn(shot: Any, ext: Any, blend_server: Any) -> None:
+def test_every_kind_of_setting_is_drawn(shot: Any, ext: Any, blend_server: BlendServer) -> None:
     from tweenbridge.protocol.messages import EngineInfo, ProfileInfo, SettingInfo
 
     kinds = (("bool", True), ("int", 3), ("float", 0.5), ("str", "words"), ("choice", "b"))

@@ -10,7 +10,7 @@ import bpy
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import files_of, new_strips, select, spans
+from conftest import BlendServer, files_of, new_strips, select, spans
 
 
 def test_edit_brings_the_settings_back(shot: Any, ext: Any) -> None:
@@ -86,7 +86,7 @@ def test_the_recipe_names_the_job_and_the_keyframes(shot: Any, ext: Any) -> None
     assert len(recipe.jobs[0]) == 32
 
 
-def test_settings_of_an_engine_are_what_the_server_says(shot: Any, ext: Any, blend_server: Any) -> None:
+def test_settings_of_an_engine_are_what_the_server_says(shot: Any, ext: Any, blend_server: BlendServer) -> None:
     settings = shot.tweenbridge
     assert settings.engine == "blend"
     assert settings.profile == "plain" or settings.profile_name == "draft"
@@ -117,7 +117,7 @@ def _described(ext: Any, name: str) -> str:
     return str(ext.server_operators.TWEENBRIDGE_OT_default_setting.description(bpy.context, Chosen))
 
 
-def test_settings_are_remembered_without_the_server(shot: Any, ext: Any, blend_server: Any) -> None:
+def test_settings_are_remembered_without_the_server(shot: Any, ext: Any, blend_server: BlendServer) -> None:
     shot.tweenbridge.values["blend.seconds"].as_float = 0.5
     shot.tweenbridge.profile_name = "other"
     bpy.ops.wm.save_mainfile()
@@ -128,7 +128,7 @@ def test_settings_are_remembered_without_the_server(shot: Any, ext: Any, blend_s
     assert ext.choices.wanted_from(settings).settings["seconds"] == 0.5
 
 
-def test_presets_keep_the_settings(shot: Any, ext: Any, blend_server: Any) -> None:
+def test_presets_keep_the_settings(shot: Any, ext: Any, blend_server: BlendServer) -> None:
     settings = shot.tweenbridge
     settings.values["blend.seconds"].as_float = 0.5
     settings.hold, settings.depth = "2", "exr32"
@@ -151,6 +151,70 @@ def test_checking_the_connection(shot: Any, ext: Any) -> None:
     assert not bpy.ops.tweenbridge.start_server.poll()
 
 
+class Late:
+    """An answer that is not there before the server has said how it is, and not at once then."""
+
+    def __init__(self, reply: Any, server: Any) -> None:
+        self._reply, self._server = reply, server
+        self._looks = 10
+        self.result = reply.result
+
+    @property
+    def done(self) -> bool:
+        if self._server.status is not None and self._reply.done:
+            self._looks -= 1
+        return self._looks <= 0
+
+
+def test_a_check_is_over_when_the_engines_are_there_too(shot: Any, ext: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tweenbridge import Client
+    from tweenbridge.protocol.messages import GetEngines
+
+    server = ext.session.current.server
+    ask = Client.ask
+
+    def ask_and_wait(client: Any, question: Any) -> Any:
+        reply = ask(client, question)
+        return Late(reply, server) if isinstance(question, GetEngines) else reply
+
+    server.close()
+    server.engines = ()
+    monkeypatch.setattr(Client, "ask", ask_and_wait)
+    for _ in range(2):  # not connected yet, and connected
+        assert bpy.ops.tweenbridge.check_connection() == {"FINISHED"}
+        assert [engine.name for engine in server.engines][:1] == ["flow"]
+        server.engines = ()
+
+
+def test_a_question_that_the_server_refuses_is_said_once(shot: Any, ext: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tweenbridge import Client
+    from tweenbridge.protocol.messages import GetEngines, GetJob
+
+    ask = Client.ask
+
+    def ask_for_a_job(client: Any, question: Any) -> Any:
+        return ask(client, GetJob("nothing") if isinstance(question, GetEngines) else question)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "ask", ask_for_a_job)
+        ext.session.current.server.close()
+        with pytest.raises(RuntimeError, match="no job"):
+            bpy.ops.tweenbridge.check_connection()
+    assert bpy.ops.tweenbridge.check_connection() == {"FINISHED"}
+    assert ext.session.current.server.problem is None
+
+
+def test_another_servers_engines_are_not_offered(shot: Any, ext: Any, blend_server: BlendServer) -> None:
+    server = ext.session.current.server
+    assert "blend" in {engine.name for engine in server.engines}
+    preferences = bpy.context.preferences.addons[ext.__name__].preferences
+    preferences.place = "LOCAL"
+    server.open(ext.session.where())
+    assert server.engines == ()
+    assert bpy.ops.tweenbridge.check_connection() == {"FINISHED"}
+    assert "blend" not in {engine.name for engine in server.engines}
+
+
 def test_starting_the_server(shot: Any, ext: Any, server: Path) -> None:
     from tweenbridge import Client
     from tweenbridge.discovery import read_address
@@ -165,7 +229,7 @@ def test_starting_the_server(shot: Any, ext: Any, server: Path) -> None:
     assert read_address(server) is not None
 
 
-def test_settings_of_an_engine_that_the_server_tells_of_later(shot: Any, ext: Any, blend_server: Any) -> None:
+def test_settings_of_an_engine_that_the_server_tells_of_later(shot: Any, ext: Any, blend_server: BlendServer) -> None:
     shot.tweenbridge.values.clear()
     ext.session.current.tick()
     assert shot.tweenbridge.values["blend.seconds"].as_float == 0.0
