@@ -107,12 +107,17 @@ def anchored(found: Found, spans: Iterable[Span]) -> Found:
     Raises:
         PluginError: there is nothing to see at one of them.
     """
-    every = [span for span in spans if span.picture]
-    return dataclasses.replace(found, keyframes=tuple(_anchored(each, every) for each in found.keyframes))
+    every = list(spans)
+    return dataclasses.replace(found, keyframes=tuple(shown_by(each, every) for each in found.keyframes))
 
 
-def _anchored(keyframe: KeyframeAt, spans: Sequence[Span]) -> KeyframeAt:
-    there = [span for span in spans if span.start <= keyframe.frame < span.end]
+def shown_by(keyframe: KeyframeAt, spans: Iterable[Span]) -> KeyframeAt:
+    """The same keyframe with the strip that shows it, its own where that is seen there, else the topmost.
+
+    Raises:
+        PluginError: there is nothing to see.
+    """
+    there = [span for span in spans if span.picture and span.start <= keyframe.frame < span.end]
     shown = [span for span in there if span.name == keyframe.strip] or sorted(there, key=lambda span: span.channel)[-1:]
     if not shown:
         raise PluginError(

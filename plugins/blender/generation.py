@@ -274,6 +274,7 @@ class Generation:
         if self.strips:
             insertion.replace(scene, self.record, self.strips, directory, files, self.recipe)
         else:
+            batch.notes += insertion.covered_now(scene, self.record)
             self.strips = insertion.insert(scene, self.record, directory, files, self.recipe)
         batch.inserted = True
         if batch.draft:

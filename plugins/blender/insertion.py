@@ -15,7 +15,7 @@ from .errors import PluginError
 from .gaps import Span
 from .naming import strip_name
 from .placement import Move, lowest_free_channel
-from .plan import JobPlan, Plan, StripPlan, Wanted
+from .plan import JobPlan, Plan, StripPlan, Wanted, covered, enumerated, shifted
 from .recipe import Recipe, UsedKeyframe, from_text, to_text
 from .records import Record
 
@@ -88,6 +88,12 @@ def insert(scene: Any, record: Record, directory: str, files: Files, recipe: Rec
     for name in names:
         strips.find(scene, name).select = True
     return tuple(names)
+
+
+def covered_now(scene: Any, record: Record) -> list[str]:
+    """A sentence about clips that its strips hide, which may have come there since it was begun."""
+    hidden = covered(shifted(record.plan, _shift(scene, record)), strips.spans(scene))
+    return [f"The in-betweens cover {enumerated(hidden)}."] if hidden else []
 
 
 def replace(scene: Any, record: Record, names: Sequence[str], directory: str, files: Files, recipe: RecipeOf) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 from bpy.props import IntProperty
 
-from . import shots, strips
+from . import listed, shots
 from .errors import PluginError
 from .operators import report
 
@@ -25,22 +25,12 @@ class TWEENBRIDGE_OT_add_keyframe(bpy.types.Operator):  # type: ignore[misc]
         """Add it, in time order; once."""
         try:
             scene = shots.check_editable(context)
+            added = listed.add(scene, scene.frame_current)
         except PluginError as error:
             return report(self, error)
-        frame, rows = scene.frame_current, scene.tweenbridge.keyframes
-        frames = [row.frame for row in rows]
-        if frame in frames:
-            scene.tweenbridge.keyframe_index = frames.index(frame)
-            self.report({"INFO"}, f"Frame {frame} is in the list already.")
+        if not added:
+            self.report({"INFO"}, f"Frame {scene.frame_current} is in the list already.")
             return {"CANCELLED"}
-        over = [span for span in strips.spans(scene) if span.picture and span.start <= frame < span.end]
-        row = rows.add()
-        row.frame = frame
-        row.strip = max(over, key=lambda span: span.channel).name if over else ""
-        row.name = f"{row.strip}, frame {frame}" if over else f"Frame {frame}"
-        place = sum(each < frame for each in frames)
-        rows.move(len(rows) - 1, place)
-        scene.tweenbridge.keyframe_index = place
         return {"FINISHED"}
 
 
@@ -62,7 +52,7 @@ class TWEENBRIDGE_OT_remove_keyframe(bpy.types.Operator):  # type: ignore[misc]
         rows = scene.tweenbridge.keyframes
         index = self.index
         if index < 0:
-            index = next((i for i, row in enumerate(rows) if row.frame == scene.frame_current), -1)
+            index = next((i for i, row in enumerate(listed.rows(scene)) if row.frame == scene.frame_current), -1)
         if not 0 <= index < len(rows):
             return report(
                 self,

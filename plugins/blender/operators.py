@@ -9,10 +9,10 @@ import time
 from typing import Any
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import BoolProperty, StringProperty
 
 from . import choices, collecting, insertion, session, shots, strips
-from .errors import PluginError
+from .errors import CoverError, PluginError
 from .generation import Generation, Stage
 from .records import Record
 from .server import Problem
@@ -39,6 +39,13 @@ def pattern() -> str:
 class ShotOperator:
     """Drives one shot: step by step from a timer when it was invoked, in a loop when it was executed."""
 
+    cover: BoolProperty(
+        name="Cover Other Strips",
+        description="Insert in-betweens even where they hide another strip",
+        options={"SKIP_SAVE"},
+    )
+    function = ""
+    """What the operator is called in `bpy.ops.tweenbridge`."""
     _shot: Generation
     _timer: Any = None
 
@@ -56,6 +63,9 @@ class ShotOperator:
             return self.execute(context)
         try:
             self._shot = self.begin(context)
+        except CoverError as error:
+            bpy.ops.tweenbridge.cover("INVOKE_DEFAULT", function=self.function, sentence=error.sentence)
+            return {"CANCELLED"}
         except PluginError as error:
             return report(self, error)
         manager = context.window_manager
@@ -121,7 +131,7 @@ class SelectionOperator(ShotOperator):
         if self.breakdown:
             wanted = dataclasses.replace(wanted, breakdown=True, count=None, chart=(), loop=False, draft_first=False)
         found = shots.found_in(scene, settings)
-        return session.current.start(shots.new_record(scene, found, wanted, pattern()))
+        return session.current.start(shots.new_record(scene, found, wanted, pattern(), self.cover))
 
 
 class TWEENBRIDGE_OT_generate(SelectionOperator, bpy.types.Operator):  # type: ignore[misc]
@@ -131,6 +141,8 @@ class TWEENBRIDGE_OT_generate(SelectionOperator, bpy.types.Operator):  # type: i
     bl_label = "Generate in-betweens"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
 
+    function = "generate"
+
 
 class TWEENBRIDGE_OT_breakdown(SelectionOperator, bpy.types.Operator):  # type: ignore[misc]
     """Make only the middle pose of every gap: redraw it, then select it with its neighbours and generate"""
@@ -139,6 +151,7 @@ class TWEENBRIDGE_OT_breakdown(SelectionOperator, bpy.types.Operator):  # type: 
     bl_label = "Breakdown"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
 
+    function = "breakdown"
     breakdown = True
 
 
@@ -149,11 +162,13 @@ class TWEENBRIDGE_OT_regenerate(ShotOperator, bpy.types.Operator):  # type: igno
     bl_label = "Regenerate (new take)"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
 
+    function = "regenerate"
+
     def begin(self, context: Any) -> Generation:
         """Start the new take."""
         scene = shots.check_editable(context)
         wanted = choices.wanted_from(scene.tweenbridge)
-        return session.current.start(shots.new_take(scene, strips.active_name(context), wanted))
+        return session.current.start(shots.new_take(scene, strips.active_name(context), wanted, self.cover))
 
 
 class TWEENBRIDGE_OT_insert_finished(ShotOperator, bpy.types.Operator):  # type: ignore[misc]
@@ -169,6 +184,29 @@ class TWEENBRIDGE_OT_insert_finished(ShotOperator, bpy.types.Operator):  # type:
         """Go on with the shot."""
         shots.check_editable(context)
         return session.current.resume(_waiting(self.shot))
+
+
+class TWEENBRIDGE_OT_cover(bpy.types.Operator):  # type: ignore[misc]
+    """Ask whether in-betweens may cover what is on the timeline, then make them"""
+
+    bl_idname = "tweenbridge.cover"
+    bl_label = "Cover Other Strips"
+    bl_options = {"INTERNAL"}  # noqa: RUF012 - Blender's own form
+
+    function: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    sentence: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        """Ask."""
+        answer: set[str] = context.window_manager.invoke_confirm(
+            self, event, title="Cover other strips?", message=self.sentence, confirm_text="Cover", icon="WARNING"
+        )
+        return answer
+
+    def execute(self, _context: Any) -> set[str]:
+        """Yes: start again, without asking."""
+        getattr(bpy.ops.tweenbridge, self.function)("INVOKE_DEFAULT", cover=True)
+        return {"FINISHED"}
 
 
 def _waiting(shot: str) -> Record:
@@ -267,6 +305,7 @@ CLASSES = (
     TWEENBRIDGE_OT_breakdown,
     TWEENBRIDGE_OT_regenerate,
     TWEENBRIDGE_OT_insert_finished,
+    TWEENBRIDGE_OT_cover,
     TWEENBRIDGE_OT_forget,
     TWEENBRIDGE_OT_cancel,
     TWEENBRIDGE_OT_edit,

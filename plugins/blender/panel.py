@@ -10,10 +10,10 @@ from typing import Any
 
 import bpy
 
-from . import choices, insertion, properties, session, shots, strips
+from . import choices, insertion, listed, properties, session, shots, strips
 from .errors import PluginError
-from .gaps import Found
-from .plan import Plan
+from .gaps import Found, Source
+from .plan import Plan, covered, enumerated
 from .server import Problem
 from .server_operators import sentence
 
@@ -102,7 +102,7 @@ class TWEENBRIDGE_PT_main(Panel, bpy.types.Panel):  # type: ignore[misc]
             return
         settings = scene.tweenbridge
         layout.prop(settings, "source", text="")
-        _draw_list(layout, settings)
+        _draw_list(layout, scene)
         ready = _draw_found(layout, context, settings)
         column = layout.column(align=True)
         column.scale_y = 1.4
@@ -120,13 +120,15 @@ class TWEENBRIDGE_PT_main(Panel, bpy.types.Panel):  # type: ignore[misc]
             lines(layout.column(align=True), note, "INFO")
 
 
-def _draw_list(layout: Any, settings: Any) -> None:
+def _draw_list(layout: Any, scene: Any) -> None:
+    settings = scene.tweenbridge
     if settings.source not in {"AUTO", "LIST"}:
         return
     column = layout.column(align=True)
-    for index, row in enumerate(settings.keyframes):
+    for index, row in enumerate(listed.rows(scene)):
         line = column.row(align=True)
-        line.label(text=row.name, icon="KEYFRAME_HLT")
+        line.alert = bool(row.problem)
+        line.label(text=row.label, icon="ERROR" if row.problem else "KEYFRAME_HLT")
         line.operator("tweenbridge.remove_keyframe", text="", icon="X", emboss=False).index = index
     buttons = column.row(align=True)
     buttons.operator("tweenbridge.add_keyframe", icon="ADD")
@@ -147,8 +149,11 @@ def _draw_found(layout: Any, context: Any, settings: Any) -> bool:
         lines(box, error.sentence, "INFO")
         lines(box, error.remedy, "BLANK1")
         return False
-    box.label(text=f"{len(found.keyframes)} keyframes from {_SOURCES[found.source.value]}", icon="KEYTYPE_KEYFRAME_VEC")
+    box.label(text=f"{len(found.keyframes)} keyframes from {_source(scene, found)}", icon="KEYTYPE_KEYFRAME_VEC")
     _draw_gaps(box, found, plan)
+    hidden = covered(plan, strips.spans(scene))
+    if hidden:
+        lines(box, f"They cover {enumerated(hidden)}: you will be asked.", "ERROR")
     moved = sum(cut.by for cut in plan.cuts)
     if moved:
         lines(box, f"Later strips move by {_frames(moved)}.", "TRACKING_FORWARDS_SINGLE")
@@ -157,7 +162,12 @@ def _draw_found(layout: Any, context: Any, settings: Any) -> bool:
     return True
 
 
-_SOURCES = {"strips": "the selected strips", "list": "the list", "markers": "markers"}
+def _source(scene: Any, found: Found) -> str:
+    """What the keyframes are taken from, in words."""
+    if found.source is Source.MARKERS:
+        chosen = sum(marker.selected for marker in strips.markers(scene))
+        return "the selected markers" if chosen > 1 else "all markers"
+    return "the selected strips" if found.source is Source.STRIPS else "the list"
 
 
 def _draw_gaps(box: Any, found: Found, plan: Plan) -> None:

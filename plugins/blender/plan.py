@@ -199,6 +199,44 @@ def _timing(run: tuple[GapRange, ...], wanted: Wanted) -> dict[str, Any]:
     return {"count": count, "spacing": wanted.spacing, "chart": chart, "hold": hold}
 
 
+def covered(plan: Plan, spans: Sequence[Span]) -> tuple[str, ...]:
+    """Clips that the strips of a plan would hide, each with its frames, once later strips have moved.
+
+    One that is seen at a keyframe is not hidden: it is in the keyframe's picture. Nor are earlier takes.
+
+    Args:
+        plan: what is to be inserted.
+        spans: every strip at the top level, where it is now.
+    """
+    found: dict[str, str] = {}
+    for span in spans:
+        by = sum(cut.by for cut in plan.cuts if span.start >= cut.at)
+        first, end = span.start + by, span.end + by
+        for strip in plan.strips:
+            shown = any(first <= keyframe < end for keyframe in (strip.a, strip.b))
+            begin, last = max(first, strip.start), min(end, strip.start + len(strip.drawings)) - 1
+            if span.picture and not span.made and not shown and begin <= last:
+                where = f"frame {begin}" if begin == last else f"frames {begin} to {last}"
+                found.setdefault(span.name, f"“{span.name}” at {where}")
+    return tuple(found.values())
+
+
+def shifted(plan: Plan, by: int) -> Plan:
+    """The same plan `by` frames later, for keyframes that have been moved."""
+    jobs = []
+    for job in plan.jobs:
+        moved = (dataclasses.replace(s, start=s.start + by, a=s.a + by, b=s.b + by) for s in job.strips)
+        jobs.append(dataclasses.replace(job, strips=tuple(moved)))
+    cuts = tuple(dataclasses.replace(cut, at=cut.at + by) for cut in plan.cuts)
+    return dataclasses.replace(plan, jobs=tuple(jobs), cuts=cuts)
+
+
+def enumerated(items: Sequence[str], most: int = 3) -> str:
+    """Words as a sentence has them: `a, b and c`, or `a, b, c and 2 more`."""
+    shown = list(items) if len(items) <= most else [*items[:most], f"{len(items) - most} more"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
 def parse_chart(text: str) -> tuple[float, ...]:
     """Times from text such as `0.2 0.5 0.9` or `20% 50%, 90%`.
 

@@ -175,8 +175,10 @@ def _profiles(settings: Any, _context: Any) -> Items:
 class TweenbridgeKeyframe(bpy.types.PropertyGroup):  # type: ignore[misc]
     """A keyframe of the artist's list; `name` is what it is called."""
 
-    frame: IntProperty(name="Frame", description="The timeline frame that shows the keyframe")
+    frame: IntProperty(name="Frame", description="The timeline frame at which it was added")
     strip: StringProperty()
+    strip_id: StringProperty()
+    offset: IntProperty()
 
 
 class TweenbridgeSettings(bpy.types.PropertyGroup):  # type: ignore[misc]
@@ -188,7 +190,11 @@ class TweenbridgeSettings(bpy.types.PropertyGroup):  # type: ignore[misc]
         name="Keyframes",
         description="Where the keyframes come from",
         items=[
-            ("AUTO", "Automatic", "Selected strips; else the list; else the markers"),
+            (
+                "AUTO",
+                "Automatic",
+                "Two or more selected strips; else the list; else the markers, with nothing selected",
+            ),
             ("STRIPS", "Selected strips", "The last frame of one strip, the first of the next"),
             ("LIST", "List", "The frames added below"),
             ("MARKERS", "Markers", "The selected markers; all of them where fewer than two are selected"),

@@ -11,16 +11,17 @@ from typing import Any
 
 import bpy
 
-from . import insertion, naming, strips
-from .errors import PluginError
+from . import insertion, listed, naming, strips
+from .errors import CoverError, PluginError
 from .folders import project_folder
 from .follow import anchored, frames_now
-from .gaps import Found, GapRange, KeyframeAt, Source, from_list, from_markers, from_strips
-from .plan import Plan, Wanted, make_plan
+from .gaps import Found, GapRange, KeyframeAt, Source, from_markers, from_strips
+from .plan import Plan, Wanted, covered, enumerated, make_plan
 from .recipe import Recipe
 from .records import Record
 
 _SELECT = "Select two strips, add keyframes at the playhead, or set markers."
+_SELECT_MORE = "Select another one as well, or nothing, which takes the markers."
 
 
 def found_in(scene: Any, settings: Any) -> Found:
@@ -37,8 +38,10 @@ def found_in(scene: Any, settings: Any) -> Found:
         if source == "STRIPS" or len(spans) > 1:
             return from_strips(spans)
     if source == "LIST" or (source == "AUTO" and len(settings.keyframes) > 1):
-        rows = list(settings.keyframes)
-        return from_list([row.frame for row in rows], [row.name for row in rows], [row.strip for row in rows])
+        return listed.found_in(scene)
+    if source == "AUTO" and strips.any_selected(scene):
+        # Markers that have been there for long are not what somebody means who has just selected something.
+        raise PluginError("In-betweens need two strips, and fewer are selected.", _SELECT_MORE)
     if source == "MARKERS" or len(strips.markers(scene)) > 1:
         return from_markers(strips.markers(scene))
     raise PluginError("There are no keyframes yet.", _SELECT)
@@ -79,13 +82,31 @@ def plan_for(scene: Any, found: Found, wanted: Wanted) -> Plan:
     return plan
 
 
-def new_record(scene: Any, found: Found, wanted: Wanted, pattern: str) -> Record:
+def check_cover(scene: Any, plan: Plan) -> None:
+    """See that no other clip would be hidden.
+
+    Raises:
+        CoverError: one would be.
+    """
+    hidden = covered(plan, strips.spans(scene))
+    if hidden:
+        raise CoverError(
+            f"The in-betweens would cover {enumerated(hidden)}.",
+            "Move what is there, or turn on “Cover Other Strips” (F9, or `cover=True` in scripts).",
+        )
+
+
+def new_record(scene: Any, found: Found, wanted: Wanted, pattern: str, cover: bool = False) -> Record:
     """A shot to start, with a folder of its own on disk.
 
     Raises:
+        CoverError: another clip would be hidden, and may not be.
         PluginError: there is nothing to fill, or the folder cannot be made.
     """
-    plan = _identified(scene, plan_for(scene, found, wanted))
+    plan = plan_for(scene, found, wanted)
+    if not cover:
+        check_cover(scene, plan)
+    plan = _identified(scene, plan)
     unsaved = "" if bpy.data.filepath else str(project_folder())
     folder = naming.shot_folder(bpy.data.filepath, scene.name, found, pattern, unsaved_root=unsaved)
     return _record(scene, wanted, plan, naming.shot_name(scene.name, found), folder)
@@ -97,17 +118,21 @@ def _identified(scene: Any, plan: Plan) -> Plan:
     return dataclasses.replace(plan, keyframes=tuple(keyframes))
 
 
-def new_take(scene: Any, name: str, wanted: Wanted) -> Record:
+def new_take(scene: Any, name: str, wanted: Wanted, cover: bool = False) -> Record:
     """A shot that makes a strip of in-betweens once more, beside the old one.
 
     Raises:
+        CoverError: another clip would be hidden, and may not be.
         PluginError: it is no strip of in-betweens, or the folder cannot be made.
     """
     recipe = recipe_of(scene, name)
     found = found_again(scene, name, recipe)
     breakdown = insertion.wanted_of(recipe).breakdown
     wanted = dataclasses.replace(wanted, loop=False, ripple=False, breakdown=breakdown)
-    plan = _identified(scene, plan_for(scene, found, wanted))
+    plan = plan_for(scene, found, wanted)
+    if not cover:
+        check_cover(scene, plan)
+    plan = _identified(scene, plan)
     folder = recipe.folder.replace("\\", "/").rstrip("/").rpartition("/")[0]
     return dataclasses.replace(_record(scene, wanted, plan, recipe.shot, folder), replaces=name)
 

@@ -95,6 +95,11 @@ def spans(scene: Any, selected: bool = False) -> list[Span]:
     return found
 
 
+def any_selected(scene: Any) -> bool:
+    """Some strip is selected, of whatever kind."""
+    return any(strip.select for strip in _all(scene))
+
+
 def identify(scene: Any, name: str) -> str:
     """The id by which a strip is found again after it was renamed; it gets one where it has none."""
     strip = find(scene, name)

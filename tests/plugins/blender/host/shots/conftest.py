@@ -77,6 +77,13 @@ def add(
     )
 
 
+def another_file() -> None:
+    """What File > New does, with the scene chosen in the sequencer's header."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    if hasattr(bpy.context.workspace, "sequencer_scene"):
+        bpy.context.workspace.sequencer_scene = bpy.context.scene
+
+
 def select(ext: Any, *names: str) -> None:
     """Select these strips and no others."""
     for span in ext.strips.spans(bpy.context.scene):

@@ -14,7 +14,20 @@ import bpy
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import BlendServer, add, begin, drive, files_of, new_strips, received, remove, select, spans, until
+from conftest import (
+    BlendServer,
+    add,
+    another_file,
+    begin,
+    drive,
+    files_of,
+    new_strips,
+    received,
+    remove,
+    select,
+    spans,
+    until,
+)
 
 WAITS = {"mischief": "wait"}
 
@@ -90,7 +103,7 @@ def test_after_a_reload_the_shot_is_offered_and_inserted(shot: Any, ext: Any, bl
 
 def test_another_file_gets_nothing(shot: Any, ext: Any, blend_server: BlendServer, tmp_path: Path) -> None:
     half_done(ext)
-    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    another_file()
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "other.blend"))
     ext.session.current.look_for_records()
     assert ext.session.current.waiting == []

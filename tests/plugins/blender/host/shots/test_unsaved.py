@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import HEIGHT, WIDTH, add, files_of, new_strips, rendered, select, spans
+from conftest import HEIGHT, WIDTH, add, another_file, files_of, new_strips, rendered, select, spans
 
 MODULE = "bl_ext.user_default.tweenbridge"
 
@@ -27,13 +27,6 @@ def start(ext: Any, folder: Path, to: int = 24) -> Any:
     select(ext, "a", "b")
     scene.tweenbridge.profile_name = "draft"
     return scene
-
-
-def another_file() -> None:
-    """What File > New does."""
-    bpy.ops.wm.read_homefile(use_factory_startup=True)
-    if hasattr(bpy.context.workspace, "sequencer_scene"):
-        bpy.context.workspace.sequencer_scene = bpy.context.scene
 
 
 @pytest.fixture
