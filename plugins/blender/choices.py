@@ -20,7 +20,8 @@ def wanted_from(settings: Any) -> Wanted:
         PluginError: the timing chart cannot be read.
     """
     info = properties.engine_info(settings.engine_name)
-    profiles = [profile.name for profile in info.profiles] if info is not None else [settings.profile_name]
+    offered = info.profiles if info is not None else ()
+    profiles = {profile.name for profile in offered} or {settings.profile_name} - {properties.DEFAULT_PROFILE}
     return Wanted(
         engine=settings.engine_name,
         profile=settings.profile_name if settings.profile_name in profiles else "",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from . import insertion, records
 from .batch import Batch, job_drawings, timing_of
+from .countdown import Countdown
 from .errors import PluginError
 from .frames import Depth, FrameForm, Renderer
 from .naming import frame_file
@@ -68,6 +69,7 @@ class Generation:
         self._made_here = renders
         self._rendered = 0 if renders else len(record.plan.keyframes)
         self._batches: list[Batch] = []
+        self._countdown = Countdown()
 
     # ------------------------------------------------------------ what the panel shows
 
@@ -90,9 +92,14 @@ class Generation:
             return str(self.stage.value).capitalize()
         if not self._server.connected:
             return "Starting the server" if self._server.starting else "Waiting for the server"
-        batch = next((batch for batch in self._batches if not batch.inserted), self._batches[-1])
+        batch = self._batch
         what = "draft in-betweens" if batch.draft else "in-betweens"
-        return f"{batch.received} of {batch.total} {what}{_left(batch.eta)}"
+        return f"{batch.received} of {batch.total} {what}{_left(self._countdown.left(time.monotonic()))}"
+
+    @property
+    def _batch(self) -> Batch:
+        """What is being made."""
+        return next((batch for batch in self._batches if not batch.inserted), self._batches[-1])
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -247,6 +254,7 @@ class Generation:
         return frame_file(strip.index, number, Depth(self.record.wanted.depth).suffix)
 
     def _go_on(self, push_undo: Callable[[str], None]) -> None:
+        self._countdown.add(time.monotonic(), self._batch.eta)
         for batch in self._batches:
             if batch.done and not batch.inserted and not self._waits(batch):
                 self._insert(batch)

@@ -13,7 +13,7 @@ import bpy
 from . import choices, insertion, listed, properties, session, shots, strips
 from .errors import PluginError
 from .gaps import Found, Source
-from .plan import Plan, covered, enumerated
+from .plan import Plan, covered, enumerated, new_drawings
 from .server import Problem
 from .server_operators import sentence
 
@@ -25,8 +25,12 @@ _LOOK_AGAIN = 2.0
 """Seconds after which a strip's files are looked for again."""
 
 
+def _count(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number} {what}s"
+
+
 def _frames(count: int) -> str:
-    return "1 frame" if count == 1 else f"{count} frames"
+    return _count(count, "frame")
 
 
 def lines(layout: Any, text: str, icon: str = "NONE") -> None:
@@ -175,8 +179,8 @@ def _draw_gaps(box: Any, found: Found, plan: Plan) -> None:
         for strip in job.strips[:_MOST_SHOWN]:
             first, last = strip.start, strip.start + len(strip.drawings) - 1
             where = f"Frame {first}" if first == last else f"Frames {first} to {last}"
-            drawings = len(set(strip.drawings))
-            held = "" if drawings == len(strip.drawings) else f", {drawings} in-betweens"
+            drawings = new_drawings(job, strip)
+            held = "" if drawings == len(strip.drawings) else f", {_count(drawings, 'in-between')}"
             box.label(text=f"{where}{held}", icon="DOT")
         if len(job.strips) > _MOST_SHOWN:
             box.label(text=f"… and {len(job.strips) - _MOST_SHOWN} more gaps", icon="BLANK1")

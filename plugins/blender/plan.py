@@ -26,7 +26,7 @@ class Wanted:
 
     Attributes:
         engine, profile, settings: which engine, and how it is set.
-        count: in-betweens for every gap; None fills the gaps as they are.
+        count: in-betweens for every gap, each held for `hold` frames or longer; None fills the gaps as they are.
         spacing: a `tweenbridge.Spacing` value; not used with a chart.
         chart: times of the drawings in every gap, 0 to 1; () for none.
         hold: 1 on ones, 2 on twos, 3 on threes.
@@ -129,8 +129,9 @@ def make_plan(found: Found, spans: Sequence[Span], wanted: Wanted) -> Plan:
     if not wanted.ripple and any(gap.overlap or count > gap.length for gap, count in filled):
         gap, count = next(each for each in filled if each[0].overlap or each[1] > each[0].length)
         names = f"“{found.keyframes[gap.a].label}” and “{found.keyframes[gap.b].label}”"
+        held = f"{count} frames of in-betweens" if wanted.hold > 1 and not wanted.chart else f"{count}"
         raise PluginError(
-            f"Between {names} there is room for {gap.length} in-betweens, not for {count}.",
+            f"Between {names} there is room for {gap.length} in-betweens, not for {held}.",
             "Let later strips move, or choose a smaller number.",
         )
     kept = dataclasses.replace(found, gaps=tuple(gap for gap, _ in filled))
@@ -155,7 +156,7 @@ def _count(gap: GapRange, wanted: Wanted) -> int:
     """In-betweens to make room for."""
     if wanted.breakdown:
         return max(1, gap.length)
-    return max(wanted.count or 0, len(wanted.chart), gap.length)
+    return max(len(wanted.chart) or (wanted.count or 0) * wanted.hold, gap.length)
 
 
 def _loop(
@@ -172,31 +173,58 @@ def _loop(
 
 
 def _job(run: tuple[GapRange, ...], wanted: Wanted, first: int) -> JobPlan:
+    times = _times(wanted)
+    return _counted(run, wanted, first, times) if times else _filled(run, wanted, first)
+
+
+def _times(wanted: Wanted) -> tuple[float, ...]:
+    """The times of the drawings in every gap where it is said how many there are; () to fill the gap."""
+    from tweenbridge.timing import Spacing, ease
+
+    if wanted.breakdown:
+        return (MIDDLE,)
+    if wanted.chart or wanted.count is None:
+        return wanted.chart
+    spacing = Spacing(wanted.spacing)
+    return tuple(ease(spacing, number / (wanted.count + 1)) for number in range(1, wanted.count + 1))
+
+
+def _counted(run: tuple[GapRange, ...], wanted: Wanted, first: int, times: tuple[float, ...]) -> JobPlan:
+    """A job of as many drawings as there are times in every gap, each shown for as many frames as the others.
+
+    The server is told of gaps that these drawings fill, so that it makes no copy of a keyframe.
+    """
+    count, strips = len(times), []
+    for index, gap in enumerate(run):
+        shown = tuple(count * index + count * frame // gap.length for frame in range(gap.length))
+        start = gap.start
+        if wanted.breakdown:
+            start, shown = gap.start + (gap.length - 1) // 2, (index,)
+        strips.append(StripPlan(first + index, index, start, shown, gap.start - 1, gap.end))
+    positions = tuple(index * (count + 1) for index in range(len(run) + 1))
+    timing = {"count": count, "spacing": wanted.spacing, "chart": times, "hold": 1}
+    return JobPlan((run[0].a, *(gap.b for gap in run)), positions, timing, tuple(strips))
+
+
+def _filled(run: tuple[GapRange, ...], wanted: Wanted, first: int) -> JobPlan:
+    """A job of a drawing for every frame, or for every few where they are held."""
     from tweenbridge.timing import Spacing, Timing, schedule
 
     positions = [0]
     for gap in run:
         positions.append(positions[-1] + gap.length + 1)
-    timing = _timing(run, wanted)
-    plan = schedule(positions, Timing(**{**timing, "spacing": Spacing(timing["spacing"])}))
-    strips = []
-    for index, (gap, made) in enumerate(zip(run, plan.gaps)):
-        start = gap.start + (gap.length - 1) // 2 if wanted.breakdown else gap.start
-        strips.append(StripPlan(first + index, index, start, made.exposures, gap.start - 1, gap.end))
-    return JobPlan((run[0].a, *(gap.b for gap in run)), tuple(positions), timing, tuple(strips))
+    plan = schedule(positions, Timing(spacing=Spacing(wanted.spacing), hold=wanted.hold))
+    strips = tuple(
+        StripPlan(first + index, index, gap.start, made.exposures, gap.start - 1, gap.end)
+        for index, (gap, made) in enumerate(zip(run, plan.gaps))
+    )
+    timing = {"count": None, "spacing": wanted.spacing, "chart": (), "hold": wanted.hold}
+    return JobPlan((run[0].a, *(gap.b for gap in run)), tuple(positions), timing, strips)
 
 
-def _timing(run: tuple[GapRange, ...], wanted: Wanted) -> dict[str, Any]:
-    """Fields of `Timing` as plain values."""
-    from tweenbridge.timing import Spacing, ease
-
-    chart, count, hold = wanted.chart, None, wanted.hold
-    if wanted.breakdown:
-        chart, count, hold = (MIDDLE,), 1, 1
-    elif wanted.count is not None and not chart and any(gap.length > wanted.count for gap in run):
-        spacing = Spacing(wanted.spacing)
-        chart = tuple(ease(spacing, i / (wanted.count + 1)) for i in range(1, wanted.count + 1))
-    return {"count": count, "spacing": wanted.spacing, "chart": chart, "hold": hold}
+def new_drawings(job: JobPlan, strip: StripPlan) -> int:
+    """How many in-betweens a strip shows. On twos it begins with the keyframe, held, which is none."""
+    return len(set(strip.drawings)) - (1 if job.timing["hold"] > 1 else 0)
 
 
 def covered(plan: Plan, spans: Sequence[Span]) -> tuple[str, ...]:

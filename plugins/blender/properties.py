@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from tweenbridge import EngineInfo
     from tweenbridge.protocol.messages import SettingInfo
 
+DEFAULT_PROFILE = "DEFAULT"
+"""Stands for no profile in particular: Blender shows an item without a name as a blank."""
+
 Items = list[tuple[str, str, str]]
 
 _kept: dict[tuple[str, ...], Items] = {}
@@ -166,9 +169,11 @@ def _engines(_settings: Any, _context: Any) -> Items:
 
 def _profiles(settings: Any, _context: Any) -> Items:
     info = engine_info(settings.engine_name)
-    if info is None:
+    if info is None and settings.profile_name:
         name = settings.profile_name
-        return _keep([(name, name.capitalize() or "Default", "The server has not said what it offers")])
+        return _keep([(name, name.capitalize(), "The server has not said what it offers")])
+    if info is None or not info.profiles:
+        return _keep([(DEFAULT_PROFILE, "Default", "What the engine itself chooses")])
     return _keep((profile.name, profile.title, profile.description) for profile in info.profiles)
 
 

@@ -96,11 +96,20 @@ def sentence() -> str:
     server = session.current.server
     if not server.connected:
         return "Starting the server" if server.starting else "Not connected"
-    devices = sorted({worker.device for worker in server.status.workers}) if server.status is not None else []
+    devices = _devices(server.status)
     from tweenbridge.version import __version__
 
     working = f": {', '.join(devices)}" if devices else ""
     return f"Connected to {server.name}{working}{other_version(server.name, __version__)}"
+
+
+def _devices(status: Any) -> list[str]:
+    """What it computes on. A worker that may choose for itself is on the device that the server tells of."""
+    if status is None:
+        return []
+    chosen = "" if status.device is None else status.device.title or status.device.device
+    named = {chosen if worker.device == "auto" else worker.device for worker in status.workers}
+    return sorted(named - {""})
 
 
 class TWEENBRIDGE_OT_check_connection(ServerOperator, bpy.types.Operator):  # type: ignore[misc]

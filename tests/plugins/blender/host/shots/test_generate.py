@@ -86,7 +86,9 @@ def test_fewer_than_fit_are_held(shot: Any, ext: Any) -> None:
     assert bpy.ops.tweenbridge.generate() == {"FINISHED"}
     [name] = new_strips(ext)
     assert spans(ext)[name] == (5, 11)
-    assert len(set(files_of(ext, name))) == 3  # the first keyframe is held before the first in-between
+    files = files_of(ext, name)
+    assert [files.count(file) for file in dict.fromkeys(files)] == [3, 3]
+    assert len(list(files[0].parent.glob("*.png"))) == 2  # and no copy of a keyframe
 
 
 def test_on_twos_every_drawing_is_shown_twice(shot: Any, ext: Any) -> None:
