@@ -66,6 +66,11 @@ def insert(scene: Any, record: Record, directory: str, files: Files, recipe: Rec
     plan = record.plan
     shift = _shift(scene, record)
     strips.move(scene, moves(scene, plan, shift))
+    cuts = [(cut.at + shift, cut.by) for cut in plan.cuts]
+    if record.wanted.ripple_markers:
+        strips.move_markers(scene, cuts)
+    if record.wanted.ripple_end:
+        strips.move_end(scene, cuts)
     if record.replaces and any(span.name == record.replaces for span in strips.spans(scene)):
         # Before the new take comes, which looks at what is seen below it.
         strips.find(scene, record.replaces).mute = True
@@ -171,7 +176,7 @@ def moves(scene: Any, plan: Plan, shift: int = 0) -> list[Move]:
     """What has to move to make room for a plan whose keyframes lie `shift` frames later now."""
     found = []
     for span in strips.spans(scene):
-        by = sum(cut.by for cut in plan.cuts if span.start >= cut.at + shift)
+        by = sum(cut.shift(span) for cut in shifted(plan, shift).cuts)
         if by:
             found.append(Move(span.name, by))
     return found

@@ -253,12 +253,26 @@ class TWEENBRIDGE_PT_timing(Panel, bpy.types.Panel):  # type: ignore[misc]
         if settings.amount == "NUMBER":
             layout.prop(settings, "count")
         layout.prop(settings, "ripple")
+        if settings.ripple:
+            _draw_ripple(layout, scene, settings)
         layout.prop(settings, "spacing")
         if settings.spacing == "CHART":
             layout.prop(settings, "chart")
         else:
             layout.prop(settings, "hold")
         layout.prop(settings, "loop")
+
+
+def _draw_ripple(layout: Any, scene: Any, settings: Any) -> None:
+    """What moves along; Blender's own options where it has them."""
+    options = strips.ripple_options(scene)
+    column = layout.column(heading="With Them")
+    if options is None:
+        column.prop(settings, "ripple_markers")
+    else:
+        column.prop(options, "ripple_all_channels")
+        column.prop(options, "ripple_markers")
+    column.prop(settings, "ripple_end")
 
 
 class TWEENBRIDGE_PT_engine(Panel, bpy.types.Panel):  # type: ignore[misc]

@@ -32,6 +32,8 @@ class Wanted:
         hold: 1 on ones, 2 on twos, 3 on threes.
         loop: also lead from the last keyframe back to the first.
         ripple: later strips may move.
+        ripple_markers, ripple_end: markers move with them, and the end of the scene's frame range.
+        ripple_channels: strips on all channels move, rather than on those of the keyframes only.
         breakdown: only the middle pose of every gap.
         depth: a `frames.Depth` value.
         alpha: keyframes with transparency.
@@ -47,6 +49,9 @@ class Wanted:
     hold: int = 1
     loop: bool = False
     ripple: bool = False
+    ripple_markers: bool = False
+    ripple_end: bool = False
+    ripple_channels: bool = True
     breakdown: bool = False
     depth: str = "png8"
     alpha: bool = True
@@ -76,10 +81,18 @@ class StripPlan:
 
 @dataclass(frozen=True)
 class Cut:
-    """Strips that begin at frame `at` or later move by `by` frames. All cuts count in frames before any strip moved."""
+    """Strips that begin at frame `at` or later move by `by` frames. All cuts count in frames before any strip moved.
+
+    `channels` are those on which strips move; () for all.
+    """
 
     at: int
     by: int
+    channels: tuple[int, ...] = ()
+
+    def shift(self, span: Span) -> int:
+        """By how much a strip moves."""
+        return self.by if span.start >= self.at and (not self.channels or span.channel in self.channels) else 0
 
 
 @dataclass(frozen=True)
@@ -141,7 +154,8 @@ def make_plan(found: Found, spans: Sequence[Span], wanted: Wanted) -> Plan:
     for run in runs(moved):
         jobs.append(_job(run, wanted, sum(len(job.strips) for job in jobs)))
     keyframes = found.keyframes
-    cuts = tuple(Cut(gap.later, by) for gap, count in filled if (by := frames_needed(gap, count)))
+    channels = () if wanted.ripple_channels else _channels(found, spans)
+    cuts = tuple(Cut(gap.later, by, channels) for gap, count in filled if (by := frames_needed(gap, count)))
     if wanted.loop and not wanted.breakdown:
         ends, gap = _loop(found, spans, room.gaps[-1].length, sum(cut.by for cut in cuts), len(keyframes))
         keyframes += ends
@@ -150,6 +164,12 @@ def make_plan(found: Found, spans: Sequence[Span], wanted: Wanted) -> Plan:
     skipped = len(found.gaps) - len(filled)
     notes = ("Keyframes without a frame between them were left as they are.",) if skipped else ()
     return Plan(found.source, keyframes, tuple(jobs), cuts, notes)
+
+
+def _channels(found: Found, spans: Sequence[Span]) -> tuple[int, ...]:
+    """The channels of the strips that show the keyframes."""
+    named = {keyframe.strip for keyframe in found.keyframes}
+    return tuple(sorted({span.channel for span in spans if span.name in named}))
 
 
 def _count(gap: GapRange, wanted: Wanted) -> int:
@@ -238,7 +258,7 @@ def covered(plan: Plan, spans: Sequence[Span]) -> tuple[str, ...]:
     """
     found: dict[str, str] = {}
     for span in spans:
-        by = sum(cut.by for cut in plan.cuts if span.start >= cut.at)
+        by = sum(cut.shift(span) for cut in plan.cuts)
         first, end = span.start + by, span.end + by
         for strip in plan.strips:
             shown = any(first <= keyframe < end for keyframe in (strip.a, strip.b))

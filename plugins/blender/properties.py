@@ -229,6 +229,8 @@ class TweenbridgeSettings(bpy.types.PropertyGroup):  # type: ignore[misc]
     ripple: BoolProperty(
         name="Move later strips", description="Where there is too little room, later strips move to make some"
     )
+    ripple_markers: BoolProperty(name="Markers", description="Markers after the gap move along with the strips")
+    ripple_end: BoolProperty(name="Scene End", description="The scene's frame range ends as much later")
     spacing: EnumProperty(
         name="Spacing",
         description="How the in-betweens are spaced in time",

@@ -204,7 +204,8 @@ class TWEENBRIDGE_OT_add_preset(AddPresetBase, bpy.types.Operator):  # type: ign
     preset_values = tuple(
         f"settings.{name}"
         for name in (
-            "engine_name", "profile_name", "values_text", "amount", "count", "ripple", "spacing", "chart", "hold",
+            "engine_name", "profile_name", "values_text", "amount", "count", "ripple", "ripple_markers",
+            "ripple_end", "spacing", "chart", "hold",
             "loop", "depth", "alpha", "draft_first",
         )
     )  # fmt: skip

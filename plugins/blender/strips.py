@@ -344,3 +344,21 @@ def move(scene: Any, moves: Iterable[Move]) -> None:
             strip.content_start += wanted[strip.name]
         else:
             strip.frame_start += wanted[strip.name]
+
+
+def move_markers(scene: Any, cuts: Iterable[tuple[int, int]]) -> None:
+    """Move the markers at and after each frame of `cuts` by as many frames; all count in frames before any moved."""
+    wanted = list(cuts)
+    for marker in scene.timeline_markers:
+        marker.frame += sum(by for at, by in wanted if marker.frame >= at)
+
+
+def move_end(scene: Any, cuts: Iterable[tuple[int, int]]) -> None:
+    """Have the scene's frame range end later where it ends after the frames of `cuts`."""
+    scene.frame_end += sum(by for at, by in cuts if scene.frame_end >= at)
+
+
+def ripple_options(scene: Any) -> Any | None:
+    """Blender's own options of what moves along with strips, from 5.3 on; None before."""
+    options = scene.tool_settings.sequencer_tool_settings
+    return options if hasattr(options, "ripple_markers") else None
