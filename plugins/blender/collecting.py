@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import bpy
 
-from . import naming, strips
+from . import media, naming
 from .errors import PluginError
 from .folders import unsaved_root, unsaved_strips
 from .recipe import from_text, to_text
@@ -38,7 +38,7 @@ def bring_beside_file() -> int:
             copies[take] = _copied(take)
         scene = bpy.data.scenes[scene_name]
         inside = folder.relative_to(take).as_posix()
-        strips.show_folder(scene, name, str(PurePosixPath(copies[take].lstrip("/"), inside)))
+        media.show_folder(scene, name, str(PurePosixPath(copies[take].lstrip("/"), inside)))
         _correct_recipe(scene, name, copies[take])
     return len(found)
 
@@ -68,7 +68,7 @@ def _copied(take: Path) -> str:
 
 
 def _correct_recipe(scene: object, name: str, folder: str) -> None:
-    text = strips.text_of(scene, name)
+    text = media.text_of(scene, name)
     if text is None:
         return
     try:
@@ -76,4 +76,4 @@ def _correct_recipe(scene: object, name: str, folder: str) -> None:
     except PluginError:
         return
     take = naming.take_number(PurePosixPath(folder).name) or recipe.take
-    strips.put_text(scene, name, to_text(dataclasses.replace(recipe, folder=folder, take=take)))
+    media.put_text(scene, name, to_text(dataclasses.replace(recipe, folder=folder, take=take)))

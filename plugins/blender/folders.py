@@ -9,7 +9,7 @@ from pathlib import Path
 
 import bpy
 
-from . import strips
+from . import media
 
 _given: set[str] = set()
 """Names of projects made since this file was opened."""
@@ -51,7 +51,7 @@ def unsaved_strips() -> list[tuple[str, str, Path]]:
     root = unsaved_root()
     found = []
     for scene in bpy.data.scenes:
-        for name, folder in strips.image_folders(scene):
+        for name, folder in media.image_folders(scene):
             if folder.is_relative_to(root):
                 found.append((scene.name, name, folder.relative_to(root)))
     return found

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import bpy
 
 from . import follow, strips
+from .disk import check_files
 from .errors import PluginError
 from .gaps import Span
 from .naming import strip_name
@@ -21,6 +22,9 @@ from .records import Record
 
 DRAFT_COLOUR = "COLOR_03"
 FINAL_COLOUR = "COLOR_04"
+
+PIECE = 0.03
+"""Seconds for which strips are inserted before Blender has its turn again."""
 
 Files = Mapping[int, Sequence[str]]
 """The files of each strip, by its number in the shot; one for each of its frames."""
@@ -57,13 +61,18 @@ def folder_of(record: Record) -> str:
     return record.folder if same else record.root
 
 
-def insert(scene: Any, record: Record, directory: str, files: Files, recipe: RecipeOf) -> tuple[str, ...]:
-    """Make room, then insert every strip of the shot; returns their names, by number.
+def insert(record: Record, directory: str, files: Files, recipe: RecipeOf) -> Generator[None, None, tuple[str, ...]]:
+    """Make room, then insert every strip of the shot, a piece between two yields; returns their names, by number.
+
+    Whatever ends it early takes away what there is of the strips.
 
     Raises:
-        PluginError: the keyframes' strips are no longer where they were, or there is no free channel.
+        PluginError: the keyframes' strips are no longer where they were, there is no free channel, or a strip that is
+            being inserted was deleted.
     """
-    plan = record.plan
+    plan, names = record.plan, list[str]()
+    scene = scene_of(record)
+    check_files(directory, {file for each in files.values() for file in each})
     shift = _shift(scene, record)
     strips.move(scene, moves(scene, plan, shift))
     cuts = [(cut.at + shift, cut.by) for cut in plan.cuts]
@@ -74,24 +83,28 @@ def insert(scene: Any, record: Record, directory: str, files: Files, recipe: Rec
     if record.replaces and any(span.name == record.replaces for span in strips.spans(scene)):
         # Before the new take comes, which looks at what is seen below it.
         strips.find(scene, record.replaces).mute = True
-    names = []
-    for job in plan.jobs:
-        for strip in job.strips:
-            start, end = strip.start + shift, strip.start + shift + len(strip.drawings)
-            names.append(
-                strips.insert_images(
-                    scene,
-                    name=strip_name(record.shot, strip.index, record.take, len(plan.strips)),
-                    directory=directory,
-                    files=files[strip.index],
-                    start=start,
-                    channel=lowest_free_channel(strips.spans(scene), start, end),
-                    colour=DRAFT_COLOUR if directory.endswith("/draft") else FINAL_COLOUR,
-                    recipe=recipe(job, strip),
-                )
-            )
-    for name in names:
-        strips.find(scene, name).select = True
+    try:
+        for job in plan.jobs:
+            for strip in job.strips:
+                start, end = strip.start + shift, strip.start + shift + len(strip.drawings)
+                channel = lowest_free_channel(strips.spans(scene_of(record)), start, end)
+                title = strip_name(record.shot, strip.index, record.take, len(plan.strips))
+                name = strips.begin_images(scene_of(record), title, directory, files[strip.index][0], start, channel)
+                names.append(name)
+                while not strips.extend_images(scene_of(record), name, files[strip.index], PIECE):
+                    yield
+                strips.put_on_free_channel(scene_of(record), name)
+        colour = DRAFT_COLOUR if directory.endswith("/draft") else FINAL_COLOUR
+        scene = scene_of(record)
+        for job in plan.jobs:
+            for strip in job.strips:
+                strips.finish_images(scene, names[strip.index], colour, recipe(job, strip))
+        for name in names:
+            strips.find(scene, name).select = True
+    except BaseException:
+        for name in names:
+            strips.remove(scene_of(record), name)
+        raise
     return tuple(names)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import bpy
 
-from . import choices, insertion, listed, properties, session, shots, strips
+from . import choices, insertion, listed, media, properties, session, shots, strips
 from .errors import PluginError
 from .gaps import Found, Source
 from .plan import Plan, covered, enumerated, new_drawings
@@ -52,7 +52,7 @@ class _Files:
         now = time.monotonic()
         if (scene.name, name) != self._strip or now - self._looked >= _LOOK_AGAIN:
             self._strip, self._looked = (scene.name, name), now
-            self._missing = strips.missing_files(scene, name)
+            self._missing = media.missing_files(scene, name)
         return self._missing
 
 

@@ -152,13 +152,17 @@ class Server:
         else:
             client.retry()
 
-    def poll(self) -> list[Event]:
-        """Go on with everything that is on its way; what happened to jobs. Does nothing before `open`."""
+    def poll(self, patience: float = 0.0) -> list[Event]:
+        """Go on with everything that is on its way; what happened to jobs. Does nothing before `open`.
+
+        Args:
+            patience: seconds to wait for something to happen.
+        """
         if self._client is None:
             return []
         from tweenbridge import Connected, Disconnected, ErrorCode, ServerStarting
 
-        events = self._client.poll(0)
+        events = self._client.poll(patience)
         for event in events:
             if isinstance(event, Connected):
                 self.problem, self.starting, self._lost, self._hopeless = None, False, None, False

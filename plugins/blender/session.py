@@ -24,6 +24,10 @@ from .server import Problem, Server, Where
 
 TICK = 0.05
 """Seconds from one step to the next."""
+_FETCHING = 0.025
+"""Seconds of a step for which frames are fetched one after the other."""
+_ROUND_TRIP = 0.005
+"""Seconds that the next one may take to come, before Blender has its turn again."""
 _ORPHANED = 1.0
 """Seconds after which a shot that nobody drives is driven by the timer."""
 _SEEN = 2.0
@@ -72,11 +76,21 @@ class Session:
         self.shots[record.id] = shot
         return shot
 
-    def step(self) -> None:
-        """Take what the server said. Never waits."""
-        for event in self.server.poll():
+    def step(self, patience: float = 0.0) -> bool:
+        """Take what the server said; whether it said anything.
+
+        Args:
+            patience: seconds to wait for it to say something.
+        """
+        events = self.server.poll(patience)
+        for event in events:
             for shot in self.active:
                 shot.take(event)
+        self._give_up()
+        return bool(events)
+
+    def _give_up(self) -> None:
+        """End what waits for a server that there is no hope of."""
         problem = self.server.hopeless()
         asking = [shot for shot in self.active if shot.stage is Stage.GENERATING]
         if problem is None or not asking:
@@ -89,7 +103,10 @@ class Session:
 
     def drive(self, shot: Generation) -> bool:
         """One step of a shot; whether it is finished."""
-        self.step()
+        end = time.monotonic() + _FETCHING
+        # One frame comes at a time: with one for each tick, a thousand would take a minute.
+        while self.step(_ROUND_TRIP if shot.stage is Stage.GENERATING else 0.0) and time.monotonic() < end:
+            pass
         if not shot.stage.is_final:
             shot.step(push_undo)
         if shot.stage.is_final:

@@ -8,7 +8,8 @@ out by name and looked up again each time, because references dangle after undo 
 
 from __future__ import annotations
 
-import os
+import math
+import time
 import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,9 +17,10 @@ from typing import Any
 
 import bpy
 
+from .disk import check_files
 from .errors import PluginError
 from .gaps import Marker, Span
-from .placement import Move
+from .placement import Move, lowest_free_channel
 
 RECIPE = "tweenbridge_recipe"
 """The custom property of a strip that holds its recipe."""
@@ -122,7 +124,7 @@ def _inputs(strip: Any) -> list[Any]:
     return [each for each in both if each is not None]
 
 
-def _parts(strip: Any) -> list[Any]:
+def parts(strip: Any) -> list[Any]:
     """The strips inside a meta strip, or those that an effect is made of."""
     return list(_strips(strip)) if strip.type == "META" else _inputs(strip)
 
@@ -168,38 +170,11 @@ def recipe_of(scene: Any, name: str) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def image_folders(scene: Any) -> list[tuple[str, Path]]:
-    """Every image strip, those inside meta strips included, and the folder of its files."""
-    editor = scene.sequence_editor
-    if editor is None:
-        return []
-    every = editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all
-    # Blender has `//../` in paths of files that lie elsewhere.
-    return [
-        (each.name, Path(os.path.normpath(bpy.path.abspath(each.directory)))) for each in every if each.type == "IMAGE"
-    ]
-
-
-def missing_files(scene: Any, name: str) -> bool:
-    """A file that the strip shows is not on disk; Blender would show a placeholder."""
-    return _is_missing(find(scene, name))
-
-
-def _is_missing(strip: Any) -> bool:
-    if strip.type == "IMAGE":
-        folder = Path(bpy.path.abspath(strip.directory))
-        # A held drawing is many elements and one file.
-        return not all((folder / file).is_file() for file in {element.filename for element in strip.elements})
-    if strip.type == "MOVIE":
-        return not Path(bpy.path.abspath(strip.filepath)).is_file()
-    return any(_is_missing(part) for part in _parts(strip))
-
-
 def _is_bright(strip: Any) -> bool:
     """Its pictures may hold values above white: a scene's own render, or files that can."""
     files = [strip.elements[0].filename] if strip.type == "IMAGE" and strip.elements else []
     bright = strip.type == "SCENE" or any(file.lower().endswith(_BRIGHT_FILES) for file in files)
-    return bright or any(_is_bright(part) for part in _parts(strip))
+    return bright or any(_is_bright(part) for part in parts(strip))
 
 
 def literal_path(path: Path) -> str:
@@ -236,23 +211,72 @@ def insert_images(
     Raises:
         PluginError: a file is missing or cannot be read.
     """
-    _check_files(directory, files)
-    below = any(span.picture and span.start < start + len(files) and span.end > start for span in spans(scene))
-    editor = _editor(scene)
-    strip = _strips(editor).new_image(
-        name=name, filepath=_join(directory, files[0]), channel=channel, frame_start=start, fit_method="ORIGINAL"
+    check_files(directory, files)
+    made = begin_images(scene, name, directory, files[0], start, channel)
+    while not extend_images(scene, made, files):
+        pass
+    finish_images(scene, made, colour, recipe)
+    return made
+
+
+def begin_images(scene: Any, name: str, directory: str, file: str, start: int, channel: int) -> str:
+    """Insert an image strip of one frame, muted until `finish_images`; returns its name."""
+    strip = _strips(_editor(scene)).new_image(
+        name=name, filepath=_join(directory, file), channel=channel, frame_start=start, fit_method="ORIGINAL"
     )
-    for file in files[1:]:
-        strip.elements.append(file)
+    strip.mute = True
+    return str(strip.name)
+
+
+def extend_images(scene: Any, name: str, files: Sequence[str], seconds: float = math.inf) -> bool:
+    """Add files to a strip that was begun, for so long; whether all of them are there.
+
+    Blender copies all that a strip has for every one that is added, so that thousands take many seconds.
+
+    Raises:
+        PluginError: the strip is gone, or somebody has changed it.
+    """
+    elements, end = find(scene, name).elements, time.monotonic() + seconds
+    count = len(elements)
+    if count > len(files):
+        raise _was_changed(name, len(files))
+    for file in files[count:]:
+        elements.append(file)
+        if time.monotonic() > end:
+            return len(elements) == len(files)
+    return True
+
+
+def finish_images(scene: Any, name: str, colour: str, recipe: str) -> None:
+    """Show a strip that has all its files, selected and active."""
+    strip = find(scene, name)
+    start, end = _range(strip)
+    below = any(each.picture and each.name != name and each.start < end and each.end > start for each in spans(scene))
     strip.color_tag = colour
     # Its pictures hold all that was to be seen; without this, a held drawing below would show through their alpha.
     strip.blend_type = "REPLACE" if below else "ALPHA_OVER"
     if recipe:
         strip[RECIPE] = recipe
+    strip.mute = False
     for other in _all(scene):
         other.select = other == strip
-    editor.active_strip = strip
-    return str(strip.name)
+    _editor(scene).active_strip = strip
+
+
+def put_on_free_channel(scene: Any, name: str) -> None:
+    """Put a strip higher where another has come into its place while it was inserted piece by piece."""
+    strip = find(scene, name)
+    start, end = _range(strip)
+    others = [span for span in spans(scene) if span.name != name]
+    if any(span.channel == strip.channel and span.start < end and span.end > start for span in others):
+        strip.channel = lowest_free_channel(others, start, end)
+
+
+def remove(scene: Any, name: str) -> None:
+    """Take a strip at the top level off the timeline, where it is there."""
+    strip = _strips(scene.sequence_editor).get(name) if scene.sequence_editor is not None else None
+    if strip is not None:
+        _strips(scene.sequence_editor).remove(strip)
 
 
 def replace_images(scene: Any, name: str, directory: str, files: Sequence[str]) -> None:
@@ -262,47 +286,23 @@ def replace_images(scene: Any, name: str, directory: str, files: Sequence[str]) 
         PluginError: the strip is gone or no longer has that many frames, or a file is missing.
     """
     strip = find(scene, name)
-    _check_files(directory, files)
+    check_files(directory, files)
     if strip.type != "IMAGE" or len(strip.elements) != len(files):
-        raise PluginError(
-            f"The strip “{name}” was changed and no longer fits the {len(files)} finished frames.",
-            "Use “Insert finished” to insert them as a strip of their own.",
-        )
+        raise _was_changed(name, len(files))
     strip.directory = directory
     for element, file in zip(strip.elements, files):
         element.filename = file
 
 
-def show_folder(scene: Any, name: str, directory: str) -> None:
-    """Have an image strip, at whatever level, show the files of the same names in another folder beside the .blend."""
-    _anywhere(scene, name).directory = f"//{directory.strip('/')}/"
-
-
-def text_of(scene: Any, name: str) -> str | None:
-    """The recipe's text that a strip at whatever level carries, or None."""
-    text = _anywhere(scene, name).get(RECIPE)
-    return text if isinstance(text, str) else None
-
-
-def put_text(scene: Any, name: str, text: str) -> None:
-    """Give a strip at whatever level another recipe."""
-    _anywhere(scene, name)[RECIPE] = text
-
-
-def _anywhere(scene: Any, name: str) -> Any:
-    editor = scene.sequence_editor
-    return (editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all)[name]
+def _was_changed(name: str, frames: int) -> PluginError:
+    return PluginError(
+        f"The strip “{name}” was changed and no longer fits the {frames} finished frames.",
+        "Use “Insert finished” to insert them as a strip of their own.",
+    )
 
 
 def _join(directory: str, file: str) -> str:
     return directory.rstrip("/\\") + "/" + file
-
-
-def _check_files(directory: str, files: Iterable[str]) -> None:
-    folder = Path(bpy.path.abspath(directory))
-    for file in files:
-        if not (folder / file).is_file():
-            raise PluginError(f"The frame “{folder / file}” is not on disk.", "Generate the in-betweens again.")
 
 
 def check_moves(scene: Any, moves: Iterable[Move]) -> None:

@@ -97,7 +97,7 @@ def test_after_a_reload_the_shot_is_offered_and_inserted(shot: Any, ext: Any, bl
     assert bpy.ops.tweenbridge.insert_finished() == {"FINISHED"}
     [name] = new_strips(ext)
     assert spans(ext)[name] == (5, 11)
-    assert not ext.strips.missing_files(bpy.context.scene, name)
+    assert not ext.media.missing_files(bpy.context.scene, name)
     assert ext.session.current.waiting == []
 
 
@@ -120,7 +120,7 @@ def test_a_file_saved_elsewhere_meanwhile_finds_its_frames(
     blend_server.go_on()
     drive(ext, generation)
     [name] = new_strips(ext)
-    assert not ext.strips.missing_files(shot, name)
+    assert not ext.media.missing_files(shot, name)
 
 
 def test_a_shot_whose_operator_is_gone_is_finished_by_the_timer(shot: Any, ext: Any, blend_server: BlendServer) -> None:

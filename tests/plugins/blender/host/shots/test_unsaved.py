@@ -134,7 +134,7 @@ def test_frames_inside_a_meta_strip_are_brought_along(ext: Any, server: Path, tm
     ext.strips.find(scene, name).move_to_meta(every.new_meta("meta", 5, 3))
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film.blend"))
     assert bpy.ops.tweenbridge.copy_beside_file() == {"FINISHED"}
-    [(found, folder)] = [each for each in ext.strips.image_folders(bpy.context.scene) if each[0] == name]
+    [(found, folder)] = [each for each in ext.media.image_folders(bpy.context.scene) if each[0] == name]
     assert (found, folder) == (name, tmp_path / "inbetweens" / "a-b" / "take_01")
 
 
