@@ -32,6 +32,7 @@ class Span:
         id: what it is known by when it is renamed; "" where nothing was made from it yet.
         origin: the frame at which its content begins, which trimming does not change.
         made: its frames are in-betweens.
+        slow: it is rendered by an engine of its own, which may take long for every frame.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Span:
     id: str = ""
     origin: int = 0
     made: bool = False
+    slow: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,9 +149,6 @@ def from_strips(spans: Iterable[Span]) -> Found:
             notes.append(f"“{left.name}” and “{right.name}” overlap by {_frames(overlap)}: later strips have to move.")
         elif left.end == right.start:
             notes.append(f"There is no gap between “{left.name}” and “{right.name}”: later strips have to move.")
-    notes += [
-        f"“{span.name}” may be brighter than white in places; only EXR keeps that." for span in ordered if span.bright
-    ]
     return Found(Source.STRIPS, tuple(keyframes), tuple(gaps), tuple(notes))
 
 

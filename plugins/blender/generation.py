@@ -68,6 +68,7 @@ class Generation:
         self._where = where
         self._folder = folder
         self._made_here = renders
+        self._announced = 0
         self._rendered = 0 if renders else len(record.plan.keyframes)
         self._batches: list[Batch] = []
         self._countdown = Countdown()
@@ -199,6 +200,10 @@ class Generation:
     def _render(self) -> None:
         keyframes = self.record.plan.keyframes
         if self._rendered < len(keyframes):
+            if self._announced <= self._rendered:
+                # Blender stands still while it renders: first it shows what it is about to do, and takes a cancel.
+                self._announced = self._rendered + 1
+                return
             wanted = self.record.wanted
             path = self.keyframe_file(self._rendered)
             path.parent.mkdir(parents=True, exist_ok=True)

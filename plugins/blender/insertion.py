@@ -56,9 +56,35 @@ def scene_of(record: Record) -> Any:
 
 
 def folder_of(record: Record) -> str:
-    """A take's folder as a strip has it: relative to the .blend, unless that was saved elsewhere in the meantime."""
-    same = Path(bpy.path.abspath(record.folder)) == Path(record.root)
-    return record.folder if same else record.root
+    """A take's folder as a strip has it: relative to the .blend where it was to be so, wherever that is now."""
+    root = Path(record.root)
+    if not record.folder.startswith("//") or Path(bpy.path.abspath(record.folder)) == root:
+        return record.folder
+    try:
+        return str(bpy.path.relpath(record.root)).replace("\\", "/") if bpy.data.filepath else record.root
+    except ValueError:
+        # Another drive of Windows.
+        return record.root
+
+
+def located(record: Record) -> Record:
+    """The same shot, where its folder has been moved or renamed along with the file."""
+    now = Path(bpy.path.abspath(record.folder))
+    moved = record.folder.startswith("//") and now.is_dir() and not Path(record.root).is_dir()
+    return dataclasses.replace(record, root=str(now)) if moved else record
+
+
+def takes_of(scene: Any, shot: str) -> list[int]:
+    """The numbers of the takes of a shot on the timeline."""
+    found = []
+    for span in strips.spans(scene):
+        try:
+            recipe = recipe_of(scene, span.name) if span.made else None
+        except PluginError:
+            continue
+        if recipe is not None and recipe.shot == shot:
+            found.append(recipe.take)
+    return found
 
 
 def insert(record: Record, directory: str, files: Files, recipe: RecipeOf) -> Generator[None, None, tuple[str, ...]]:
@@ -220,7 +246,7 @@ def recipe_text(record: Record, job: JobPlan, strip: StripPlan, hashes: Sequence
             gap=strip.gap,
             model=str(wanted.settings.get("model", "")),
             shot=record.shot,
-            folder=folder_of(record),
+            folder=record.folder,
             take=record.take,
             plugin=__version__,
             other={

@@ -78,15 +78,19 @@ def shot_folder(
     return str(PurePath(folder))
 
 
-def new_take(folder: Path) -> tuple[int, Path]:
+def new_take(folder: Path, earlier: int = 0) -> tuple[int, Path]:
     """Make the next take's folder inside a shot's folder; returns its number (from 1) and the folder.
+
+    Args:
+        folder: the shot's folder.
+        earlier: the highest take that there is elsewhere.
 
     Raises:
         PluginError: the folder cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        take = next_take(entry.name for entry in folder.iterdir())
+        take = max(next_take(entry.name for entry in folder.iterdir()), earlier + 1)
         while True:
             made = folder / take_name(take)
             try:

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from . import choices, collecting, insertion, session, shots, strips
 from .errors import CoverError, PluginError
@@ -276,6 +276,26 @@ class TWEENBRIDGE_OT_edit(bpy.types.Operator):  # type: ignore[misc]
         return {"FINISHED"}
 
 
+class TWEENBRIDGE_OT_set_format(bpy.types.Operator):  # type: ignore[misc]
+    """Make key drawings and in-betweens in a format that holds what is brighter than white, or more shades of it"""
+
+    bl_idname = "tweenbridge.set_format"
+    bl_label = "Set Format"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
+
+    depth: EnumProperty(
+        name="Format", items=[("png8", "PNG, 8 bit", ""), ("png16", "PNG, 16 bit", ""), ("exr32", "OpenEXR", "")]
+    )
+
+    def execute(self, context: Any) -> set[str]:
+        """Set it."""
+        try:
+            shots.check_editable(context).tweenbridge.depth = self.depth
+        except PluginError as error:
+            return report(self, error)
+        return {"FINISHED"}
+
+
 class TWEENBRIDGE_OT_copy_beside_file(bpy.types.Operator):  # type: ignore[misc]
     """Copy frames that were made before this file was saved beside it, and have their strips show the copies"""
 
@@ -310,4 +330,5 @@ CLASSES = (
     TWEENBRIDGE_OT_cancel,
     TWEENBRIDGE_OT_edit,
     TWEENBRIDGE_OT_copy_beside_file,
+    TWEENBRIDGE_OT_set_format,
 )

@@ -149,6 +149,12 @@ def _draw_found(layout: Any, context: Any, settings: Any) -> bool:
         for note in found.notes:
             lines(box, note, "INFO")
         plan = shots.plan_for(scene, found, choices.wanted_from(settings))
+        for note in (*plan.notes, *shots.warnings(scene, plan, settings.depth)):
+            lines(box, note, "INFO")
+        if shots.jumps(scene, settings.depth) and any(_bright(scene, plan)):
+            row = box.row(align=True)
+            row.operator("tweenbridge.set_format", text="Use 16-Bit PNG").depth = "png16"
+            row.operator("tweenbridge.set_format", text="Use OpenEXR").depth = "exr32"
     except PluginError as error:
         lines(box, error.sentence, "INFO")
         lines(box, error.remedy, "BLANK1")
@@ -164,6 +170,12 @@ def _draw_found(layout: Any, context: Any, settings: Any) -> bool:
     if not bpy.data.filepath and context.preferences.addons[__package__].preferences.folder.startswith("//"):
         lines(box, "This file is not saved. Its frames are kept, and can be copied beside it once it is.", "INFO")
     return True
+
+
+def _bright(scene: Any, plan: Plan) -> list[bool]:
+    """Whether the strips of the keyframes may be brighter than white."""
+    used = {keyframe.strip for keyframe in plan.keyframes}
+    return [span.bright for span in strips.spans(scene) if span.name in used]
 
 
 def _source(scene: Any, found: Found) -> str:

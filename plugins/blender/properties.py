@@ -186,6 +186,14 @@ class TweenbridgeKeyframe(bpy.types.PropertyGroup):  # type: ignore[misc]
     offset: IntProperty()
 
 
+FORMATS = [
+    ("png8", "PNG, 8 bit", "Small; what most strips have"),
+    ("png16", "PNG, 16 bit", "For grading"),
+    ("exr32", "OpenEXR", "Scene-linear; values above white are kept"),
+]
+"""The forms of keyframes and in-betweens; `frames.Depth` values."""
+
+
 class TweenbridgeSettings(bpy.types.PropertyGroup):  # type: ignore[misc]
     """Everything set for a scene."""
 
@@ -253,15 +261,7 @@ class TweenbridgeSettings(bpy.types.PropertyGroup):  # type: ignore[misc]
         items=[("1", "On ones", ""), ("2", "On twos", ""), ("3", "On threes", ""), ("4", "On fours", "")],
     )
     loop: BoolProperty(name="Loop", description="Also lead from the last keyframe back to the first")
-    depth: EnumProperty(
-        name="Format",
-        description="The file format of keyframes and in-betweens",
-        items=[
-            ("png8", "PNG, 8 bit", "Small; what most strips have"),
-            ("png16", "PNG, 16 bit", "For grading"),
-            ("exr32", "OpenEXR", "Scene-linear; values above white are kept"),
-        ],
-    )
+    depth: EnumProperty(name="Format", description="The file format of keyframes and in-betweens", items=FORMATS)
     alpha: BoolProperty(
         name="Alpha", description="Keep transparency; without it, keyframes are over black", default=True
     )

@@ -140,6 +140,7 @@ class Session:
         Raises:
             PluginError: its scene or its keyframes are gone.
         """
+        record = insertion.located(record)
         scene = insertion.scene_of(record)
         if not insertion.all_there(scene, record.drafted):
             record = records.without_draft(record)
@@ -199,7 +200,8 @@ current = Session()
 def where() -> Where:
     """Where the preferences say the server is."""
     chosen = bpy.context.preferences.addons[__package__].preferences
-    return Where(chosen.place == "REMOTE", bpy.path.abspath(chosen.key_file) if chosen.key_file else "")
+    key_file = bpy.path.abspath(chosen.key_file) if chosen.key_file else ""
+    return Where(chosen.place == "REMOTE", key_file, bpy.app.online_access)
 
 
 def push_undo(message: str) -> None:

@@ -15,6 +15,7 @@ from . import insertion, listed, naming, strips
 from .errors import CoverError, PluginError
 from .folders import project_folder
 from .follow import anchored, frames_now
+from .frames import Depth
 from .gaps import Found, GapRange, KeyframeAt, Source, from_markers, from_strips
 from .plan import Plan, Wanted, covered, enumerated, make_plan
 from .recipe import Recipe
@@ -80,6 +81,30 @@ def plan_for(scene: Any, found: Found, wanted: Wanted) -> Plan:
     plan = make_plan(anchored(found, spans), spans, wanted)
     strips.check_moves(scene, insertion.moves(scene, plan))
     return plan
+
+
+def warnings(scene: Any, plan: Plan, depth: str) -> list[str]:
+    """Sentences about keyframes that take long to render, or that the chosen format cannot hold."""
+    used = {keyframe.strip for keyframe in plan.keyframes}
+    spans = [span for span in strips.spans(scene) if span.name in used]
+    slow = [f"“{span.name}”" for span in spans if span.slow]
+    bright = [f"“{span.name}”" for span in spans if span.bright]
+    found = []
+    if slow:
+        found.append(
+            f"A scene is rendered for {enumerated(slow)}: that may take long, and Blender waits. "
+            "Cancel works between two keyframes."
+        )
+    if bright and jumps(scene, depth):
+        found.append(f"{enumerated(bright)} may be brighter than white: with 8 bits it jumps at the cut.")
+    elif bright and depth != Depth.EXR32.value:
+        found.append(f"{enumerated(bright)} may be brighter than white in places; only EXR keeps that.")
+    return found
+
+
+def jumps(scene: Any, depth: str) -> bool:
+    """What is brighter than white looks another way in this format than beside it on the timeline."""
+    return depth == Depth.PNG8.value and strips.changes_look(scene)
 
 
 def check_cover(scene: Any, plan: Plan) -> None:
@@ -180,7 +205,9 @@ def found_again(scene: Any, name: str, recipe: Recipe) -> Found:
 
 
 def _record(scene: Any, wanted: Wanted, plan: Plan, shot: str, folder: str) -> Record:
-    take, made = naming.new_take(Path(bpy.path.abspath(folder)))
+    # A file that was saved elsewhere begins with an empty folder, and has takes on its timeline all the same.
+    earlier = max(insertion.takes_of(scene, shot), default=0)
+    take, made = naming.new_take(Path(bpy.path.abspath(folder)), earlier)
     settings = scene.tweenbridge
     if not settings.file_id or sum(each.tweenbridge.file_id == settings.file_id for each in bpy.data.scenes) > 1:
         # A copied scene must not be taken for the one it was copied from.

@@ -91,7 +91,7 @@ def spans(scene: Any, selected: bool = False) -> list[Span]:
             found.append(
                 Span(
                     strip.name, strip.channel, *_range(strip), seen, _is_bright(strip),
-                    id=str(strip.get(_ID, "")), origin=_origin(strip), made=RECIPE in strip,
+                    id=str(strip.get(_ID, "")), origin=_origin(strip), made=RECIPE in strip, slow=_is_slow(strip),
                 )
             )  # fmt: skip
     return found
@@ -175,6 +175,16 @@ def _is_bright(strip: Any) -> bool:
     files = [strip.elements[0].filename] if strip.type == "IMAGE" and strip.elements else []
     bright = strip.type == "SCENE" or any(file.lower().endswith(_BRIGHT_FILES) for file in files)
     return bright or any(_is_bright(part) for part in parts(strip))
+
+
+def _is_slow(strip: Any) -> bool:
+    """A scene is rendered for it, rather than a file read."""
+    return strip.type == "SCENE" or any(_is_slow(part) for part in parts(strip))
+
+
+def changes_look(scene: Any) -> bool:
+    """Colours above white are brought below it for display, rather than cut off."""
+    return scene.view_settings.view_transform not in {"Standard", "Raw"}
 
 
 def literal_path(path: Path) -> str:

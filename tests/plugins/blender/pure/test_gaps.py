@@ -76,11 +76,6 @@ def test_overlapping_strips_hide_each_other() -> None:
     assert "overlap by 3 frames" in found.notes[0]
 
 
-def test_strips_that_are_brighter_than_white_are_noted() -> None:
-    found = from_strips([Span("scene", 1, 1, 11, bright=True), Span("b", 2, 21, 31)])
-    assert found.notes == ("“scene” may be brighter than white in places; only EXR keeps that.",)
-
-
 @pytest.mark.parametrize(
     "spans",
     [
