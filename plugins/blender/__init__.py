@@ -3,7 +3,7 @@
 
 import bpy
 
-from . import list_operators, operators, panel, preferences, properties, server_operators, session
+from . import list_operators, menus, operators, panel, preferences, properties, server_operators, session
 
 _CLASSES = (
     *preferences.CLASSES,
@@ -11,6 +11,7 @@ _CLASSES = (
     *list_operators.CLASSES,
     *server_operators.CLASSES,
     *panel.CLASSES,
+    *menus.CLASSES,
 )
 
 
@@ -19,12 +20,14 @@ def register() -> None:
     properties.register()
     for each in _CLASSES:
         bpy.utils.register_class(each)
+    menus.register()
     session.register()
 
 
 def unregister() -> None:
     """Called by Blender when the extension is disabled."""
     session.unregister()
+    menus.unregister()
     for each in reversed(_CLASSES):
         bpy.utils.unregister_class(each)
     properties.unregister()

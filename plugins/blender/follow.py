@@ -50,14 +50,14 @@ def strip_now(
         same = [span for span in every if span.name == keyframe.strip and not (keyframe.id and span.id)]
     if not same:
         raise PluginError(
-            f"“{keyframe.strip}”, which a keyframe was taken from, is not on the timeline any more.", _AGAIN
+            f"“{keyframe.strip}”, which a key drawing was taken from, is not on the timeline any more.", _AGAIN
         )
     touching = [span for span in same if span.start == begins_at or span.end == ends_at]
     named = [span for span in same if span.name == keyframe.strip]
     found = (touching or named or same)[0]
     if not found.picture:
         raise PluginError(
-            f"“{found.name}”, which a keyframe was taken from, is not seen any more.", "Unmute it, or undo."
+            f"“{found.name}”, which a key drawing was taken from, is not seen any more.", "Unmute it, or undo."
         )
     return found
 
@@ -78,7 +78,7 @@ def frame_now(span: Span, keyframe: Anchored, source: Source, first: bool) -> in
         return span.start if first else span.end - 1
     frame = span.origin + keyframe.offset
     if not span.start <= frame < span.end:
-        raise PluginError(f"The frame of “{span.name}” that is a keyframe was trimmed away.", _AGAIN)
+        raise PluginError(f"The frame of “{span.name}” that is a key drawing was trimmed away.", _AGAIN)
     return frame
 
 

@@ -8,7 +8,7 @@ All frames are timeline frames. A strip and a gap cover half-open ranges, as in 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from .errors import PluginError
@@ -164,8 +164,8 @@ def from_list(frames: Sequence[int], labels: Sequence[str], strips: Sequence[str
         PluginError: fewer than two different frames.
     """
     rows = list(zip(frames, labels, strips or [""] * len(frames), strict=True))
-    remedy = "Move the playhead to a keyframe and press “Add keyframe at playhead”, at least twice."
-    return _neighbours(Source.LIST, rows, "In-betweens need two keyframes, and the list holds fewer.", remedy)
+    remedy = "Move the playhead to a key drawing and press “Add Key Drawing at Playhead”, at least twice."
+    return _neighbours(Source.LIST, rows, "In-betweens need two key drawings, and the list holds fewer.", remedy)
 
 
 def from_markers(markers: Iterable[Marker]) -> Found:
@@ -198,6 +198,24 @@ def _neighbours(source: Source, rows: Iterable[tuple[int, str, str]], too_few: s
         if gap.length == 0
     )
     return Found(source, keyframes, gaps, notes)
+
+
+def only(found: Found, keep: Sequence[GapRange]) -> Found:
+    """Some of the gaps, with the keyframes that they need."""
+    used = sorted({index for gap in keep for index in (gap.a, gap.b)})
+    place = {index: number for number, index in enumerate(used)}
+    gaps = (replace(gap, index=number, a=place[gap.a], b=place[gap.b]) for number, gap in enumerate(keep))
+    return Found(found.source, tuple(found.keyframes[index] for index in used), tuple(gaps))
+
+
+def is_occupied(gap: GapRange, spans: Iterable[Span]) -> bool:
+    """Something is seen in the gap that is not seen at its keyframes: in-betweens, or another clip."""
+    a, b = gap.start - 1, gap.end
+    return any(
+        span.picture and span.start < gap.end and span.end > gap.start
+        and not (span.start <= a < span.end or span.start <= b < span.end)
+        for span in spans
+    )  # fmt: skip
 
 
 def runs(found: Found) -> tuple[tuple[GapRange, ...], ...]:

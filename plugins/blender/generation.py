@@ -92,7 +92,7 @@ class Generation:
     def sentence(self) -> str:
         """What is going on, for a line of the panel."""
         if self.stage is Stage.RENDERING:
-            return f"Rendering keyframe {self._rendered + 1} of {len(self.record.plan.keyframes)}"
+            return f"Rendering key drawing {self._rendered + 1} of {len(self.record.plan.keyframes)}"
         if self.stage is not Stage.GENERATING:
             return str(self.stage.value).capitalize()
         if not self._server.connected:

@@ -149,7 +149,7 @@ def replace(scene: Any, record: Record, names: Sequence[str], directory: str, fi
     if not all_there(scene, names):
         raise PluginError(
             "A strip of the draft was deleted, so the finished frames were not inserted.",
-            "“Insert finished” inserts them as strips of their own.",
+            "“Insert Finished” inserts them as strips of their own.",
         )
     for job in record.plan.jobs:
         for strip in job.strips:
@@ -207,7 +207,7 @@ def _now(spans: Sequence[Span], record: Record, index: int, first: bool) -> int 
 def _changed() -> PluginError:
     return PluginError(
         "The strips were moved or cut while in-betweens were made, and the frames no longer fit between them.",
-        "Put the strips back as they were, then press “Insert finished”.",
+        "Put the strips back as they were, then press “Insert Finished”.",
     )
 
 

@@ -9,11 +9,13 @@ import time
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
-from . import choices, collecting, insertion, session, shots, strips
+from . import choices, collecting, insertion, properties, session, shots, strips
 from .errors import CoverError, PluginError
+from .gaps import Found
 from .generation import Generation, Stage
+from .plan import Wanted
 from .records import Record
 from .server import Problem
 from .statusbar import show_progress
@@ -36,6 +38,11 @@ def pattern() -> str:
     return str(bpy.context.preferences.addons[__package__].preferences.folder)
 
 
+def in_sequencer(context: Any) -> bool:
+    """Whether the sequencer is where the pointer is; in scripts and timers, that it is nowhere else."""
+    return context.area is None or bool(context.area.type == "SEQUENCE_EDITOR")
+
+
 class ShotOperator:
     """Drives one shot: step by step from a timer when it was invoked, in a loop when it was executed."""
 
@@ -46,6 +53,12 @@ class ShotOperator:
     )
     function = ""
     """What the operator is called in `bpy.ops.tweenbridge`."""
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """The artist is in the sequencer, or a script asks that is in no editor."""
+        return in_sequencer(context)
+
     _shot: Generation
     _timer: Any = None
 
@@ -89,11 +102,17 @@ class ShotOperator:
         self._end_timer(context)
 
     def execute(self, context: Any) -> set[str]:
-        """Do all of it before returning."""
+        """Do all of it before returning; in a window, begin it and leave the rest to the session's timer.
+
+        Adjust Last Operation and Repeat Last execute an operator that was invoked.
+        """
         try:
             self._shot = self.begin(context)
         except PluginError as error:
             return report(self, error)
+        if not bpy.app.background:
+            session.current.leave_to_timer(self._shot)
+            return {"FINISHED"}
         end = time.monotonic() + LONGEST_WAIT
         while not session.current.drive(self._shot):
             time.sleep(session.TICK / 10)
@@ -128,20 +147,75 @@ class SelectionOperator(ShotOperator):
         scene = shots.check_editable(context)
         settings = scene.tweenbridge
         wanted = choices.wanted_from(settings)
+        number = getattr(self, "number", 0)
+        if number:
+            wanted = dataclasses.replace(wanted, count=number, chart=())
         if self.breakdown:
             wanted = dataclasses.replace(wanted, breakdown=True, count=None, chart=(), loop=False, draft_first=False)
-        found = shots.found_in(scene, settings)
+        found, wanted = self.chosen(context, scene, wanted)
         return session.current.start(shots.new_record(scene, found, wanted, pattern(), self.cover))
+
+    def chosen(self, _context: Any, scene: Any, wanted: Wanted) -> tuple[Found, Wanted]:
+        """The key drawings that are meant, and the settings for them.
+
+        Raises:
+            PluginError: there are none.
+        """
+        return shots.found_in(scene, scene.tweenbridge), wanted
 
 
 class TWEENBRIDGE_OT_generate(SelectionOperator, bpy.types.Operator):  # type: ignore[misc]
-    """Make in-betweens between the keyframes shown above and insert them on the timeline"""
+    """Make in-betweens between the key drawings shown above and insert them on the timeline"""
 
     bl_idname = "tweenbridge.generate"
-    bl_label = "Generate in-betweens"
+    bl_label = "Generate In-Betweens"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
 
     function = "generate"
+    number: IntProperty(
+        name="Number",
+        description="In-betweens in every gap; 0 takes what the sidebar says",
+        min=0,
+        max=1000,
+        options={"SKIP_SAVE"},
+    )
+
+
+class TWEENBRIDGE_OT_fill_all_gaps(SelectionOperator, bpy.types.Operator):  # type: ignore[misc]
+    """Make in-betweens in every gap of the active strip's channel, or between the selected strips, in one go"""
+
+    bl_idname = "tweenbridge.fill_all_gaps"
+    bl_label = "Fill All Gaps"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
+
+    function = "fill_all_gaps"
+    between: EnumProperty(
+        name="Gaps",
+        items=[
+            ("CHANNEL", "On Channel", "All gaps on the channel of the active strip"),
+            ("SELECTED", "Between Selected", "The gaps between neighbouring selected strips"),
+        ],
+    )
+    occupied: EnumProperty(
+        name="Occupied",
+        description="What to do with a gap in which in-betweens or other clips are seen already",
+        items=[
+            ("SKIP", "Skip", "Leave it as it is"),
+            ("COVER", "Cover", "Fill it as well; what is there stays below"),
+        ],
+    )
+    longest: IntProperty(
+        name="Longest Gap", description="Longer gaps are left, as between two shots; 0 fills all", default=48, min=0
+    )
+
+    def chosen(self, context: Any, scene: Any, wanted: Wanted) -> tuple[Found, Wanted]:
+        """The gaps that are to be filled. Strips do not move, and there is no loop."""
+        name = "" if self.between == "SELECTED" else strips.active_name(context)
+        if self.between == "CHANNEL" and not name:
+            raise PluginError("No strip is active, so no channel is chosen.", "Click a strip on the channel.")
+        self.cover = self.cover or self.occupied == "COVER"
+        found = shots.all_gaps(scene, name, self.occupied == "SKIP", self.longest)
+        return found, dataclasses.replace(wanted, loop=False, ripple=False)
 
 
 class TWEENBRIDGE_OT_breakdown(SelectionOperator, bpy.types.Operator):  # type: ignore[misc]
@@ -159,7 +233,7 @@ class TWEENBRIDGE_OT_regenerate(ShotOperator, bpy.types.Operator):  # type: igno
     """Make a new take of the active strip with the settings above. The old take is kept, muted"""
 
     bl_idname = "tweenbridge.regenerate"
-    bl_label = "Regenerate (new take)"
+    bl_label = "Regenerate In-Betweens"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
 
     function = "regenerate"
@@ -175,7 +249,7 @@ class TWEENBRIDGE_OT_insert_finished(ShotOperator, bpy.types.Operator):  # type:
     """Insert in-betweens that were asked for before this file was closed, or that could not be inserted"""
 
     bl_idname = "tweenbridge.insert_finished"
-    bl_label = "Insert finished"
+    bl_label = "Insert Finished"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
 
     shot: StringProperty(name="Shot", options={"HIDDEN", "SKIP_SAVE"})
@@ -222,7 +296,7 @@ class TWEENBRIDGE_OT_forget(bpy.types.Operator):  # type: ignore[misc]
     """Do not offer these in-betweens any more. Frames that are on disk stay there"""
 
     bl_idname = "tweenbridge.forget"
-    bl_label = "Do not insert"
+    bl_label = "Do Not Insert"
 
     shot: StringProperty(name="Shot", options={"HIDDEN", "SKIP_SAVE"})
 
@@ -262,8 +336,13 @@ class TWEENBRIDGE_OT_edit(bpy.types.Operator):  # type: ignore[misc]
     """Set everything as it was when the active strip was made"""
 
     bl_idname = "tweenbridge.edit"
-    bl_label = "Edit in-betweens"
+    bl_label = "Edit In-Betweens"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """The artist is in the sequencer."""
+        return in_sequencer(context)
 
     def execute(self, context: Any) -> set[str]:
         """Restore the settings."""
@@ -283,9 +362,7 @@ class TWEENBRIDGE_OT_set_format(bpy.types.Operator):  # type: ignore[misc]
     bl_label = "Set Format"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
 
-    depth: EnumProperty(
-        name="Format", items=[("png8", "PNG, 8 bit", ""), ("png16", "PNG, 16 bit", ""), ("exr32", "OpenEXR", "")]
-    )
+    depth: EnumProperty(name="Format", items=properties.FORMATS)
 
     def execute(self, context: Any) -> set[str]:
         """Set it."""
@@ -322,6 +399,7 @@ class TWEENBRIDGE_OT_copy_beside_file(bpy.types.Operator):  # type: ignore[misc]
 
 CLASSES = (
     TWEENBRIDGE_OT_generate,
+    TWEENBRIDGE_OT_fill_all_gaps,
     TWEENBRIDGE_OT_breakdown,
     TWEENBRIDGE_OT_regenerate,
     TWEENBRIDGE_OT_insert_finished,

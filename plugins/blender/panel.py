@@ -114,7 +114,7 @@ class TWEENBRIDGE_PT_main(Panel, bpy.types.Panel):  # type: ignore[misc]
         column.operator("tweenbridge.generate", icon="ONIONSKIN_ON")
         row = layout.row()
         row.enabled = ready
-        row.operator("tweenbridge.breakdown", icon="KEYFRAME_HLT", text="Breakdown only")
+        row.operator("tweenbridge.breakdown", icon="KEYFRAME_HLT", text="Breakdown Only")
         _draw_active(layout, context, scene)
         _draw_shots(layout)
         _draw_elsewhere(layout)
@@ -129,11 +129,13 @@ def _draw_list(layout: Any, scene: Any) -> None:
     if settings.source not in {"AUTO", "LIST"}:
         return
     column = layout.column(align=True)
-    for index, row in enumerate(listed.rows(scene)):
-        line = column.row(align=True)
-        line.alert = bool(row.problem)
-        line.label(text=row.label, icon="ERROR" if row.problem else "KEYFRAME_HLT")
-        line.operator("tweenbridge.remove_keyframe", text="", icon="X", emboss=False).index = index
+    if len(settings.keyframes):
+        column.template_list(
+            "TWEENBRIDGE_UL_key_drawings", "", settings, "keyframes", settings, "keyframe_index", rows=3, maxrows=8
+        )
+        for row in listed.rows(scene):
+            if row.problem:
+                lines(column, row.problem, "ERROR")
     buttons = column.row(align=True)
     buttons.operator("tweenbridge.add_keyframe", icon="ADD")
     if len(settings.keyframes):
@@ -159,7 +161,7 @@ def _draw_found(layout: Any, context: Any, settings: Any) -> bool:
         lines(box, error.sentence, "INFO")
         lines(box, error.remedy, "BLANK1")
         return False
-    box.label(text=f"{len(found.keyframes)} keyframes from {_source(scene, found)}", icon="KEYTYPE_KEYFRAME_VEC")
+    box.label(text=f"{len(found.keyframes)} key drawings from {_source(scene, found)}", icon="KEYTYPE_KEYFRAME_VEC")
     _draw_gaps(box, found, plan)
     hidden = covered(plan, strips.spans(scene))
     if hidden:
@@ -313,7 +315,7 @@ class TWEENBRIDGE_PT_engine(Panel, bpy.types.Panel):  # type: ignore[misc]
         layout.prop(settings, "engine")
         layout.prop(settings, "profile")
         if not session.current.server.engines:
-            layout.operator("tweenbridge.start_server", icon="PLAY", text="Start server for all engines")
+            layout.operator("tweenbridge.start_server", icon="PLAY", text="Start Server for All Engines")
         info = properties.engine_info(settings.engine_name)
         for setting in info.settings if info is not None else ():
             item = settings.values.get(f"{settings.engine_name}.{setting.name}")

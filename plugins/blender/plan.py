@@ -137,7 +137,7 @@ def make_plan(found: Found, spans: Sequence[Span], wanted: Wanted) -> Plan:
     if not filled:
         raise PluginError(
             "There are no frames between the keyframes.",
-            "Choose a number of in-betweens and let later strips move, or move the keyframes apart.",
+            "Choose a number of in-betweens and let later strips move, or move the key drawings apart.",
         )
     if not wanted.ripple and any(gap.overlap or count > gap.length for gap, count in filled):
         gap, count = next(each for each in filled if each[0].overlap or each[1] > each[0].length)
@@ -162,7 +162,7 @@ def make_plan(found: Found, spans: Sequence[Span], wanted: Wanted) -> Plan:
         job = _job((gap,), wanted, sum(len(job.strips) for job in jobs))
         jobs.append(dataclasses.replace(job, strips=(dataclasses.replace(job.strips[0], b=ends[1].frame),)))
     skipped = len(found.gaps) - len(filled)
-    notes = ("Keyframes without a frame between them were left as they are.",) if skipped else ()
+    notes = ("Key drawings without a frame between them were left as they are.",) if skipped else ()
     return Plan(found.source, keyframes, tuple(jobs), cuts, notes)
 
 
@@ -299,7 +299,7 @@ def parse_chart(text: str) -> tuple[float, ...]:
         except ValueError as error:
             raise PluginError(f"The timing chart has “{word}” in it, which is not a time.", remedy) from error
         if not 0.0 <= time <= 1.0:
-            raise PluginError(f"The timing chart has “{word}” in it; 0 is one keyframe and 1 the next.", remedy)
+            raise PluginError(f"The timing chart has “{word}” in it; 0 is one key drawing and 1 the next.", remedy)
         times.append(time)
     if not times:
         raise PluginError("The timing chart is empty.", remedy)

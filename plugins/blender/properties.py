@@ -187,8 +187,8 @@ class TweenbridgeKeyframe(bpy.types.PropertyGroup):  # type: ignore[misc]
 
 
 FORMATS = [
-    ("png8", "PNG, 8 bit", "Small; what most strips have"),
-    ("png16", "PNG, 16 bit", "For grading"),
+    ("png8", "PNG 8-Bit", "Small; what most strips have"),
+    ("png16", "PNG 16-Bit", "For grading"),
     ("exr32", "OpenEXR", "Scene-linear; values above white are kept"),
 ]
 """The forms of keyframes and in-betweens; `frames.Depth` values."""
@@ -200,15 +200,15 @@ class TweenbridgeSettings(bpy.types.PropertyGroup):  # type: ignore[misc]
     file_id: StringProperty(options={"HIDDEN"})
     project: StringProperty(options={"HIDDEN"})
     source: EnumProperty(
-        name="Keyframes",
-        description="Where the keyframes come from",
+        name="Key Drawings",
+        description="Where the key drawings come from",
         items=[
             (
                 "AUTO",
                 "Automatic",
                 "Two or more selected strips; else the list; else the markers, with nothing selected",
             ),
-            ("STRIPS", "Selected strips", "The last frame of one strip, the first of the next"),
+            ("STRIPS", "Selected Strips", "The last frame of one strip, the first of the next"),
             ("LIST", "List", "The frames added below"),
             ("MARKERS", "Markers", "The selected markers; all of them where fewer than two are selected"),
         ],
@@ -229,13 +229,13 @@ class TweenbridgeSettings(bpy.types.PropertyGroup):  # type: ignore[misc]
         name="In-betweens",
         description="How many in-betweens go between two keyframes",
         items=[
-            ("FILL", "Fill the gap", "One for every frame between the keyframes"),
+            ("FILL", "Fill Gap", "One for every frame between the key drawings"),
             ("NUMBER", "Number", "This many. Fewer than fit are held evenly; more need later strips to move"),
         ],
     )
     count: IntProperty(name="Number", description="In-betweens in every gap", default=5, min=1, max=1000)
     ripple: BoolProperty(
-        name="Move later strips", description="Where there is too little room, later strips move to make some"
+        name="Move Later Strips", description="Where there is too little room, later strips move to make some"
     )
     ripple_markers: BoolProperty(name="Markers", description="Markers after the gap move along with the strips")
     ripple_end: BoolProperty(name="Scene End", description="The scene's frame range ends as much later")
@@ -244,29 +244,29 @@ class TweenbridgeSettings(bpy.types.PropertyGroup):  # type: ignore[misc]
         description="How the in-betweens are spaced in time",
         items=[
             ("linear", "Even", "The same distance from one to the next"),
-            ("ease-in", "Ease in", "Starts slowly, arrives at full speed"),
-            ("ease-out", "Ease out", "Starts at full speed, settles"),
-            ("ease-in-out", "Ease in and out", "Starts slowly and settles"),
-            ("CHART", "Timing chart", "The times of the in-betweens, one by one"),
+            ("ease-in", "Ease In", "Starts slowly, arrives at full speed"),
+            ("ease-out", "Ease Out", "Starts at full speed, settles"),
+            ("ease-in-out", "Ease In and Out", "Starts slowly and settles"),
+            ("CHART", "Timing Chart", "The times of the in-betweens, one by one"),
         ],
     )
     chart: StringProperty(
         name="Chart",
-        description="When each in-between is: 0 is one keyframe, 1 is the next. Percent are taken as well",
+        description="When each in-between is: 0 is one key drawing, 1 is the next. Percent are taken as well",
         default="0.25 0.5 0.75",
     )
     hold: EnumProperty(
         name="Hold",
         description="For how many frames each in-between is shown",
-        items=[("1", "On ones", ""), ("2", "On twos", ""), ("3", "On threes", ""), ("4", "On fours", "")],
+        items=[("1", "On Ones", ""), ("2", "On Twos", ""), ("3", "On Threes", ""), ("4", "On Fours", "")],
     )
-    loop: BoolProperty(name="Loop", description="Also lead from the last keyframe back to the first")
-    depth: EnumProperty(name="Format", description="The file format of keyframes and in-betweens", items=FORMATS)
+    loop: BoolProperty(name="Loop", description="Also lead from the last key drawing back to the first")
+    depth: EnumProperty(name="Format", description="The file format of key drawings and in-betweens", items=FORMATS)
     alpha: BoolProperty(
-        name="Alpha", description="Keep transparency; without it, keyframes are over black", default=True
+        name="Alpha", description="Keep transparency; without it, key drawings are over black", default=True
     )
     draft_first: BoolProperty(
-        name="Show a draft first", description="Optical flow fills the gap at once; the finished frames replace it"
+        name="Show Draft First", description="Optical flow fills the gap at once; the finished frames replace it"
     )
 
 

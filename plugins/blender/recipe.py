@@ -192,5 +192,5 @@ def _finite(digits: str) -> float:
 
 def _unreadable() -> PluginError:
     return PluginError(
-        "What this strip says about how it was made cannot be read.", "Select its keyframes and generate it again."
+        "What this strip says about how it was made cannot be read.", "Select its key drawings and generate it again."
     )

@@ -116,14 +116,14 @@ class TWEENBRIDGE_OT_check_connection(ServerOperator, bpy.types.Operator):  # ty
     """Ask the server how it is. Does not start it"""
 
     bl_idname = "tweenbridge.check_connection"
-    bl_label = "Check connection"
+    bl_label = "Check Connection"
 
 
 class TWEENBRIDGE_OT_start_server(ServerOperator, bpy.types.Operator):  # type: ignore[misc]
     """Start the server on this machine. It goes on when Blender is closed"""
 
     bl_idname = "tweenbridge.start_server"
-    bl_label = "Start server"
+    bl_label = "Start Server"
 
     starts = True
 
@@ -138,7 +138,7 @@ class TWEENBRIDGE_OT_open_logs(bpy.types.Operator):  # type: ignore[misc]
     """Show the folder of the server's logs"""
 
     bl_idname = "tweenbridge.open_logs"
-    bl_label = "Open logs"
+    bl_label = "Open Logs"
 
     def execute(self, _context: Any) -> set[str]:
         """Open it in the system's file browser."""
@@ -193,7 +193,7 @@ class TWEENBRIDGE_OT_add_preset(AddPresetBase, bpy.types.Operator):  # type: ign
     """Keep the settings as a preset, or remove the preset"""
 
     bl_idname = "tweenbridge.add_preset"
-    bl_label = "Add preset"
+    bl_label = "Add Preset"
     preset_menu = "TWEENBRIDGE_MT_presets"
     preset_subdir = "tweenbridge"
     preset_defines = (

@@ -8,6 +8,7 @@ loaded everything is let go: it goes on at the server, and is offered when the f
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -113,6 +114,10 @@ class Session:
             self._finished(shot)
         return shot.stage.is_final
 
+    def leave_to_timer(self, shot: Generation) -> None:
+        """Have Blender's timer drive a shot from its next tick on."""
+        shot.stepped = -math.inf
+
     def _finished(self, shot: Generation) -> None:
         if self.shots.pop(shot.record.id, None) is None:
             return
@@ -150,7 +155,7 @@ class Session:
             del self.shots[record.id]
             self.forget(record)
             raise PluginError(
-                f"The keyframes of {shot.title} are not on disk any more.", "Generate the in-betweens again."
+                f"The key drawings of {shot.title} are not on disk any more.", "Generate the in-betweens again."
             )
         return shot
 
@@ -179,7 +184,7 @@ class Session:
         now = time.monotonic()
         for shot in list(self.shots.values()):
             if now > shot.stepped + _ORPHANED and self.drive(shot) and shot.stage is Stage.DONE:
-                push_undo("Insert in-betweens")
+                push_undo("Insert In-Betweens")
         if now < self._drawn + _SEEN or self.server.connected:
             self.prepare()
             before = (self.server.connected, self.server.engines, self.server.problem, self.server.status)
@@ -190,7 +195,7 @@ class Session:
             self.step()
             if before != (self.server.connected, self.server.engines, self.server.problem, self.server.status):
                 redraw()
-        return 0.25
+        return TICK if self.active else 0.25
 
 
 current = Session()

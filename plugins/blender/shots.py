@@ -16,12 +16,12 @@ from .errors import CoverError, PluginError
 from .folders import project_folder
 from .follow import anchored, frames_now
 from .frames import Depth
-from .gaps import Found, GapRange, KeyframeAt, Source, from_markers, from_strips
+from .gaps import Found, GapRange, KeyframeAt, Source, from_markers, from_strips, is_occupied, only
 from .plan import Plan, Wanted, covered, enumerated, make_plan
 from .recipe import Recipe
 from .records import Record
 
-_SELECT = "Select two strips, add keyframes at the playhead, or set markers."
+_SELECT = "Select two strips, add key drawings at the playhead, or set markers."
 _SELECT_MORE = "Select another one as well, or nothing, which takes the markers."
 
 
@@ -45,7 +45,40 @@ def found_in(scene: Any, settings: Any) -> Found:
         raise PluginError("In-betweens need two strips, and fewer are selected.", _SELECT_MORE)
     if source == "MARKERS" or len(strips.markers(scene)) > 1:
         return from_markers(strips.markers(scene))
-    raise PluginError("There are no keyframes yet.", _SELECT)
+    raise PluginError("There are no key drawings yet.", _SELECT)
+
+
+def all_gaps(scene: Any, active: str, free: bool, longest: int) -> Found:
+    """Every gap on a channel or between the selected strips.
+
+    Args:
+        scene: the sequencer's.
+        active: a strip on the channel; "" for the selected strips.
+        free: leave gaps in which something is seen already.
+        longest: frames; longer gaps are left. 0 leaves none.
+
+    Raises:
+        PluginError: there is none to fill.
+    """
+    spans = strips.spans(scene)
+    if active:
+        channel = next(span.channel for span in spans if span.name == active)
+        drawn = [span for span in spans if span.channel == channel and span.picture]
+    else:
+        drawn = strips.spans(scene, selected=True)
+    found = from_strips(span for span in drawn if not _is_finished(scene, span.name))
+    gaps = [
+        gap
+        for gap in found.gaps
+        if gap.length > 0 and not gap.overlap and not (longest and gap.length > longest)
+        and not (free and is_occupied(gap, spans))
+    ]  # fmt: skip
+    if not gaps:
+        raise PluginError(
+            "There is no gap to fill.",
+            "Gaps that are longer, or in which something is seen, are left: see the options (F9).",
+        )
+    return only(found, gaps)
 
 
 def _is_finished(scene: Any, name: str) -> bool:
@@ -185,7 +218,7 @@ def found_again(scene: Any, name: str, recipe: Recipe) -> Found:
     pair = recipe.keyframes[recipe.gap : recipe.gap + 2]
     if len(pair) < 2:
         raise PluginError(
-            "This strip does not say what it was made from.", "Select its keyframes and generate it again."
+            "This strip does not say what it was made from.", "Select its key drawings and generate it again."
         )
     (left, a), (right, b) = frames_now(spans, (pair[0], pair[1]), recipe.source, (span.start, span.end))
     labels = [used.label for used in pair]

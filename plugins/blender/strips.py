@@ -40,8 +40,9 @@ def sequencer_scene(context: Any) -> Any | None:
     From Blender 5.0 on each workspace says so, and may say that it is none: the window's scene is then another one,
     whose timeline is not on show and must be left alone.
     """
-    workspace = context.workspace
-    return workspace.sequencer_scene if hasattr(workspace, "sequencer_scene") else context.scene
+    if "sequencer_scene" not in bpy.types.WorkSpace.bl_rna.properties:
+        return context.scene
+    return context.workspace.sequencer_scene if context.workspace is not None else None
 
 
 def scene_named(name: str) -> Any:
@@ -307,7 +308,7 @@ def replace_images(scene: Any, name: str, directory: str, files: Sequence[str]) 
 def _was_changed(name: str, frames: int) -> PluginError:
     return PluginError(
         f"The strip “{name}” was changed and no longer fits the {frames} finished frames.",
-        "Use “Insert finished” to insert them as a strip of their own.",
+        "Use “Insert Finished” to insert them as a strip of their own.",
     )
 
 

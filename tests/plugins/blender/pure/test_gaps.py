@@ -142,7 +142,7 @@ def test_neighbouring_frames_of_a_list_are_noted() -> None:
 def test_a_list_needs_two_frames(chosen: list[int]) -> None:
     with pytest.raises(PluginError, match="two keyframes") as caught:
         from_list(chosen, ["x"] * len(chosen))
-    assert "Add keyframe at playhead" in caught.value.remedy
+    assert "Add Key Drawing at Playhead" in caught.value.remedy
 
 
 def test_labels_have_to_match() -> None:

@@ -45,7 +45,7 @@ def drawing(position: int, dtype: str = "uint8", alpha: bool = False) -> Any:
 def ext() -> Any:
     """The extension's modules."""
     import bl_ext.user_default.tweenbridge as extension
-    from bl_ext.user_default.tweenbridge import choices, insertion, media, records, session, shots, strips  # noqa: F401
+    from bl_ext.user_default.tweenbridge import choices, insertion, media, menus, records, session, shots, strips  # noqa: F401
 
     return extension
 

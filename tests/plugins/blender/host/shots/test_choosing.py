@@ -59,7 +59,7 @@ def test_a_row_whose_strip_is_gone_is_shown_as_broken_before_anything_fails(shot
     shot.tweenbridge.source = "LIST"
     remove(ext, shot, "b")
     assert rows(ext) == [(3, False), (12, True)]
-    assert "“b”, which a keyframe was taken from, is not on the timeline" in draw(ext).replace("\n", " ")
+    assert "“b”, which a key drawing was taken from, is not on the timeline" in draw(ext).replace("\n", " ")
     with pytest.raises(RuntimeError, match=r"“b”.* Take it off the list"):
         bpy.ops.tweenbridge.generate()
 
@@ -91,7 +91,7 @@ def test_automatic_takes_no_markers_while_something_is_selected(shot: Any, ext: 
         bpy.ops.tweenbridge.generate()
     assert new_strips(ext) == []
     select(ext)
-    assert "2 keyframes from all markers" in draw(ext)
+    assert "2 key drawings from all markers" in draw(ext)
     assert bpy.ops.tweenbridge.generate() == {"FINISHED"}
     # The new strip is selected: pressing again does not take the markers once more.
     with pytest.raises(RuntimeError, match="need two strips"):
@@ -99,15 +99,15 @@ def test_automatic_takes_no_markers_while_something_is_selected(shot: Any, ext: 
 
 
 def test_automatic_says_what_it_uses(shot: Any, ext: Any) -> None:
-    assert "2 keyframes from the selected strips" in draw(ext)
+    assert "2 key drawings from the selected strips" in draw(ext)
     listed(ext, 3, 12)
     select(ext, "a")
-    assert "2 keyframes from the list" in draw(ext)
+    assert "2 key drawings from the list" in draw(ext)
     bpy.ops.tweenbridge.clear_keyframes()
     select(ext)
     for frame in (2, 12, 14):
         shot.timeline_markers.new(f"m{frame}", frame=frame).select = frame > 2
-    assert "2 keyframes from the selected markers" in draw(ext)
+    assert "2 key drawings from the selected markers" in draw(ext)
 
 
 # ---------------------------------------------------------------- covering

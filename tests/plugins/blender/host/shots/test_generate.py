@@ -199,7 +199,7 @@ def test_too_little_selected_says_what_to_do(shot: Any, ext: Any) -> None:
 def test_undo_takes_the_strip_away_in_one_step(shot: Any, ext: Any) -> None:
     bpy.ops.ed.undo_push(message="before")
     assert bpy.ops.tweenbridge.generate() == {"FINISHED"}
-    bpy.ops.ed.undo_push(message="Generate in-betweens")  # what Blender does by itself for a script
+    bpy.ops.ed.undo_push(message="Generate In-Betweens")  # what Blender does by itself for a script
     assert len(new_strips(ext)) == 1
     bpy.ops.ed.undo()
     assert new_strips(ext) == []

@@ -106,7 +106,7 @@ def test_a_key_was_split(shot: Any, ext: Any, made: str) -> None:
 @pytest.mark.parametrize("name", ["a", "b"])
 def test_a_key_was_deleted(shot: Any, ext: Any, made: str, name: str) -> None:
     remove(ext, shot, name)
-    refused(ext, made, f"“{name}”, which a keyframe was taken from, is not on the timeline")
+    refused(ext, made, f"“{name}”, which a key drawing was taken from, is not on the timeline")
 
 
 def test_a_key_was_muted(shot: Any, ext: Any, made: str) -> None:
@@ -135,7 +135,7 @@ def test_frames_of_a_list_follow_their_strips(shot: Any, ext: Any) -> None:
     taken = again(ext, made)
     assert spans(ext)[taken] == (4, 32)
     trim(ext.strips.find(shot, "a"), first=4)
-    refused(ext, taken, "“a” that is a keyframe was trimmed away")
+    refused(ext, taken, "“a” that is a key drawing was trimmed away")
 
 
 def test_markers_over_strips_follow_these(shot: Any, ext: Any) -> None:

@@ -1,4 +1,4 @@
-"""*Move later strips* takes markers, the scene's end and other channels along as is asked for."""
+"""*Move Later Strips* takes markers, the scene's end and other channels along as is asked for."""
 
 from __future__ import annotations
 

@@ -34,12 +34,12 @@ def test_a_long_render_is_announced_and_can_be_cancelled_between_two(rendered_sc
     keyframe = generation.keyframe_file(0)
     ext.session.current.drive(generation)
     # It is said before Blender stands still.
-    assert generation.sentence == "Rendering keyframe 1 of 2"
+    assert generation.sentence == "Rendering key drawing 1 of 2"
     assert not keyframe.exists()
     ext.session.current.drive(generation)
     assert keyframe.exists()
     ext.session.current.drive(generation)
-    assert generation.sentence == "Rendering keyframe 2 of 2"
+    assert generation.sentence == "Rendering key drawing 2 of 2"
     assert bpy.ops.tweenbridge.cancel() == {"FINISHED"}
     assert ext.session.current.drive(generation)
     assert not generation.keyframe_file(1).exists()

@@ -84,7 +84,7 @@ def test_a_sequencer_without_a_scene_edits_no_hidden_timeline(apart: Any, ext: A
 
 def test_a_preset_goes_to_the_sequencers_scene(apart: Any, ext: Any) -> None:
     apart.tweenbridge.hold = "3"
-    assert bpy.ops.tweenbridge.add_preset(name="On threes") == {"FINISHED"}
+    assert bpy.ops.tweenbridge.add_preset(name="On Threes") == {"FINISHED"}
     [path] = [each for folder in bpy.utils.preset_paths("tweenbridge") for each in Path(folder).glob("*.py")]
     try:
         apart.tweenbridge.hold = "1"
