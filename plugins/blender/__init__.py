@@ -3,12 +3,23 @@
 
 import bpy
 
-from . import list_operators, menus, operators, panel, preferences, properties, server_operators, session
+from . import (
+    file_operators,
+    list_operators,
+    menus,
+    operators,
+    panel,
+    preferences,
+    properties,
+    server_operators,
+    session,
+)
 
 _CLASSES = (
     *preferences.CLASSES,
     *operators.CLASSES,
     *list_operators.CLASSES,
+    *file_operators.CLASSES,
     *server_operators.CLASSES,
     *panel.CLASSES,
     *menus.CLASSES,

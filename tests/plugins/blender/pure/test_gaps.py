@@ -140,7 +140,7 @@ def test_neighbouring_frames_of_a_list_are_noted() -> None:
 
 @pytest.mark.parametrize("chosen", [[], [7], [7, 7]])
 def test_a_list_needs_two_frames(chosen: list[int]) -> None:
-    with pytest.raises(PluginError, match="two keyframes") as caught:
+    with pytest.raises(PluginError, match="two key drawings") as caught:
         from_list(chosen, ["x"] * len(chosen))
     assert "Add Key Drawing at Playhead" in caught.value.remedy
 

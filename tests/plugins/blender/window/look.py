@@ -46,7 +46,8 @@ def timeline() -> Any:
 def sequencer() -> tuple[Any, Any, Any]:
     """The window, its timeline area, and that area's main region."""
     window = bpy.context.window_manager.windows[0]
-    [area] = [area for area in window.screen.areas if area.type == "SEQUENCE_EDITOR"]
+    areas = [area for area in window.screen.areas if area.type == "SEQUENCE_EDITOR"]
+    area = max(areas, key=lambda each: each.width * each.height)
     return window, area, next(region for region in area.regions if region.type == "WINDOW")
 
 

@@ -21,7 +21,7 @@ import debian
 
 LOOK = Path(__file__).with_name("look.py")
 LONGEST_STEP = 0.3
-PATIENCE = 300.0
+PATIENCE = 400.0
 
 
 @pytest.fixture
