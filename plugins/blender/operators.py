@@ -46,11 +46,6 @@ def in_sequencer(context: Any) -> bool:
 class ShotOperator:
     """Drives one shot: step by step from a timer when it was invoked, in a loop when it was executed."""
 
-    cover: BoolProperty(
-        name="Cover Other Strips",
-        description="Insert in-betweens even where they hide another strip",
-        options={"SKIP_SAVE"},
-    )
     function = ""
     """What the operator is called in `bpy.ops.tweenbridge`."""
 
@@ -137,7 +132,17 @@ class ShotOperator:
         return {"FINISHED"}
 
 
-class SelectionOperator(ShotOperator):
+class CoverOption:
+    """The option of an operator that may hide other clips."""
+
+    cover: BoolProperty(
+        name="Cover Other Strips",
+        description="Insert in-betweens even where they hide another strip",
+        options={"SKIP_SAVE"},
+    )
+
+
+class SelectionOperator(CoverOption, ShotOperator):
     """Starts the shot that the selection, the list or the markers mean."""
 
     breakdown = False
@@ -229,7 +234,7 @@ class TWEENBRIDGE_OT_breakdown(SelectionOperator, bpy.types.Operator):  # type: 
     breakdown = True
 
 
-class TWEENBRIDGE_OT_regenerate(ShotOperator, bpy.types.Operator):  # type: ignore[misc]
+class TWEENBRIDGE_OT_regenerate(CoverOption, ShotOperator, bpy.types.Operator):  # type: ignore[misc]
     """Make a new take of the active strip with the settings above. The old take is kept, muted"""
 
     bl_idname = "tweenbridge.regenerate"
