@@ -94,7 +94,7 @@ class Panel:
 class TWEENBRIDGE_PT_main(Panel, bpy.types.Panel):  # type: ignore[misc]
     """Keyframes, the buttons, progress and problems."""
 
-    bl_label = "In-betweens"
+    bl_label = "In-Betweens"
 
     def draw(self, context: Any) -> None:
         """The panel."""

@@ -226,7 +226,7 @@ class TweenbridgeSettings(bpy.types.PropertyGroup):  # type: ignore[misc]
         set=lambda self, text: put_all(self, json.loads(text)),
     )
     amount: EnumProperty(
-        name="In-betweens",
+        name="In-Betweens",
         description="How many in-betweens go between two keyframes",
         items=[
             ("FILL", "Fill Gap", "One for every frame between the key drawings"),
