@@ -36,7 +36,13 @@ class Release:
         return Environment(root, f".blender/{self.blender}")
 
 
-RELEASES = (Release("4.2", "3.11"), Release("4.5", "3.11"), Release("5.0", "3.11"), Release("5.2", "3.13"))
+RELEASES = (
+    Release("4.2", "3.11"),
+    Release("4.5", "3.11"),
+    Release("5.0", "3.11"),
+    Release("5.2", "3.13"),
+    Release("5.3", "3.13"),
+)
 """Oldest first."""
 
 

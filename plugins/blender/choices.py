@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import properties
+from . import properties, strips
 from .errors import PluginError
 from .plan import Scalar, Wanted, parse_chart
 
@@ -20,7 +20,8 @@ def wanted_from(settings: Any) -> Wanted:
         PluginError: the timing chart cannot be read.
     """
     info = properties.engine_info(settings.engine_name)
-    profiles = [profile.name for profile in info.profiles] if info is not None else [settings.profile_name]
+    offered = info.profiles if info is not None else ()
+    profiles = {profile.name for profile in offered} or {settings.profile_name} - {properties.DEFAULT_PROFILE}
     return Wanted(
         engine=settings.engine_name,
         profile=settings.profile_name if settings.profile_name in profiles else "",
@@ -31,10 +32,19 @@ def wanted_from(settings: Any) -> Wanted:
         hold=int(settings.hold),
         loop=settings.loop,
         ripple=settings.ripple,
+        ripple_markers=_blenders(settings, "ripple_markers", settings.ripple_markers),
+        ripple_end=settings.ripple_end,
+        ripple_channels=_blenders(settings, "ripple_all_channels", True),
         depth=settings.depth,
         alpha=settings.alpha,
         draft_first=settings.draft_first,
     )
+
+
+def _blenders(settings: Any, name: str, otherwise: bool) -> bool:
+    """A ripple option of Blender's own, which the sequencer has from 5.3 on; `otherwise` before."""
+    options = strips.ripple_options(settings.id_data)
+    return otherwise if options is None else bool(getattr(options, name))
 
 
 def _engine_settings(settings: Any, info: EngineInfo | None) -> dict[str, Scalar]:
@@ -76,3 +86,4 @@ def apply(settings: Any, wanted: Wanted) -> None:
     settings.chart = " ".join(f"{time:g}" for time in wanted.chart) or settings.chart
     settings.loop, settings.ripple, settings.alpha = wanted.loop, wanted.ripple, wanted.alpha
     settings.draft_first = wanted.draft_first
+    settings.ripple_markers, settings.ripple_end = wanted.ripple_markers, wanted.ripple_end

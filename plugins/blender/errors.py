@@ -14,3 +14,7 @@ class PluginError(Exception):
 
     def __str__(self) -> str:
         return self.sentence
+
+
+class CoverError(PluginError):
+    """In-betweens would hide another clip. The artist is asked, and may let them."""

@@ -75,6 +75,9 @@ class Renderer:
                 _set(around),
                 _set(_how(scene, self._form, path)),
                 _set_look(scene, self._form),
+                # The operator renders the scene that it is given at the frame of the context's scene.
+                bpy.context.temp_override(scene=scene),
+                _without_handlers(),
             ):
                 result = bpy.ops.render.render(write_still=True, scene=scene.name)
         except RuntimeError as error:
@@ -187,6 +190,25 @@ def _set(settings: list[Setting], restore: bool = True) -> Iterator[None]:
             # A stack runs every call, even after one that failed.
             for setting in reversed(before if restore else []):
                 stack.callback(setattr, *setting)
+
+
+_HANDLERS = (
+    "render_init", "render_pre", "render_post", "render_write", "render_stats", "render_complete", "render_cancel",
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def _without_handlers() -> Iterator[None]:
+    """Keep what other add-ons do at a render (notify, upload, queue the next one) from being done at a still."""
+    kept = [(handlers, list(handlers)) for handlers in (getattr(bpy.app.handlers, name) for name in _HANDLERS)]
+    for handlers, _ in kept:
+        handlers.clear()
+    try:
+        yield
+    finally:
+        for handlers, functions in kept:
+            # One that was added meanwhile stays as well.
+            handlers[:] = [*functions, *(each for each in handlers if each not in functions)]
 
 
 @contextlib.contextmanager

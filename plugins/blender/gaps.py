@@ -8,7 +8,7 @@ All frames are timeline frames. A strip and a gap cover half-open ranges, as in 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from .errors import PluginError
@@ -26,7 +26,13 @@ class Source(Enum):
 class Span:
     """Where a strip is: it covers frames start..end-1.
 
-    `picture`: it is seen, and not merely heard or muted. `bright`: it may hold values above white.
+    Attributes:
+        picture: it is seen, and not merely heard or muted.
+        bright: it may hold values above white.
+        id: what it is known by when it is renamed; "" where nothing was made from it yet.
+        origin: the frame at which its content begins, which trimming does not change.
+        made: its frames are in-betweens.
+        slow: it is rendered by an engine of its own, which may take long for every frame.
     """
 
     name: str
@@ -35,6 +41,10 @@ class Span:
     end: int
     picture: bool = True
     bright: bool = False
+    id: str = ""
+    origin: int = 0
+    made: bool = False
+    slow: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,12 +65,15 @@ class KeyframeAt:
         label: what the artist sees it called.
         strip: the strip it was taken from, or "".
         hide: strips to mute while it is rendered, because they overlap the one it was taken from.
+        id, offset: how that strip is known, and the frame counted from where its content begins.
     """
 
     frame: int
     label: str
     strip: str = ""
     hide: tuple[str, ...] = ()
+    id: str = ""
+    offset: int = 0
 
 
 @dataclass(frozen=True)
@@ -136,9 +149,6 @@ def from_strips(spans: Iterable[Span]) -> Found:
             notes.append(f"“{left.name}” and “{right.name}” overlap by {_frames(overlap)}: later strips have to move.")
         elif left.end == right.start:
             notes.append(f"There is no gap between “{left.name}” and “{right.name}”: later strips have to move.")
-    notes += [
-        f"“{span.name}” may be brighter than white in places; only EXR keeps that." for span in ordered if span.bright
-    ]
     return Found(Source.STRIPS, tuple(keyframes), tuple(gaps), tuple(notes))
 
 
@@ -154,8 +164,8 @@ def from_list(frames: Sequence[int], labels: Sequence[str], strips: Sequence[str
         PluginError: fewer than two different frames.
     """
     rows = list(zip(frames, labels, strips or [""] * len(frames), strict=True))
-    remedy = "Move the playhead to a keyframe and press “Add keyframe at playhead”, at least twice."
-    return _neighbours(Source.LIST, rows, "In-betweens need two keyframes, and the list holds fewer.", remedy)
+    remedy = "Move the playhead to a key drawing and press “Add Key Drawing at Playhead”, at least twice."
+    return _neighbours(Source.LIST, rows, "In-betweens need two key drawings, and the list holds fewer.", remedy)
 
 
 def from_markers(markers: Iterable[Marker]) -> Found:
@@ -188,6 +198,24 @@ def _neighbours(source: Source, rows: Iterable[tuple[int, str, str]], too_few: s
         if gap.length == 0
     )
     return Found(source, keyframes, gaps, notes)
+
+
+def only(found: Found, keep: Sequence[GapRange]) -> Found:
+    """Some of the gaps, with the keyframes that they need."""
+    used = sorted({index for gap in keep for index in (gap.a, gap.b)})
+    place = {index: number for number, index in enumerate(used)}
+    gaps = (replace(gap, index=number, a=place[gap.a], b=place[gap.b]) for number, gap in enumerate(keep))
+    return Found(found.source, tuple(found.keyframes[index] for index in used), tuple(gaps))
+
+
+def is_occupied(gap: GapRange, spans: Iterable[Span]) -> bool:
+    """Something is seen in the gap that is not seen at its keyframes: in-betweens, or another clip."""
+    a, b = gap.start - 1, gap.end
+    return any(
+        span.picture and span.start < gap.end and span.end > gap.start
+        and not (span.start <= a < span.end or span.start <= b < span.end)
+        for span in spans
+    )  # fmt: skip
 
 
 def runs(found: Found) -> tuple[tuple[GapRange, ...], ...]:

@@ -11,13 +11,15 @@ import dataclasses
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import insertion, records
 from .batch import Batch, job_drawings, timing_of
+from .countdown import Countdown
+from .disk import names_in
 from .errors import PluginError
 from .frames import Depth, FrameForm, Renderer
 from .naming import frame_file
@@ -66,8 +68,13 @@ class Generation:
         self._where = where
         self._folder = folder
         self._made_here = renders
+        self._announced = 0
         self._rendered = 0 if renders else len(record.plan.keyframes)
         self._batches: list[Batch] = []
+        self._countdown = Countdown()
+        self._inserting: Generator[None, None, tuple[str, ...]] | None = None
+        self._names: dict[tuple[int, int], str] = {}
+        self._hashes: dict[int, str] = {}
 
     # ------------------------------------------------------------ what the panel shows
 
@@ -85,14 +92,19 @@ class Generation:
     def sentence(self) -> str:
         """What is going on, for a line of the panel."""
         if self.stage is Stage.RENDERING:
-            return f"Rendering keyframe {self._rendered + 1} of {len(self.record.plan.keyframes)}"
+            return f"Rendering key drawing {self._rendered + 1} of {len(self.record.plan.keyframes)}"
         if self.stage is not Stage.GENERATING:
             return str(self.stage.value).capitalize()
         if not self._server.connected:
             return "Starting the server" if self._server.starting else "Waiting for the server"
-        batch = next((batch for batch in self._batches if not batch.inserted), self._batches[-1])
+        batch = self._batch
         what = "draft in-betweens" if batch.draft else "in-betweens"
-        return f"{batch.received} of {batch.total} {what}{_left(batch.eta)}"
+        return f"{batch.received} of {batch.total} {what}{_left(self._countdown.left(time.monotonic()))}"
+
+    @property
+    def _batch(self) -> Batch:
+        """What is being made."""
+        return next((batch for batch in self._batches if not batch.inserted), self._batches[-1])
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -142,6 +154,8 @@ class Generation:
     def cancel(self) -> None:
         """Stop; the server stops too. What was inserted as a draft stays; otherwise the take leaves nothing behind."""
         if not self.stage.is_final:
+            if self._inserting is not None:
+                self._inserting.close()
             self._stop_jobs()
             records.forget(self.record, self._folder)
             self.stage = Stage.CANCELLED
@@ -186,12 +200,19 @@ class Generation:
     def _render(self) -> None:
         keyframes = self.record.plan.keyframes
         if self._rendered < len(keyframes):
+            if self._announced <= self._rendered:
+                # Blender stands still while it renders: first it shows what it is about to do, and takes a cancel.
+                self._announced = self._rendered + 1
+                return
             wanted = self.record.wanted
             path = self.keyframe_file(self._rendered)
             path.parent.mkdir(parents=True, exist_ok=True)
             form = FrameForm(Depth(wanted.depth), wanted.alpha)
             at = keyframes[self._rendered]
-            Renderer(insertion.scene_of(self.record).name, form).still(at.frame, path, at.hide)
+            scene = insertion.scene_of(self.record)
+            frame = insertion.frame_now(scene, self.record, self._rendered)
+            Renderer(scene.name, form).still(frame, path, at.hide)
+            self._hash(self._rendered)
             self._rendered += 1
         if self._rendered >= len(keyframes):
             self._submit()
@@ -206,7 +227,8 @@ class Generation:
             self._batches.append(batch)
             for number, job in enumerate(self.record.plan.jobs):
                 drawings = job_drawings(job)
-                have = [each for each in drawings if (batch.folder / self._file(job, each)).is_file()]
+                there = names_in(batch.folder)
+                have = [each for each in drawings if self._file(job, each) in there]
                 if len(have) < len(drawings):
                     batch.handles[self.record.job_id(draft, number)] = self._submit_job(draft, number, have)
 
@@ -240,16 +262,20 @@ class Generation:
             raise PluginError(error.info.message, error.remedy) from error
 
     def _file(self, job: JobPlan, drawing: int) -> str:
-        strip = next(strip for strip in job.strips if drawing in strip.drawings)
-        number = 1 + sorted(set(strip.drawings)).index(drawing)
-        return frame_file(strip.index, number, Depth(self.record.wanted.depth).suffix)
+        first = job.strips[0].index
+        if (first, drawing) not in self._names:
+            suffix = Depth(self.record.wanted.depth).suffix
+            for strip in job.strips:
+                for number, each in enumerate(sorted(set(strip.drawings)), start=1):
+                    self._names[first, each] = frame_file(strip.index, number, suffix)
+        return self._names[first, drawing]
 
     def _go_on(self, push_undo: Callable[[str], None]) -> None:
+        self._countdown.add(time.monotonic(), self._batch.eta)
         for batch in self._batches:
-            if batch.done and not batch.inserted and not self._waits(batch):
-                self._insert(batch)
-                if batch.draft:
-                    push_undo("Insert draft in-betweens")
+            ready = batch.done and not batch.inserted and not self._waits(batch)
+            if ready and self._insert(batch) and batch.draft:
+                push_undo("Insert draft in-betweens")
         if all(batch.inserted for batch in self._batches):
             records.forget(self.record, self._folder)
             for batch in self._batches:
@@ -261,27 +287,43 @@ class Generation:
         """The draft goes first, so that its frames never replace finished ones."""
         return not batch.draft and any(other.draft and not other.inserted for other in self._batches)
 
-    def _insert(self, batch: Batch) -> None:
+    def _insert(self, batch: Batch) -> bool:
+        """A piece of the insertion; whether it is over."""
         files = {
             strip.index: [self._file(job, drawing) for drawing in strip.drawings]
             for job in self.record.plan.jobs
             for strip in job.strips
         }
-        directory = insertion.folder_of(self.record) + ("/draft" if batch.draft else "")
         scene = insertion.scene_of(self.record)
+        directory = insertion.folder_of(self.record) + ("/draft" if batch.draft else "")
         if self.strips:
             insertion.replace(scene, self.record, self.strips, directory, files, self.recipe)
         else:
-            self.strips = insertion.insert(scene, self.record, directory, files, self.recipe)
+            if self._inserting is None:
+                batch.notes += insertion.covered_now(scene, self.record)
+                self._inserting = insertion.insert(self.record, directory, files, self.recipe)
+            try:
+                next(self._inserting)
+            except StopIteration as end:
+                self.strips = end.value
+            else:
+                return False
+            self._inserting = None
         batch.inserted = True
         if batch.draft:
             self.record = dataclasses.replace(self.record, drafted=self.strips)
             records.save(self.record, self._folder)
+        return True
 
     def recipe(self, job: JobPlan, strip: StripPlan) -> str:
         """The text that a strip carries."""
-        hashes = [hashlib.sha256(self.keyframe_file(index).read_bytes()).hexdigest() for index in job.keyframes]
-        return insertion.recipe_text(self.record, job, strip, hashes)
+        return insertion.recipe_text(self.record, job, strip, [self._hash(index) for index in job.keyframes])
+
+    def _hash(self, index: int) -> str:
+        """Of a keyframe's file, read once."""
+        if index not in self._hashes:
+            self._hashes[index] = hashlib.sha256(self.keyframe_file(index).read_bytes()).hexdigest()
+        return self._hashes[index]
 
 
 def _left(eta: float | None) -> str:

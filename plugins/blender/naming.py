@@ -78,15 +78,19 @@ def shot_folder(
     return str(PurePath(folder))
 
 
-def new_take(folder: Path) -> tuple[int, Path]:
+def new_take(folder: Path, earlier: int = 0) -> tuple[int, Path]:
     """Make the next take's folder inside a shot's folder; returns its number (from 1) and the folder.
+
+    Args:
+        folder: the shot's folder.
+        earlier: the highest take that there is elsewhere.
 
     Raises:
         PluginError: the folder cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        take = next_take(entry.name for entry in folder.iterdir())
+        take = max(next_take(entry.name for entry in folder.iterdir()), earlier + 1)
         while True:
             made = folder / take_name(take)
             try:
@@ -105,6 +109,12 @@ def new_take(folder: Path) -> tuple[int, Path]:
 def next_take(names: Iterable[str]) -> int:
     """One more than the highest take among a folder's entries; 1 when there is none."""
     return 1 + max((int(match[1]) for match in map(_TAKE.fullmatch, names) if match), default=0)
+
+
+def take_number(name: str) -> int | None:
+    """The number of the take whose folder has this name; None where it is no take's."""
+    match = _TAKE.fullmatch(name)
+    return int(match[1]) if match else None
 
 
 def take_name(take: int) -> str:

@@ -9,11 +9,13 @@ import time
 from typing import Any
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from . import choices, insertion, session, shots, strips
-from .errors import PluginError
+from .errors import CoverError, PluginError
+from .gaps import Found
 from .generation import Generation, Stage
+from .plan import Wanted
 from .records import Record
 from .server import Problem
 from .statusbar import show_progress
@@ -36,8 +38,21 @@ def pattern() -> str:
     return str(bpy.context.preferences.addons[__package__].preferences.folder)
 
 
+def in_sequencer(context: Any) -> bool:
+    """Whether the sequencer is where the pointer is; in scripts and timers, that it is nowhere else."""
+    return context.area is None or bool(context.area.type == "SEQUENCE_EDITOR")
+
+
 class ShotOperator:
     """Drives one shot: step by step from a timer when it was invoked, in a loop when it was executed."""
+
+    function = ""
+    """What the operator is called in `bpy.ops.tweenbridge`."""
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """The artist is in the sequencer, or a script asks that is in no editor."""
+        return in_sequencer(context)
 
     _shot: Generation
     _timer: Any = None
@@ -56,6 +71,9 @@ class ShotOperator:
             return self.execute(context)
         try:
             self._shot = self.begin(context)
+        except CoverError as error:
+            bpy.ops.tweenbridge.cover("INVOKE_DEFAULT", function=self.function, sentence=error.sentence)
+            return {"CANCELLED"}
         except PluginError as error:
             return report(self, error)
         manager = context.window_manager
@@ -79,11 +97,17 @@ class ShotOperator:
         self._end_timer(context)
 
     def execute(self, context: Any) -> set[str]:
-        """Do all of it before returning."""
+        """Do all of it before returning; in a window, begin it and leave the rest to the session's timer.
+
+        Adjust Last Operation and Repeat Last execute an operator that was invoked.
+        """
         try:
             self._shot = self.begin(context)
         except PluginError as error:
             return report(self, error)
+        if not bpy.app.background:
+            session.current.leave_to_timer(self._shot)
+            return {"FINISHED"}
         end = time.monotonic() + LONGEST_WAIT
         while not session.current.drive(self._shot):
             time.sleep(session.TICK / 10)
@@ -108,7 +132,17 @@ class ShotOperator:
         return {"FINISHED"}
 
 
-class SelectionOperator(ShotOperator):
+class CoverOption:
+    """The option of an operator that may hide other clips."""
+
+    cover: BoolProperty(
+        name="Cover Other Strips",
+        description="Insert in-betweens even where they hide another strip",
+        options={"SKIP_SAVE"},
+    )
+
+
+class SelectionOperator(CoverOption, ShotOperator):
     """Starts the shot that the selection, the list or the markers mean."""
 
     breakdown = False
@@ -118,18 +152,75 @@ class SelectionOperator(ShotOperator):
         scene = shots.check_editable(context)
         settings = scene.tweenbridge
         wanted = choices.wanted_from(settings)
+        number = getattr(self, "number", 0)
+        if number:
+            wanted = dataclasses.replace(wanted, count=number, chart=())
         if self.breakdown:
             wanted = dataclasses.replace(wanted, breakdown=True, count=None, chart=(), loop=False, draft_first=False)
-        found = shots.found_in(scene, settings)
-        return session.current.start(shots.new_record(scene, found, wanted, pattern()))
+        found, wanted = self.chosen(context, scene, wanted)
+        return session.current.start(shots.new_record(scene, found, wanted, pattern(), self.cover))
+
+    def chosen(self, _context: Any, scene: Any, wanted: Wanted) -> tuple[Found, Wanted]:
+        """The key drawings that are meant, and the settings for them.
+
+        Raises:
+            PluginError: there are none.
+        """
+        return shots.found_in(scene, scene.tweenbridge), wanted
 
 
 class TWEENBRIDGE_OT_generate(SelectionOperator, bpy.types.Operator):  # type: ignore[misc]
-    """Make in-betweens between the keyframes shown above and insert them on the timeline"""
+    """Make in-betweens between the key drawings shown above and insert them on the timeline"""
 
     bl_idname = "tweenbridge.generate"
-    bl_label = "Generate in-betweens"
+    bl_label = "Generate In-Betweens"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
+
+    function = "generate"
+    number: IntProperty(
+        name="Number",
+        description="In-betweens in every gap; 0 takes what the sidebar says",
+        min=0,
+        max=1000,
+        options={"SKIP_SAVE"},
+    )
+
+
+class TWEENBRIDGE_OT_fill_all_gaps(SelectionOperator, bpy.types.Operator):  # type: ignore[misc]
+    """Make in-betweens in every gap of the active strip's channel, or between the selected strips, in one go"""
+
+    bl_idname = "tweenbridge.fill_all_gaps"
+    bl_label = "Fill All Gaps"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
+
+    function = "fill_all_gaps"
+    between: EnumProperty(
+        name="Gaps",
+        items=[
+            ("CHANNEL", "On Channel", "All gaps on the channel of the active strip"),
+            ("SELECTED", "Between Selected", "The gaps between neighbouring selected strips"),
+        ],
+    )
+    occupied: EnumProperty(
+        name="Occupied",
+        description="What to do with a gap in which in-betweens or other clips are seen already",
+        items=[
+            ("SKIP", "Skip", "Leave it as it is"),
+            ("COVER", "Cover", "Fill it as well; what is there stays below"),
+        ],
+    )
+    longest: IntProperty(
+        name="Longest Gap", description="Longer gaps are left, as between two shots; 0 fills all", default=48, min=0
+    )
+
+    def chosen(self, context: Any, scene: Any, wanted: Wanted) -> tuple[Found, Wanted]:
+        """The gaps that are to be filled. Strips do not move, and there is no loop."""
+        name = "" if self.between == "SELECTED" else strips.active_name(context)
+        if self.between == "CHANNEL" and not name:
+            raise PluginError("No strip is active, so no channel is chosen.", "Click a strip on the channel.")
+        self.cover = self.cover or self.occupied == "COVER"
+        found = shots.all_gaps(scene, name, self.occupied == "SKIP", self.longest)
+        return found, dataclasses.replace(wanted, loop=False, ripple=False)
 
 
 class TWEENBRIDGE_OT_breakdown(SelectionOperator, bpy.types.Operator):  # type: ignore[misc]
@@ -139,28 +230,31 @@ class TWEENBRIDGE_OT_breakdown(SelectionOperator, bpy.types.Operator):  # type: 
     bl_label = "Breakdown"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
 
+    function = "breakdown"
     breakdown = True
 
 
-class TWEENBRIDGE_OT_regenerate(ShotOperator, bpy.types.Operator):  # type: ignore[misc]
+class TWEENBRIDGE_OT_regenerate(CoverOption, ShotOperator, bpy.types.Operator):  # type: ignore[misc]
     """Make a new take of the active strip with the settings above. The old take is kept, muted"""
 
     bl_idname = "tweenbridge.regenerate"
-    bl_label = "Regenerate (new take)"
+    bl_label = "Regenerate In-Betweens"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
+
+    function = "regenerate"
 
     def begin(self, context: Any) -> Generation:
         """Start the new take."""
         scene = shots.check_editable(context)
         wanted = choices.wanted_from(scene.tweenbridge)
-        return session.current.start(shots.new_take(scene, strips.active_name(context), wanted))
+        return session.current.start(shots.new_take(scene, strips.active_name(context), wanted, self.cover))
 
 
 class TWEENBRIDGE_OT_insert_finished(ShotOperator, bpy.types.Operator):  # type: ignore[misc]
     """Insert in-betweens that were asked for before this file was closed, or that could not be inserted"""
 
     bl_idname = "tweenbridge.insert_finished"
-    bl_label = "Insert finished"
+    bl_label = "Insert Finished"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
 
     shot: StringProperty(name="Shot", options={"HIDDEN", "SKIP_SAVE"})
@@ -169,6 +263,29 @@ class TWEENBRIDGE_OT_insert_finished(ShotOperator, bpy.types.Operator):  # type:
         """Go on with the shot."""
         shots.check_editable(context)
         return session.current.resume(_waiting(self.shot))
+
+
+class TWEENBRIDGE_OT_cover(bpy.types.Operator):  # type: ignore[misc]
+    """Ask whether in-betweens may cover what is on the timeline, then make them"""
+
+    bl_idname = "tweenbridge.cover"
+    bl_label = "Cover Other Strips"
+    bl_options = {"INTERNAL"}  # noqa: RUF012 - Blender's own form
+
+    function: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    sentence: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        """Ask."""
+        answer: set[str] = context.window_manager.invoke_confirm(
+            self, event, title="Cover other strips?", message=self.sentence, confirm_text="Cover", icon="WARNING"
+        )
+        return answer
+
+    def execute(self, _context: Any) -> set[str]:
+        """Yes: start again, without asking."""
+        getattr(bpy.ops.tweenbridge, self.function)("INVOKE_DEFAULT", cover=True)
+        return {"FINISHED"}
 
 
 def _waiting(shot: str) -> Record:
@@ -184,7 +301,7 @@ class TWEENBRIDGE_OT_forget(bpy.types.Operator):  # type: ignore[misc]
     """Do not offer these in-betweens any more. Frames that are on disk stay there"""
 
     bl_idname = "tweenbridge.forget"
-    bl_label = "Do not insert"
+    bl_label = "Do Not Insert"
 
     shot: StringProperty(name="Shot", options={"HIDDEN", "SKIP_SAVE"})
 
@@ -224,8 +341,13 @@ class TWEENBRIDGE_OT_edit(bpy.types.Operator):  # type: ignore[misc]
     """Set everything as it was when the active strip was made"""
 
     bl_idname = "tweenbridge.edit"
-    bl_label = "Edit in-betweens"
+    bl_label = "Edit In-Betweens"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender's own form
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """The artist is in the sequencer."""
+        return in_sequencer(context)
 
     def execute(self, context: Any) -> set[str]:
         """Restore the settings."""
@@ -240,9 +362,11 @@ class TWEENBRIDGE_OT_edit(bpy.types.Operator):  # type: ignore[misc]
 
 CLASSES = (
     TWEENBRIDGE_OT_generate,
+    TWEENBRIDGE_OT_fill_all_gaps,
     TWEENBRIDGE_OT_breakdown,
     TWEENBRIDGE_OT_regenerate,
     TWEENBRIDGE_OT_insert_finished,
+    TWEENBRIDGE_OT_cover,
     TWEENBRIDGE_OT_forget,
     TWEENBRIDGE_OT_cancel,
     TWEENBRIDGE_OT_edit,

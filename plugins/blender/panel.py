@@ -10,10 +10,10 @@ from typing import Any
 
 import bpy
 
-from . import choices, insertion, properties, session, shots, strips
+from . import choices, insertion, listed, media, properties, session, shots, strips
 from .errors import PluginError
-from .gaps import Found
-from .plan import Plan
+from .gaps import Found, Source
+from .plan import Plan, covered, enumerated, new_drawings
 from .server import Problem
 from .server_operators import sentence
 
@@ -25,8 +25,12 @@ _LOOK_AGAIN = 2.0
 """Seconds after which a strip's files are looked for again."""
 
 
+def _count(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number} {what}s"
+
+
 def _frames(count: int) -> str:
-    return "1 frame" if count == 1 else f"{count} frames"
+    return _count(count, "frame")
 
 
 def lines(layout: Any, text: str, icon: str = "NONE") -> None:
@@ -48,7 +52,7 @@ class _Files:
         now = time.monotonic()
         if (scene.name, name) != self._strip or now - self._looked >= _LOOK_AGAIN:
             self._strip, self._looked = (scene.name, name), now
-            self._missing = strips.missing_files(scene, name)
+            self._missing = media.missing_files(scene, name)
         return self._missing
 
 
@@ -90,7 +94,7 @@ class Panel:
 class TWEENBRIDGE_PT_main(Panel, bpy.types.Panel):  # type: ignore[misc]
     """Keyframes, the buttons, progress and problems."""
 
-    bl_label = "In-betweens"
+    bl_label = "In-Betweens"
 
     def draw(self, context: Any) -> None:
         """The panel."""
@@ -102,7 +106,7 @@ class TWEENBRIDGE_PT_main(Panel, bpy.types.Panel):  # type: ignore[misc]
             return
         settings = scene.tweenbridge
         layout.prop(settings, "source", text="")
-        _draw_list(layout, settings)
+        _draw_list(layout, scene)
         ready = _draw_found(layout, context, settings)
         column = layout.column(align=True)
         column.scale_y = 1.4
@@ -110,23 +114,28 @@ class TWEENBRIDGE_PT_main(Panel, bpy.types.Panel):  # type: ignore[misc]
         column.operator("tweenbridge.generate", icon="ONIONSKIN_ON")
         row = layout.row()
         row.enabled = ready
-        row.operator("tweenbridge.breakdown", icon="KEYFRAME_HLT", text="Breakdown only")
+        row.operator("tweenbridge.breakdown", icon="KEYFRAME_HLT", text="Breakdown Only")
         _draw_active(layout, context, scene)
         _draw_shots(layout)
+        _draw_elsewhere(layout)
         if session.current.problem is not None:
             draw_problem(layout, session.current.problem)
         for note in session.current.notes:
             lines(layout.column(align=True), note, "INFO")
 
 
-def _draw_list(layout: Any, settings: Any) -> None:
+def _draw_list(layout: Any, scene: Any) -> None:
+    settings = scene.tweenbridge
     if settings.source not in {"AUTO", "LIST"}:
         return
     column = layout.column(align=True)
-    for index, row in enumerate(settings.keyframes):
-        line = column.row(align=True)
-        line.label(text=row.name, icon="KEYFRAME_HLT")
-        line.operator("tweenbridge.remove_keyframe", text="", icon="X", emboss=False).index = index
+    if len(settings.keyframes):
+        column.template_list(
+            "TWEENBRIDGE_UL_key_drawings", "", settings, "keyframes", settings, "keyframe_index", rows=3, maxrows=8
+        )
+        for row in listed.rows(scene):
+            if row.problem:
+                lines(column, row.problem, "ERROR")
     buttons = column.row(align=True)
     buttons.operator("tweenbridge.add_keyframe", icon="ADD")
     if len(settings.keyframes):
@@ -142,21 +151,41 @@ def _draw_found(layout: Any, context: Any, settings: Any) -> bool:
         for note in found.notes:
             lines(box, note, "INFO")
         plan = shots.plan_for(scene, found, choices.wanted_from(settings))
+        for note in (*plan.notes, *shots.warnings(scene, plan, settings.depth)):
+            lines(box, note, "INFO")
+        if shots.jumps(scene, settings.depth) and any(_bright(scene, plan)):
+            row = box.row(align=True)
+            row.operator("tweenbridge.set_format", text="Use 16-Bit PNG").depth = "png16"
+            row.operator("tweenbridge.set_format", text="Use OpenEXR").depth = "exr32"
     except PluginError as error:
         lines(box, error.sentence, "INFO")
         lines(box, error.remedy, "BLANK1")
         return False
-    box.label(text=f"{len(found.keyframes)} keyframes from {_SOURCES[found.source.value]}", icon="KEYTYPE_KEYFRAME_VEC")
+    box.label(text=f"{len(found.keyframes)} key drawings from {_source(scene, found)}", icon="KEYTYPE_KEYFRAME_VEC")
     _draw_gaps(box, found, plan)
+    hidden = covered(plan, strips.spans(scene))
+    if hidden:
+        lines(box, f"They cover {enumerated(hidden)}: you will be asked.", "ERROR")
     moved = sum(cut.by for cut in plan.cuts)
     if moved:
         lines(box, f"Later strips move by {_frames(moved)}.", "TRACKING_FORWARDS_SINGLE")
     if not bpy.data.filepath and context.preferences.addons[__package__].preferences.folder.startswith("//"):
-        lines(box, "This file is not saved: frames go to your user folder.", "INFO")
+        lines(box, "This file is not saved. Its frames are kept, and can be copied beside it once it is.", "INFO")
     return True
 
 
-_SOURCES = {"strips": "the selected strips", "list": "the list", "markers": "markers"}
+def _bright(scene: Any, plan: Plan) -> list[bool]:
+    """Whether the strips of the keyframes may be brighter than white."""
+    used = {keyframe.strip for keyframe in plan.keyframes}
+    return [span.bright for span in strips.spans(scene) if span.name in used]
+
+
+def _source(scene: Any, found: Found) -> str:
+    """What the keyframes are taken from, in words."""
+    if found.source is Source.MARKERS:
+        chosen = sum(marker.selected for marker in strips.markers(scene))
+        return "the selected markers" if chosen > 1 else "all markers"
+    return "the selected strips" if found.source is Source.STRIPS else "the list"
 
 
 def _draw_gaps(box: Any, found: Found, plan: Plan) -> None:
@@ -164,8 +193,8 @@ def _draw_gaps(box: Any, found: Found, plan: Plan) -> None:
         for strip in job.strips[:_MOST_SHOWN]:
             first, last = strip.start, strip.start + len(strip.drawings) - 1
             where = f"Frame {first}" if first == last else f"Frames {first} to {last}"
-            drawings = len(set(strip.drawings))
-            held = "" if drawings == len(strip.drawings) else f", {drawings} in-betweens"
+            drawings = new_drawings(job, strip)
+            held = "" if drawings == len(strip.drawings) else f", {_count(drawings, 'in-between')}"
             box.label(text=f"{where}{held}", icon="DOT")
         if len(job.strips) > _MOST_SHOWN:
             box.label(text=f"… and {len(job.strips) - _MOST_SHOWN} more gaps", icon="BLANK1")
@@ -210,6 +239,16 @@ def _draw_shots(layout: Any) -> None:
         row.operator("tweenbridge.forget", text="", icon="TRASH").shot = record.id
 
 
+def _draw_elsewhere(layout: Any) -> None:
+    """The offer to bring frames beside a file that has been saved."""
+    count = session.current.elsewhere
+    if count:
+        box = layout.box().column(align=True)
+        shown = "1 strip shows" if count == 1 else f"{count} strips show"
+        lines(box, f"{shown} frames that are not beside this file.", "INFO")
+        box.operator("tweenbridge.copy_beside_file", icon="DUPLICATE")
+
+
 class TWEENBRIDGE_PT_timing(Panel, bpy.types.Panel):  # type: ignore[misc]
     """How many in-betweens, and when."""
 
@@ -228,6 +267,8 @@ class TWEENBRIDGE_PT_timing(Panel, bpy.types.Panel):  # type: ignore[misc]
         if settings.amount == "NUMBER":
             layout.prop(settings, "count")
         layout.prop(settings, "ripple")
+        if settings.ripple:
+            _draw_ripple(layout, scene, settings)
         layout.prop(settings, "spacing")
         if settings.spacing == "CHART":
             layout.prop(settings, "chart")
@@ -236,14 +277,28 @@ class TWEENBRIDGE_PT_timing(Panel, bpy.types.Panel):  # type: ignore[misc]
         layout.prop(settings, "loop")
 
 
+def _draw_ripple(layout: Any, scene: Any, settings: Any) -> None:
+    """What moves along; Blender's own options where it has them."""
+    options = strips.ripple_options(scene)
+    column = layout.column(heading="With Them")
+    if options is None:
+        column.prop(settings, "ripple_markers")
+    else:
+        column.prop(options, "ripple_all_channels")
+        column.prop(options, "ripple_markers")
+    column.prop(settings, "ripple_end")
+
+
 class TWEENBRIDGE_PT_engine(Panel, bpy.types.Panel):  # type: ignore[misc]
     """What makes the in-betweens, and the files they are."""
 
     bl_label = "Engine"
     bl_parent_id = "TWEENBRIDGE_PT_main"
 
-    def draw_header_preset(self, _context: Any) -> None:
+    def draw_header_preset(self, context: Any) -> None:
         """The menu of presets."""
+        if strips.sequencer_scene(context) is None:
+            return
         row = self.layout.row(align=True)
         row.menu("TWEENBRIDGE_MT_presets", text="Presets")
         row.operator("tweenbridge.add_preset", text="", icon="ADD")
@@ -260,7 +315,7 @@ class TWEENBRIDGE_PT_engine(Panel, bpy.types.Panel):  # type: ignore[misc]
         layout.prop(settings, "engine")
         layout.prop(settings, "profile")
         if not session.current.server.engines:
-            layout.operator("tweenbridge.start_server", icon="PLAY", text="Start server for all engines")
+            layout.operator("tweenbridge.start_server", icon="PLAY", text="Start Server for All Engines")
         info = properties.engine_info(settings.engine_name)
         for setting in info.settings if info is not None else ():
             item = settings.values.get(f"{settings.engine_name}.{setting.name}")

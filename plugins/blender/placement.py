@@ -93,5 +93,5 @@ def _check_movable(spans: Sequence[Span], found: Found, gap: GapRange) -> None:
         if span.start < gap.later:
             raise PluginError(
                 f"“{span.name}” goes on across frame {gap.later}, so it cannot make room for in-betweens.",
-                f"Split it at frame {gap.later} (K), or choose keyframes with enough frames between them.",
+                f"Split it at frame {gap.later} (K), or choose key drawings with enough frames between them.",
             )

@@ -22,17 +22,17 @@ class TweenbridgePreferences(bpy.types.AddonPreferences):  # type: ignore[misc]
         name="Server",
         description="Where in-betweens are made",
         items=[
-            ("LOCAL", "This machine", "The server of this machine is found, or started when it is needed"),
-            ("REMOTE", "Another machine", "The server that a key file tells of; the connection is encrypted"),
+            ("LOCAL", "This Machine", "The server of this machine is found, or started when it is needed"),
+            ("REMOTE", "Another Machine", "The server that a key file tells of; the connection is encrypted"),
         ],
     )
     key_file: StringProperty(
-        name="Key file",
+        name="Key File",
         description="What `tweenbridge keys export` wrote on that machine. Keep it private",
         subtype="FILE_PATH",
     )
     folder: StringProperty(
-        name="Output folder",
+        name="Output Folder",
         description="Where frames are written; // is the folder of the .blend file. Fields: {blend}, {scene}, {shot}",
         default=DEFAULT_PATTERN,
     )

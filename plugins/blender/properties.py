@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from tweenbridge import EngineInfo
     from tweenbridge.protocol.messages import SettingInfo
 
+DEFAULT_PROFILE = "DEFAULT"
+"""Stands for no profile in particular: Blender shows an item without a name as a blank."""
+
 Items = list[tuple[str, str, str, str, int]]
 
 _kept: dict[tuple[str, ...], Items] = {}
@@ -168,29 +171,46 @@ def _engines(_settings: Any, _context: Any) -> Items:
 
 def _profiles(settings: Any, _context: Any) -> Items:
     info = engine_info(settings.engine_name)
-    if info is None:
+    if info is None and settings.profile_name:
         name = settings.profile_name
-        return _keep([(name, name.capitalize() or "Default", "The server has not said what it offers")])
+        return _keep([(name, name.capitalize(), "The server has not said what it offers")])
+    if info is None or not info.profiles:
+        return _keep([(DEFAULT_PROFILE, "Default", "What the engine itself chooses")])
     return _keep((profile.name, profile.title, profile.description) for profile in info.profiles)
 
 
 class TweenbridgeKeyframe(bpy.types.PropertyGroup):  # type: ignore[misc]
     """A keyframe of the artist's list; `name` is what it is called."""
 
-    frame: IntProperty(name="Frame", description="The timeline frame that shows the keyframe")
+    frame: IntProperty(name="Frame", description="The timeline frame at which it was added")
     strip: StringProperty()
+    strip_id: StringProperty()
+    offset: IntProperty()
+
+
+FORMATS = [
+    ("png8", "PNG 8-Bit", "Small; what most strips have"),
+    ("png16", "PNG 16-Bit", "For grading"),
+    ("exr32", "OpenEXR", "Scene-linear; values above white are kept"),
+]
+"""The forms of keyframes and in-betweens; `frames.Depth` values."""
 
 
 class TweenbridgeSettings(bpy.types.PropertyGroup):  # type: ignore[misc]
     """Everything set for a scene."""
 
     file_id: StringProperty(options={"HIDDEN"})
+    project: StringProperty(options={"HIDDEN"})
     source: EnumProperty(
-        name="Keyframes",
-        description="Where the keyframes come from",
+        name="Key Drawings",
+        description="Where the key drawings come from",
         items=[
-            ("AUTO", "Automatic", "Selected strips; else the list; else the markers"),
-            ("STRIPS", "Selected strips", "The last frame of one strip, the first of the next"),
+            (
+                "AUTO",
+                "Automatic",
+                "Two or more selected strips; else the list; else the markers, with nothing selected",
+            ),
+            ("STRIPS", "Selected Strips", "The last frame of one strip, the first of the next"),
             ("LIST", "List", "The frames added below"),
             ("MARKERS", "Markers", "The selected markers; all of them where fewer than two are selected"),
         ],
@@ -208,53 +228,47 @@ class TweenbridgeSettings(bpy.types.PropertyGroup):  # type: ignore[misc]
         set=lambda self, text: put_all(self, json.loads(text)),
     )
     amount: EnumProperty(
-        name="In-betweens",
+        name="In-Betweens",
         description="How many in-betweens go between two keyframes",
         items=[
-            ("FILL", "Fill the gap", "One for every frame between the keyframes"),
+            ("FILL", "Fill Gap", "One for every frame between the key drawings"),
             ("NUMBER", "Number", "This many. Fewer than fit are held evenly; more need later strips to move"),
         ],
     )
     count: IntProperty(name="Number", description="In-betweens in every gap", default=5, min=1, max=1000)
     ripple: BoolProperty(
-        name="Move later strips", description="Where there is too little room, later strips move to make some"
+        name="Move Later Strips", description="Where there is too little room, later strips move to make some"
     )
+    ripple_markers: BoolProperty(name="Markers", description="Markers after the gap move along with the strips")
+    ripple_end: BoolProperty(name="Scene End", description="The scene's frame range ends as much later")
     spacing: EnumProperty(
         name="Spacing",
         description="How the in-betweens are spaced in time",
         items=[
             ("linear", "Even", "The same distance from one to the next"),
-            ("ease-in", "Ease in", "Starts slowly, arrives at full speed"),
-            ("ease-out", "Ease out", "Starts at full speed, settles"),
-            ("ease-in-out", "Ease in and out", "Starts slowly and settles"),
-            ("CHART", "Timing chart", "The times of the in-betweens, one by one"),
+            ("ease-in", "Ease In", "Starts slowly, arrives at full speed"),
+            ("ease-out", "Ease Out", "Starts at full speed, settles"),
+            ("ease-in-out", "Ease In and Out", "Starts slowly and settles"),
+            ("CHART", "Timing Chart", "The times of the in-betweens, one by one"),
         ],
     )
     chart: StringProperty(
         name="Chart",
-        description="When each in-between is: 0 is one keyframe, 1 is the next. Percent are taken as well",
+        description="When each in-between is: 0 is one key drawing, 1 is the next. Percent are taken as well",
         default="0.25 0.5 0.75",
     )
     hold: EnumProperty(
         name="Hold",
         description="For how many frames each in-between is shown",
-        items=[("1", "On ones", ""), ("2", "On twos", ""), ("3", "On threes", ""), ("4", "On fours", "")],
+        items=[("1", "On Ones", ""), ("2", "On Twos", ""), ("3", "On Threes", ""), ("4", "On Fours", "")],
     )
-    loop: BoolProperty(name="Loop", description="Also lead from the last keyframe back to the first")
-    depth: EnumProperty(
-        name="Format",
-        description="The file format of keyframes and in-betweens",
-        items=[
-            ("png8", "PNG, 8 bit", "Small; what most strips have"),
-            ("png16", "PNG, 16 bit", "For grading"),
-            ("exr32", "OpenEXR", "Scene-linear; values above white are kept"),
-        ],
-    )
+    loop: BoolProperty(name="Loop", description="Also lead from the last key drawing back to the first")
+    depth: EnumProperty(name="Format", description="The file format of key drawings and in-betweens", items=FORMATS)
     alpha: BoolProperty(
-        name="Alpha", description="Keep transparency; without it, keyframes are over black", default=True
+        name="Alpha", description="Keep transparency; without it, key drawings are over black", default=True
     )
     draft_first: BoolProperty(
-        name="Show a draft first", description="Optical flow fills the gap at once; the finished frames replace it"
+        name="Show Draft First", description="Optical flow fills the gap at once; the finished frames replace it"
     )
 
 

@@ -25,12 +25,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class UsedKeyframe:
-    """A keyframe as it was rendered: its timeline frame then, its strip, and the hash of the file that was sent."""
+    """A keyframe as it was rendered: its timeline frame then, the hash of the file that was sent, and its strip.
+
+    `id` and `offset` are `gaps.KeyframeAt`'s.
+    """
 
     frame: int
     sha256: str
     label: str = ""
     strip: str = ""
+    id: str = ""
+    offset: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,15 @@ def to_text(recipe: Recipe) -> str:
         "output": recipe.output,
         "source": recipe.source.value,
         "keyframes": [
-            {"frame": k.frame, "sha256": k.sha256, "label": k.label, "strip": k.strip} for k in recipe.keyframes
+            {
+                "frame": k.frame,
+                "sha256": k.sha256,
+                "label": k.label,
+                "strip": k.strip,
+                "id": k.id,
+                "offset": k.offset,
+            }
+            for k in recipe.keyframes
         ],
         "gap": recipe.gap,
         "model": recipe.model,
@@ -161,12 +174,13 @@ def _keyframe(entry: object) -> UsedKeyframe:
     if not isinstance(entry, dict):
         raise _unreadable()
     frame, sha256 = entry.get("frame"), entry.get("sha256")
-    label, strip = entry.get("label", ""), entry.get("strip", "")
-    if not isinstance(frame, int) or isinstance(frame, bool):
+    label, strip, known = entry.get("label", ""), entry.get("strip", ""), entry.get("id", "")
+    offset = entry.get("offset", 0)
+    if not isinstance(frame, int) or not isinstance(offset, int) or isinstance(frame, bool) or isinstance(offset, bool):
         raise _unreadable()
-    if not (isinstance(sha256, str) and isinstance(label, str) and isinstance(strip, str)):
+    if not isinstance(sha256, str) or not all(isinstance(text, str) for text in (label, strip, known)):
         raise _unreadable()
-    return UsedKeyframe(frame, sha256, label, strip)
+    return UsedKeyframe(frame, sha256, label, strip, known, offset)
 
 
 def _finite(digits: str) -> float:
@@ -178,5 +192,5 @@ def _finite(digits: str) -> float:
 
 def _unreadable() -> PluginError:
     return PluginError(
-        "What this strip says about how it was made cannot be read.", "Select its keyframes and generate it again."
+        "What this strip says about how it was made cannot be read.", "Select its key drawings and generate it again."
     )

@@ -114,7 +114,7 @@ def _plan(plain: dict[str, Any]) -> Plan:
         source=Source(plain["source"]),
         keyframes=tuple(KeyframeAt(**{**each, "hide": tuple(each["hide"])}) for each in plain["keyframes"]),
         jobs=tuple(_job(each) for each in plain["jobs"]),
-        cuts=tuple(Cut(**each) for each in plain["cuts"]),
+        cuts=tuple(Cut(**{**each, "channels": tuple(each["channels"])}) for each in plain["cuts"]),
         notes=tuple(plain["notes"]),
     )
 

@@ -24,10 +24,14 @@ _NO_HOPE = 1.0
 
 @dataclass(frozen=True)
 class Where:
-    """Where the server is: on this machine, found or started; or where a key file says."""
+    """Where the server is: on this machine, found or started; or where a key file says.
+
+    `online` says whether the artist lets Blender go online.
+    """
 
     remote: bool = False
     key_file: str = ""
+    online: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,12 @@ def _can_be_started() -> bool:
     except TweenbridgeError:
         return False
     return True
+
+
+def _is_here(endpoint: str) -> bool:
+    """The endpoint is on this machine, or a tunnel that begins here."""
+    host = endpoint.partition("://")[2].rpartition(":")[0].strip("[]")
+    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 class Server:
@@ -133,6 +143,11 @@ class Server:
                     else "No key file is chosen for the remote server.",
                     "Get one from that machine (tweenbridge keys export) and choose it in the preferences.",
                 )  # fmt: skip
+            if not where.online and not _is_here(address.endpoint):
+                raise PluginError(
+                    "Blender may not go online, and the server is another machine.",
+                    "Turn on Preferences > System > Network > Allow Online Access.",
+                )
         self._client = Client(address=address, name="Blender")
         if where != self._where:
             self.engines = ()
@@ -152,13 +167,17 @@ class Server:
         else:
             client.retry()
 
-    def poll(self) -> list[Event]:
-        """Go on with everything that is on its way; what happened to jobs. Does nothing before `open`."""
+    def poll(self, patience: float = 0.0) -> list[Event]:
+        """Go on with everything that is on its way; what happened to jobs. Does nothing before `open`.
+
+        Args:
+            patience: seconds to wait for something to happen.
+        """
         if self._client is None:
             return []
         from tweenbridge import Connected, Disconnected, ErrorCode, ServerStarting
 
-        events = self._client.poll(0)
+        events = self._client.poll(patience)
         for event in events:
             if isinstance(event, Connected):
                 self.problem, self.starting, self._lost, self._hopeless = None, False, None, False

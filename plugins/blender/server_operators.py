@@ -96,25 +96,34 @@ def sentence() -> str:
     server = session.current.server
     if not server.connected:
         return "Starting the server" if server.starting else "Not connected"
-    devices = sorted({worker.device for worker in server.status.workers}) if server.status is not None else []
+    devices = _devices(server.status)
     from tweenbridge.version import __version__
 
     working = f": {', '.join(devices)}" if devices else ""
     return f"Connected to {server.name}{working}{other_version(server.name, __version__)}"
 
 
+def _devices(status: Any) -> list[str]:
+    """What it computes on. A worker that may choose for itself is on the device that the server tells of."""
+    if status is None:
+        return []
+    chosen = "" if status.device is None else status.device.title or status.device.device
+    named = {chosen if worker.device == "auto" else worker.device for worker in status.workers}
+    return sorted(named - {""})
+
+
 class TWEENBRIDGE_OT_check_connection(ServerOperator, bpy.types.Operator):  # type: ignore[misc]
     """Ask the server how it is. Does not start it"""
 
     bl_idname = "tweenbridge.check_connection"
-    bl_label = "Check connection"
+    bl_label = "Check Connection"
 
 
 class TWEENBRIDGE_OT_start_server(ServerOperator, bpy.types.Operator):  # type: ignore[misc]
     """Start the server on this machine. It goes on when Blender is closed"""
 
     bl_idname = "tweenbridge.start_server"
-    bl_label = "Start server"
+    bl_label = "Start Server"
 
     starts = True
 
@@ -129,7 +138,7 @@ class TWEENBRIDGE_OT_open_logs(bpy.types.Operator):  # type: ignore[misc]
     """Show the folder of the server's logs"""
 
     bl_idname = "tweenbridge.open_logs"
-    bl_label = "Open logs"
+    bl_label = "Open Logs"
 
     def execute(self, _context: Any) -> set[str]:
         """Open it in the system's file browser."""
@@ -184,20 +193,27 @@ class TWEENBRIDGE_OT_add_preset(AddPresetBase, bpy.types.Operator):  # type: ign
     """Keep the settings as a preset, or remove the preset"""
 
     bl_idname = "tweenbridge.add_preset"
-    bl_label = "Add preset"
+    bl_label = "Add Preset"
     preset_menu = "TWEENBRIDGE_MT_presets"
     preset_subdir = "tweenbridge"
     preset_defines = (
-        "scene = getattr(bpy.context.workspace, 'sequencer_scene', None) or bpy.context.scene",
+        "shows = hasattr(bpy.context.workspace, 'sequencer_scene')",
+        "scene = bpy.context.workspace.sequencer_scene if shows else bpy.context.scene",
         "settings = scene.tweenbridge",
     )
     preset_values = tuple(
         f"settings.{name}"
         for name in (
-            "engine_name", "profile_name", "values_text", "amount", "count", "ripple", "spacing", "chart", "hold",
+            "engine_name", "profile_name", "values_text", "amount", "count", "ripple", "ripple_markers",
+            "ripple_end", "spacing", "chart", "hold",
             "loop", "depth", "alpha", "draft_first",
         )
     )  # fmt: skip
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """There is a scene to take the settings from."""
+        return strips.sequencer_scene(context) is not None
 
 
 CLASSES = (

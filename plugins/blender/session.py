@@ -8,6 +8,7 @@ loaded everything is let go: it goes on at the server, and is offered when the f
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import insertion, records
+from . import collecting, folders, insertion, records
 from .errors import PluginError
 from .folders import records_folder
 from .generation import Generation, Stage
@@ -24,6 +25,10 @@ from .server import Problem, Server, Where
 
 TICK = 0.05
 """Seconds from one step to the next."""
+_FETCHING = 0.025
+"""Seconds of a step for which frames are fetched one after the other."""
+_ROUND_TRIP = 0.005
+"""Seconds that the next one may take to come, before Blender has its turn again."""
 _ORPHANED = 1.0
 """Seconds after which a shot that nobody drives is driven by the timer."""
 _SEEN = 2.0
@@ -39,6 +44,7 @@ class Session:
         problem: the last thing that went wrong.
         waiting: records of this file whose strips have not been inserted and that nobody works on.
         notes: what should be known of the last result.
+        elsewhere: strips of this saved file whose frames lie elsewhere, because it was not saved when they were made.
         prepare: makes what panels draw and cannot make while they are drawn; called from the timer.
     """
 
@@ -48,6 +54,7 @@ class Session:
         self.problem: Problem | None = None
         self.waiting: list[Record] = []
         self.notes: tuple[str, ...] = ()
+        self.elsewhere = 0
         self.prepare: Callable[[], None] = lambda: None
         self._drawn = 0.0
 
@@ -70,11 +77,21 @@ class Session:
         self.shots[record.id] = shot
         return shot
 
-    def step(self) -> None:
-        """Take what the server said. Never waits."""
-        for event in self.server.poll():
+    def step(self, patience: float = 0.0) -> bool:
+        """Take what the server said; whether it said anything.
+
+        Args:
+            patience: seconds to wait for it to say something.
+        """
+        events = self.server.poll(patience)
+        for event in events:
             for shot in self.active:
                 shot.take(event)
+        self._give_up()
+        return bool(events)
+
+    def _give_up(self) -> None:
+        """End what waits for a server that there is no hope of."""
         problem = self.server.hopeless()
         asking = [shot for shot in self.active if shot.stage is Stage.GENERATING]
         if problem is None or not asking:
@@ -87,12 +104,19 @@ class Session:
 
     def drive(self, shot: Generation) -> bool:
         """One step of a shot; whether it is finished."""
-        self.step()
+        end = time.monotonic() + _FETCHING
+        # One frame comes at a time: with one for each tick, a thousand would take a minute.
+        while self.step(_ROUND_TRIP if shot.stage is Stage.GENERATING else 0.0) and time.monotonic() < end:
+            pass
         if not shot.stage.is_final:
             shot.step(push_undo)
         if shot.stage.is_final:
             self._finished(shot)
         return shot.stage.is_final
+
+    def leave_to_timer(self, shot: Generation) -> None:
+        """Have Blender's timer drive a shot from its next tick on."""
+        shot.stepped = -math.inf
 
     def _finished(self, shot: Generation) -> None:
         if self.shots.pop(shot.record.id, None) is None:
@@ -102,6 +126,7 @@ class Session:
             self.look_for_records()
         elif shot.stage is Stage.DONE:
             self.notes = shot.notes
+            self.elsewhere = collecting.waiting()
 
     # ------------------------------------------------------------ files
 
@@ -120,6 +145,7 @@ class Session:
         Raises:
             PluginError: its scene or its keyframes are gone.
         """
+        record = insertion.located(record)
         scene = insertion.scene_of(record)
         if not insertion.all_there(scene, record.drafted):
             record = records.without_draft(record)
@@ -129,7 +155,7 @@ class Session:
             del self.shots[record.id]
             self.forget(record)
             raise PluginError(
-                f"The keyframes of {shot.title} are not on disk any more.", "Generate the in-betweens again."
+                f"The key drawings of {shot.title} are not on disk any more.", "Generate the in-betweens again."
             )
         return shot
 
@@ -144,7 +170,8 @@ class Session:
             shot.part()
         self.server.close()
         self.shots.clear()
-        self.waiting, self.problem, self.notes = [], None, ()
+        self.waiting, self.problem, self.notes, self.elsewhere = [], None, (), 0
+        folders.forget_projects()
 
     # ------------------------------------------------------------ the timer
 
@@ -157,7 +184,7 @@ class Session:
         now = time.monotonic()
         for shot in list(self.shots.values()):
             if now > shot.stepped + _ORPHANED and self.drive(shot) and shot.stage is Stage.DONE:
-                push_undo("Insert in-betweens")
+                push_undo("Insert In-Betweens")
         if now < self._drawn + _SEEN or self.server.connected:
             self.prepare()
             before = (self.server.connected, self.server.engines, self.server.problem, self.server.status)
@@ -168,7 +195,7 @@ class Session:
             self.step()
             if before != (self.server.connected, self.server.engines, self.server.problem, self.server.status):
                 redraw()
-        return 0.25
+        return TICK if self.active else 0.25
 
 
 current = Session()
@@ -178,7 +205,8 @@ current = Session()
 def where() -> Where:
     """Where the preferences say the server is."""
     chosen = bpy.context.preferences.addons[__package__].preferences
-    return Where(chosen.place == "REMOTE", bpy.path.abspath(chosen.key_file) if chosen.key_file else "")
+    key_file = bpy.path.abspath(chosen.key_file) if chosen.key_file else ""
+    return Where(chosen.place == "REMOTE", key_file, bpy.app.online_access)
 
 
 def push_undo(message: str) -> None:
@@ -207,17 +235,25 @@ def _before_load(*_: Any) -> None:
 
 @persistent  # type: ignore[untyped-decorator]
 def _after_load(*_: Any) -> None:
-    current.look_for_records()
+    _first_look()
+
+
+@persistent  # type: ignore[untyped-decorator]
+def _after_save(*_: Any) -> None:
+    current.elsewhere = collecting.waiting()
+    redraw()
 
 
 def _first_look() -> None:
     current.look_for_records()
+    current.elsewhere = collecting.waiting()
 
 
 def register() -> None:
     """Begin to listen to Blender."""
     bpy.app.handlers.load_pre.append(_before_load)
     bpy.app.handlers.load_post.append(_after_load)
+    bpy.app.handlers.save_post.append(_after_save)
     bpy.app.timers.register(_tick, first_interval=0.5, persistent=True)
     # While add-ons are being registered no file may be looked at.
     bpy.app.timers.register(_first_look, first_interval=0.1)
@@ -230,4 +266,5 @@ def unregister() -> None:
             bpy.app.timers.unregister(timer)
     bpy.app.handlers.load_pre.remove(_before_load)
     bpy.app.handlers.load_post.remove(_after_load)
+    bpy.app.handlers.save_post.remove(_after_save)
     current.part()

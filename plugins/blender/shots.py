@@ -11,15 +11,18 @@ from typing import Any
 
 import bpy
 
-from . import insertion, naming, strips
-from .errors import PluginError
-from .folders import user_folder
-from .gaps import Found, GapRange, KeyframeAt, Source, from_list, from_markers, from_strips
-from .plan import Plan, Wanted, make_plan
+from . import insertion, listed, naming, strips
+from .errors import CoverError, PluginError
+from .folders import project_folder
+from .follow import anchored, frames_now
+from .frames import Depth
+from .gaps import Found, GapRange, KeyframeAt, Source, from_markers, from_strips, is_occupied, only
+from .plan import Plan, Wanted, covered, enumerated, make_plan
 from .recipe import Recipe
 from .records import Record
 
-_SELECT = "Select two strips, add keyframes at the playhead, or set markers."
+_SELECT = "Select two strips, add key drawings at the playhead, or set markers."
+_SELECT_MORE = "Select another one as well, or nothing, which takes the markers."
 
 
 def found_in(scene: Any, settings: Any) -> Found:
@@ -36,11 +39,46 @@ def found_in(scene: Any, settings: Any) -> Found:
         if source == "STRIPS" or len(spans) > 1:
             return from_strips(spans)
     if source == "LIST" or (source == "AUTO" and len(settings.keyframes) > 1):
-        rows = list(settings.keyframes)
-        return from_list([row.frame for row in rows], [row.name for row in rows], [row.strip for row in rows])
+        return listed.found_in(scene)
+    if source == "AUTO" and strips.any_selected(scene):
+        # Markers that have been there for long are not what somebody means who has just selected something.
+        raise PluginError("In-betweens need two strips, and fewer are selected.", _SELECT_MORE)
     if source == "MARKERS" or len(strips.markers(scene)) > 1:
         return from_markers(strips.markers(scene))
-    raise PluginError("There are no keyframes yet.", _SELECT)
+    raise PluginError("There are no key drawings yet.", _SELECT)
+
+
+def all_gaps(scene: Any, active: str, free: bool, longest: int) -> Found:
+    """Every gap on a channel or between the selected strips.
+
+    Args:
+        scene: the sequencer's.
+        active: a strip on the channel; "" for the selected strips.
+        free: leave gaps in which something is seen already.
+        longest: frames; longer gaps are left. 0 leaves none.
+
+    Raises:
+        PluginError: there is none to fill.
+    """
+    spans = strips.spans(scene)
+    if active:
+        channel = next(span.channel for span in spans if span.name == active)
+        drawn = [span for span in spans if span.channel == channel and span.picture]
+    else:
+        drawn = strips.spans(scene, selected=True)
+    found = from_strips(span for span in drawn if not _is_finished(scene, span.name))
+    gaps = [
+        gap
+        for gap in found.gaps
+        if gap.length > 0 and not gap.overlap and not (longest and gap.length > longest)
+        and not (free and is_occupied(gap, spans))
+    ]  # fmt: skip
+    if not gaps:
+        raise PluginError(
+            "There is no gap to fill.",
+            "Gaps that are longer, or in which something is seen, are left: see the options (F9).",
+        )
+    return only(found, gaps)
 
 
 def _is_finished(scene: Any, name: str) -> bool:
@@ -72,36 +110,89 @@ def plan_for(scene: Any, found: Found, wanted: Wanted) -> Plan:
     Raises:
         PluginError: nothing can be.
     """
-    plan = make_plan(found, strips.spans(scene), wanted)
+    spans = strips.spans(scene)
+    plan = make_plan(anchored(found, spans), spans, wanted)
     strips.check_moves(scene, insertion.moves(scene, plan))
     return plan
 
 
-def new_record(scene: Any, found: Found, wanted: Wanted, pattern: str) -> Record:
+def warnings(scene: Any, plan: Plan, depth: str) -> list[str]:
+    """Sentences about keyframes that take long to render, or that the chosen format cannot hold."""
+    used = {keyframe.strip for keyframe in plan.keyframes}
+    spans = [span for span in strips.spans(scene) if span.name in used]
+    slow = [f"“{span.name}”" for span in spans if span.slow]
+    bright = [f"“{span.name}”" for span in spans if span.bright]
+    found = []
+    if slow:
+        found.append(
+            f"A scene is rendered for {enumerated(slow)}: that may take long, and Blender waits. "
+            "Cancel works between two keyframes."
+        )
+    if bright and jumps(scene, depth):
+        found.append(f"{enumerated(bright)} may be brighter than white: with 8 bits it jumps at the cut.")
+    elif bright and depth != Depth.EXR32.value:
+        found.append(f"{enumerated(bright)} may be brighter than white in places; only EXR keeps that.")
+    return found
+
+
+def jumps(scene: Any, depth: str) -> bool:
+    """What is brighter than white looks another way in this format than beside it on the timeline."""
+    return depth == Depth.PNG8.value and strips.changes_look(scene)
+
+
+def check_cover(scene: Any, plan: Plan) -> None:
+    """See that no other clip would be hidden.
+
+    Raises:
+        CoverError: one would be.
+    """
+    hidden = covered(plan, strips.spans(scene))
+    if hidden:
+        raise CoverError(
+            f"The in-betweens would cover {enumerated(hidden)}.",
+            "Move what is there, or turn on “Cover Other Strips” (F9, or `cover=True` in scripts).",
+        )
+
+
+def new_record(scene: Any, found: Found, wanted: Wanted, pattern: str, cover: bool = False) -> Record:
     """A shot to start, with a folder of its own on disk.
 
     Raises:
+        CoverError: another clip would be hidden, and may not be.
         PluginError: there is nothing to fill, or the folder cannot be made.
     """
     plan = plan_for(scene, found, wanted)
-    folder = naming.shot_folder(bpy.data.filepath, scene.name, found, pattern, unsaved_root=str(user_folder("unsaved")))
+    if not cover:
+        check_cover(scene, plan)
+    plan = _identified(scene, plan)
+    unsaved = "" if bpy.data.filepath else str(project_folder())
+    folder = naming.shot_folder(bpy.data.filepath, scene.name, found, pattern, unsaved_root=unsaved)
     return _record(scene, wanted, plan, naming.shot_name(scene.name, found), folder)
 
 
-def new_take(scene: Any, name: str, wanted: Wanted) -> Record:
+def _identified(scene: Any, plan: Plan) -> Plan:
+    """The same plan, with strips that are known by more than their names."""
+    keyframes = (dataclasses.replace(each, id=strips.identify(scene, each.strip)) for each in plan.keyframes)
+    return dataclasses.replace(plan, keyframes=tuple(keyframes))
+
+
+def new_take(scene: Any, name: str, wanted: Wanted, cover: bool = False) -> Record:
     """A shot that makes a strip of in-betweens once more, beside the old one.
 
     Raises:
+        CoverError: another clip would be hidden, and may not be.
         PluginError: it is no strip of in-betweens, or the folder cannot be made.
     """
     recipe = recipe_of(scene, name)
     found = found_again(scene, name, recipe)
     breakdown = insertion.wanted_of(recipe).breakdown
     wanted = dataclasses.replace(wanted, loop=False, ripple=False, breakdown=breakdown)
+    plan = plan_for(scene, found, wanted)
+    if not cover:
+        check_cover(scene, plan)
+    plan = _identified(scene, plan)
     folder = recipe.folder.replace("\\", "/").rstrip("/").rpartition("/")[0]
-    return dataclasses.replace(
-        _record(scene, wanted, plan_for(scene, found, wanted), recipe.shot, folder), replaces=name
-    )
+    return dataclasses.replace(_record(scene, wanted, plan, recipe.shot, folder), replaces=name)
 
 
 def recipe_of(scene: Any, name: str) -> Recipe:
@@ -117,18 +208,39 @@ def recipe_of(scene: Any, name: str) -> Recipe:
 
 
 def found_again(scene: Any, name: str, recipe: Recipe) -> Found:
-    """The two keyframes around a strip of in-betweens, wherever it is now, and the gap it fills."""
-    span = next(span for span in strips.spans(scene) if span.name == name)
-    before, after = recipe.other.get("before", 1), recipe.other.get("after", span.end - span.start)
-    labels = [used.label for used in recipe.keyframes[recipe.gap : recipe.gap + 2]] + ["", ""]
-    a, b = span.start - int(before), span.start + int(after)
-    keyframes = (KeyframeAt(a, labels[0] or f"Frame {a}"), KeyframeAt(b, labels[1] or f"Frame {b}"))
-    start, end = (a + 1, b) if b > a else (span.start, span.end)
-    return Found(Source.LIST, keyframes, (GapRange(0, 0, 1, start, end),))
+    """The two keyframes that a strip of in-betweens was made from, wherever they are now, and the gap between them now.
+
+    Raises:
+        PluginError: one is gone, or there is no gap any more.
+    """
+    spans = strips.spans(scene)
+    span = next(span for span in spans if span.name == name)
+    pair = recipe.keyframes[recipe.gap : recipe.gap + 2]
+    if len(pair) < 2:
+        raise PluginError(
+            "This strip does not say what it was made from.", "Select its key drawings and generate it again."
+        )
+    (left, a), (right, b) = frames_now(spans, (pair[0], pair[1]), recipe.source, (span.start, span.end))
+    labels = [used.label for used in pair]
+    if recipe.source is Source.STRIPS:
+        labels = [f"{left.name}, last frame", f"{right.name}, first frame"]
+    keyframes = (KeyframeAt(a, labels[0], left.name), KeyframeAt(b, labels[1], right.name))
+    start, end = a + 1, b
+    if pair[1].frame < pair[0].frame:
+        # A loop leads from the last keyframe back to the first, after the last.
+        end = start + span.end - span.start
+    if end <= start:
+        raise PluginError(
+            f"“{right.name}” does not come after “{left.name}” with a gap between them any more.",
+            "Move them apart, or undo, then try again.",
+        )
+    return Found(recipe.source, keyframes, (GapRange(0, 0, 1, start, end),))
 
 
 def _record(scene: Any, wanted: Wanted, plan: Plan, shot: str, folder: str) -> Record:
-    take, made = naming.new_take(Path(bpy.path.abspath(folder)))
+    # A file that was saved elsewhere begins with an empty folder, and has takes on its timeline all the same.
+    earlier = max(insertion.takes_of(scene, shot), default=0)
+    take, made = naming.new_take(Path(bpy.path.abspath(folder)), earlier)
     settings = scene.tweenbridge
     if not settings.file_id or sum(each.tweenbridge.file_id == settings.file_id for each in bpy.data.scenes) > 1:
         # A copied scene must not be taken for the one it was copied from.

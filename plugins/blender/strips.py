@@ -1,25 +1,31 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The timeline of the Video Sequence Editor: reading strips, inserting them, moving them.
 
-The only file that knows how Blender's versions differ: `sequences` became `strips` in 4.4, `frame_final_start` and its
-like became `left_handle` and its like in 5.2. Strips and scenes are handed out by name and looked up again each time,
-because references dangle after undo and after another file is loaded.
+The only file that knows how Blender's versions differ: `sequences` became `strips` in 4.4, the sequencer got a scene of
+its own in 5.0, `frame_final_start` and its like became `left_handle` and its like in 5.1. Strips and scenes are handed
+out by name and looked up again each time, because references dangle after undo and after another file is loaded.
 """
 
 from __future__ import annotations
 
+import math
+import time
+import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import bpy
 
+from .disk import check_files
 from .errors import PluginError
 from .gaps import Marker, Span
-from .placement import Move
+from .placement import Move, lowest_free_channel
 
 RECIPE = "tweenbridge_recipe"
 """The custom property of a strip that holds its recipe."""
+_ID = "tweenbridge_id"
+"""The custom property of a strip that in-betweens were made from; stays when it is renamed, goes along in copies."""
 
 _TWO_INPUTS = 2
 _BRIGHT_FILES = (".exr", ".hdr")
@@ -29,11 +35,14 @@ _BRIGHT_FILES = (".exr", ".hdr")
 
 
 def sequencer_scene(context: Any) -> Any | None:
-    """The scene whose timeline the artist sees, or None."""
-    scene = getattr(context, "sequencer_scene", None)
-    if scene is None:
-        scene = getattr(getattr(context, "workspace", None), "sequencer_scene", None)
-    return context.scene if scene is None else scene
+    """The scene whose timeline the artist sees, or None.
+
+    From Blender 5.0 on each workspace says so, and may say that it is none: the window's scene is then another one,
+    whose timeline is not on show and must be left alone.
+    """
+    if "sequencer_scene" not in bpy.types.WorkSpace.bl_rna.properties:
+        return context.scene
+    return context.workspace.sequencer_scene if context.workspace is not None else None
 
 
 def scene_named(name: str) -> Any:
@@ -80,8 +89,26 @@ def spans(scene: Any, selected: bool = False) -> list[Span]:
     for strip in _all(scene):
         seen = strip.type != "SOUND" and not strip.mute and not channels[strip.channel].mute
         if not selected or (strip.select and seen and _gives_keyframes(strip)):
-            found.append(Span(strip.name, strip.channel, *_range(strip), picture=seen, bright=_is_bright(strip)))
+            found.append(
+                Span(
+                    strip.name, strip.channel, *_range(strip), seen, _is_bright(strip),
+                    id=str(strip.get(_ID, "")), origin=_origin(strip), made=RECIPE in strip, slow=_is_slow(strip),
+                )
+            )  # fmt: skip
     return found
+
+
+def any_selected(scene: Any) -> bool:
+    """Some strip is selected, of whatever kind."""
+    return any(strip.select for strip in _all(scene))
+
+
+def identify(scene: Any, name: str) -> str:
+    """The id by which a strip is found again after it was renamed; it gets one where it has none."""
+    strip = find(scene, name)
+    if not strip.get(_ID):
+        strip[_ID] = uuid.uuid4().hex
+    return str(strip[_ID])
 
 
 def _gives_keyframes(strip: Any) -> bool:
@@ -98,7 +125,7 @@ def _inputs(strip: Any) -> list[Any]:
     return [each for each in both if each is not None]
 
 
-def _parts(strip: Any) -> list[Any]:
+def parts(strip: Any) -> list[Any]:
     """The strips inside a meta strip, or those that an effect is made of."""
     return list(_strips(strip)) if strip.type == "META" else _inputs(strip)
 
@@ -107,6 +134,10 @@ def _range(strip: Any) -> tuple[int, int]:
     if hasattr(strip, "left_handle"):
         return int(strip.left_handle), int(strip.right_handle)
     return int(strip.frame_final_start), int(strip.frame_final_end)
+
+
+def _origin(strip: Any) -> int:
+    return int(strip.content_start if hasattr(strip, "content_start") else strip.frame_start)
 
 
 def find(scene: Any, name: str) -> Any:
@@ -140,26 +171,21 @@ def recipe_of(scene: Any, name: str) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def missing_files(scene: Any, name: str) -> bool:
-    """A file that the strip shows is not on disk; Blender would show a placeholder."""
-    return _is_missing(find(scene, name))
-
-
-def _is_missing(strip: Any) -> bool:
-    if strip.type == "IMAGE":
-        folder = Path(bpy.path.abspath(strip.directory))
-        # A held drawing is many elements and one file.
-        return not all((folder / file).is_file() for file in {element.filename for element in strip.elements})
-    if strip.type == "MOVIE":
-        return not Path(bpy.path.abspath(strip.filepath)).is_file()
-    return any(_is_missing(part) for part in _parts(strip))
-
-
 def _is_bright(strip: Any) -> bool:
     """Its pictures may hold values above white: a scene's own render, or files that can."""
     files = [strip.elements[0].filename] if strip.type == "IMAGE" and strip.elements else []
     bright = strip.type == "SCENE" or any(file.lower().endswith(_BRIGHT_FILES) for file in files)
-    return bright or any(_is_bright(part) for part in _parts(strip))
+    return bright or any(_is_bright(part) for part in parts(strip))
+
+
+def _is_slow(strip: Any) -> bool:
+    """A scene is rendered for it, rather than a file read."""
+    return strip.type == "SCENE" or any(_is_slow(part) for part in parts(strip))
+
+
+def changes_look(scene: Any) -> bool:
+    """Colours above white are brought below it for display, rather than cut off."""
+    return scene.view_settings.view_transform not in {"Standard", "Raw"}
 
 
 def literal_path(path: Path) -> str:
@@ -196,23 +222,72 @@ def insert_images(
     Raises:
         PluginError: a file is missing or cannot be read.
     """
-    _check_files(directory, files)
-    below = any(span.picture and span.start < start + len(files) and span.end > start for span in spans(scene))
-    editor = _editor(scene)
-    strip = _strips(editor).new_image(
-        name=name, filepath=_join(directory, files[0]), channel=channel, frame_start=start, fit_method="ORIGINAL"
+    check_files(directory, files)
+    made = begin_images(scene, name, directory, files[0], start, channel)
+    while not extend_images(scene, made, files):
+        pass
+    finish_images(scene, made, colour, recipe)
+    return made
+
+
+def begin_images(scene: Any, name: str, directory: str, file: str, start: int, channel: int) -> str:
+    """Insert an image strip of one frame, muted until `finish_images`; returns its name."""
+    strip = _strips(_editor(scene)).new_image(
+        name=name, filepath=_join(directory, file), channel=channel, frame_start=start, fit_method="ORIGINAL"
     )
-    for file in files[1:]:
-        strip.elements.append(file)
+    strip.mute = True
+    return str(strip.name)
+
+
+def extend_images(scene: Any, name: str, files: Sequence[str], seconds: float = math.inf) -> bool:
+    """Add files to a strip that was begun, for so long; whether all of them are there.
+
+    Blender copies all that a strip has for every one that is added, so that thousands take many seconds.
+
+    Raises:
+        PluginError: the strip is gone, or somebody has changed it.
+    """
+    elements, end = find(scene, name).elements, time.monotonic() + seconds
+    count = len(elements)
+    if count > len(files):
+        raise _was_changed(name, len(files))
+    for file in files[count:]:
+        elements.append(file)
+        if time.monotonic() > end:
+            return len(elements) == len(files)
+    return True
+
+
+def finish_images(scene: Any, name: str, colour: str, recipe: str) -> None:
+    """Show a strip that has all its files, selected and active."""
+    strip = find(scene, name)
+    start, end = _range(strip)
+    below = any(each.picture and each.name != name and each.start < end and each.end > start for each in spans(scene))
     strip.color_tag = colour
     # Its pictures hold all that was to be seen; without this, a held drawing below would show through their alpha.
     strip.blend_type = "REPLACE" if below else "ALPHA_OVER"
     if recipe:
         strip[RECIPE] = recipe
+    strip.mute = False
     for other in _all(scene):
         other.select = other == strip
-    editor.active_strip = strip
-    return str(strip.name)
+    _editor(scene).active_strip = strip
+
+
+def put_on_free_channel(scene: Any, name: str) -> None:
+    """Put a strip higher where another has come into its place while it was inserted piece by piece."""
+    strip = find(scene, name)
+    start, end = _range(strip)
+    others = [span for span in spans(scene) if span.name != name]
+    if any(span.channel == strip.channel and span.start < end and span.end > start for span in others):
+        strip.channel = lowest_free_channel(others, start, end)
+
+
+def remove(scene: Any, name: str) -> None:
+    """Take a strip at the top level off the timeline, where it is there."""
+    strip = _strips(scene.sequence_editor).get(name) if scene.sequence_editor is not None else None
+    if strip is not None:
+        _strips(scene.sequence_editor).remove(strip)
 
 
 def replace_images(scene: Any, name: str, directory: str, files: Sequence[str]) -> None:
@@ -222,26 +297,23 @@ def replace_images(scene: Any, name: str, directory: str, files: Sequence[str]) 
         PluginError: the strip is gone or no longer has that many frames, or a file is missing.
     """
     strip = find(scene, name)
-    _check_files(directory, files)
+    check_files(directory, files)
     if strip.type != "IMAGE" or len(strip.elements) != len(files):
-        raise PluginError(
-            f"The strip “{name}” was changed and no longer fits the {len(files)} finished frames.",
-            "Use “Insert finished” to insert them as a strip of their own.",
-        )
+        raise _was_changed(name, len(files))
     strip.directory = directory
     for element, file in zip(strip.elements, files):
         element.filename = file
 
 
+def _was_changed(name: str, frames: int) -> PluginError:
+    return PluginError(
+        f"The strip “{name}” was changed and no longer fits the {frames} finished frames.",
+        "Use “Insert Finished” to insert them as a strip of their own.",
+    )
+
+
 def _join(directory: str, file: str) -> str:
     return directory.rstrip("/\\") + "/" + file
-
-
-def _check_files(directory: str, files: Iterable[str]) -> None:
-    folder = Path(bpy.path.abspath(directory))
-    for file in files:
-        if not (folder / file).is_file():
-            raise PluginError(f"The frame “{folder / file}” is not on disk.", "Generate the in-betweens again.")
 
 
 def check_moves(scene: Any, moves: Iterable[Move]) -> None:
@@ -283,3 +355,21 @@ def move(scene: Any, moves: Iterable[Move]) -> None:
             strip.content_start += wanted[strip.name]
         else:
             strip.frame_start += wanted[strip.name]
+
+
+def move_markers(scene: Any, cuts: Iterable[tuple[int, int]]) -> None:
+    """Move the markers at and after each frame of `cuts` by as many frames; all count in frames before any moved."""
+    wanted = list(cuts)
+    for marker in scene.timeline_markers:
+        marker.frame += sum(by for at, by in wanted if marker.frame >= at)
+
+
+def move_end(scene: Any, cuts: Iterable[tuple[int, int]]) -> None:
+    """Have the scene's frame range end later where it ends after the frames of `cuts`."""
+    scene.frame_end += sum(by for at, by in cuts if scene.frame_end >= at)
+
+
+def ripple_options(scene: Any) -> Any | None:
+    """Blender's own options of what moves along with strips, from 5.3 on; None before."""
+    options = scene.tool_settings.sequencer_tool_settings
+    return options if hasattr(options, "ripple_markers") else None

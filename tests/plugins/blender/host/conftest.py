@@ -9,10 +9,15 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def new_file() -> None:
-    """Blender's own start-up file, never saved, with the preferences and extensions as they are."""
+    """Blender's own start-up file, never saved, with the preferences and extensions as they are.
+
+    From 5.0 on its sequencer shows no scene until one is chosen, as Blender's template for video editing does.
+    """
     import bpy
 
     bpy.ops.wm.read_homefile(use_factory_startup=True)
+    if hasattr(bpy.context.workspace, "sequencer_scene"):
+        bpy.context.workspace.sequencer_scene = bpy.context.scene
 
 
 @pytest.fixture

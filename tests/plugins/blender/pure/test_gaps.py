@@ -76,11 +76,6 @@ def test_overlapping_strips_hide_each_other() -> None:
     assert "overlap by 3 frames" in found.notes[0]
 
 
-def test_strips_that_are_brighter_than_white_are_noted() -> None:
-    found = from_strips([Span("scene", 1, 1, 11, bright=True), Span("b", 2, 21, 31)])
-    assert found.notes == ("“scene” may be brighter than white in places; only EXR keeps that.",)
-
-
 @pytest.mark.parametrize(
     "spans",
     [
@@ -145,9 +140,9 @@ def test_neighbouring_frames_of_a_list_are_noted() -> None:
 
 @pytest.mark.parametrize("chosen", [[], [7], [7, 7]])
 def test_a_list_needs_two_frames(chosen: list[int]) -> None:
-    with pytest.raises(PluginError, match="two keyframes") as caught:
+    with pytest.raises(PluginError, match="two key drawings") as caught:
         from_list(chosen, ["x"] * len(chosen))
-    assert "Add keyframe at playhead" in caught.value.remedy
+    assert "Add Key Drawing at Playhead" in caught.value.remedy
 
 
 def test_labels_have_to_match() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tween_blender import records
 from tween_blender.errors import PluginError
 from tween_blender.gaps import Span, from_list, from_strips
-from tween_blender.plan import Cut, Plan, Wanted, make_plan, parse_chart
+from tween_blender.plan import Cut, Plan, Wanted, make_plan, new_drawings, parse_chart
 from tweenbridge.timing import Spacing, Timing, schedule
 
 
@@ -78,8 +78,32 @@ def test_the_drawings_are_those_that_the_server_will_make(spans: list[Span], wan
     for job in plan.jobs:
         timing = Timing(**{**job.timing, "spacing": Spacing(job.timing["spacing"])})
         made = schedule(job.positions, timing)
-        assert [strip.drawings for strip in job.strips] == [gap.exposures for gap in made.gaps]
-        assert {d for strip in job.strips for d in strip.drawings} <= {drawing.index for drawing in made.drawings}
+        for strip, gap in zip(job.strips, made.gaps):
+            assert list(dict.fromkeys(strip.drawings)) == list(dict.fromkeys(gap.exposures))
+        assert {d for strip in job.strips for d in strip.drawings} == {drawing.index for drawing in made.drawings}
+
+
+@given(shots(), wanteds)
+def test_there_are_as_many_drawings_as_asked_for_and_none_is_a_keyframe(spans: list[Span], wanted: Wanted) -> None:
+    try:
+        plan = make_plan(from_strips(spans), spans, wanted)
+    except PluginError:
+        return
+    for job in plan.jobs:
+        timing = Timing(**{**job.timing, "spacing": Spacing(job.timing["spacing"])})
+        times = {drawing.index: drawing.t for drawing in schedule(job.positions, timing).drawings}
+        for strip in job.strips:
+            if wanted.breakdown:
+                assert new_drawings(job, strip) == 1
+            elif wanted.chart:
+                assert [times[d] for d in dict.fromkeys(strip.drawings)] == list(wanted.chart)
+            elif wanted.count is not None:
+                shown = [strip.drawings.count(d) for d in dict.fromkeys(strip.drawings)]
+                assert len(shown) == new_drawings(job, strip) == wanted.count
+                assert min(shown) >= wanted.hold and max(shown) - min(shown) <= 1
+                assert all(0.0 < times[d] < 1.0 for d in strip.drawings)
+            else:
+                assert new_drawings(job, strip) == sum(times[d] > 0.0 for d in set(strip.drawings))
 
 
 @given(shots(), wanteds)
@@ -150,7 +174,8 @@ def test_fewer_than_fit_are_spread_with_the_spacing() -> None:
     assert chart[0] < 0.25 and chart[1] < 0.5 and chart[2] < 0.75
     shown = job.strips[0].drawings
     assert len(shown) == 12
-    assert {shown.count(drawing) for drawing in set(shown)} == {3}
+    assert [shown.count(drawing) for drawing in range(3)] == [4, 4, 4]
+    assert new_drawings(job, job.strips[0]) == 3
 
 
 def test_a_gap_without_frames_is_left_out_and_said() -> None:

@@ -82,7 +82,7 @@ def test_a_recipe_is_bounded() -> None:
 
 def test_the_longest_job_fits() -> None:
     many = tuple(
-        UsedKeyframe(i, "ab" * 32, f"keyframe {i}", "a strip's name of forty letters, about") for i in range(256)
+        UsedKeyframe(i, "ab" * 32, f"key drawing {i}", "a strip's name of forty letters, about") for i in range(256)
     )
     assert from_text(to_text(replace(RECIPE, keyframes=many))).keyframes == many
 

@@ -50,7 +50,7 @@ def drawing(position: int, dtype: str = "uint8", alpha: bool = False) -> Any:
 def ext() -> Any:
     """The extension's modules."""
     import bl_ext.user_default.tweenbridge as extension
-    from bl_ext.user_default.tweenbridge import choices, insertion, records, session, shots, strips  # noqa: F401
+    from bl_ext.user_default.tweenbridge import choices, insertion, media, menus, records, session, shots, strips  # noqa: F401
 
     return extension
 
@@ -80,6 +80,13 @@ def add(
     ext.strips.insert_images(
         scene, name=name, directory=str(folder), files=[f"{name}.png"] * length, start=start, channel=channel
     )
+
+
+def another_file() -> None:
+    """What File > New does, with the scene chosen in the sequencer's header."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    if hasattr(bpy.context.workspace, "sequencer_scene"):
+        bpy.context.workspace.sequencer_scene = bpy.context.scene
 
 
 def select(ext: Any, *names: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -13,7 +14,20 @@ import bpy
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import BlendServer, add, begin, drive, files_of, new_strips, received, remove, select, spans, until
+from conftest import (
+    BlendServer,
+    add,
+    another_file,
+    begin,
+    drive,
+    files_of,
+    new_strips,
+    received,
+    remove,
+    select,
+    spans,
+    until,
+)
 
 WAITS = {"mischief": "wait"}
 
@@ -80,13 +94,13 @@ def test_after_a_reload_the_shot_is_offered_and_inserted(shot: Any, ext: Any, bl
     assert bpy.ops.tweenbridge.insert_finished() == {"FINISHED"}
     [name] = new_strips(ext)
     assert spans(ext)[name] == (5, 11)
-    assert not ext.strips.missing_files(bpy.context.scene, name)
+    assert not ext.media.missing_files(bpy.context.scene, name)
     assert ext.session.current.waiting == []
 
 
 def test_another_file_gets_nothing(shot: Any, ext: Any, blend_server: BlendServer, tmp_path: Path) -> None:
     half_done(ext)
-    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    another_file()
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "other.blend"))
     ext.session.current.look_for_records()
     assert ext.session.current.waiting == []
@@ -103,7 +117,7 @@ def test_a_file_saved_elsewhere_meanwhile_finds_its_frames(
     blend_server.go_on()
     drive(ext, generation)
     [name] = new_strips(ext)
-    assert not ext.strips.missing_files(shot, name)
+    assert not ext.media.missing_files(shot, name)
 
 
 def test_a_shot_whose_operator_is_gone_is_finished_by_the_timer(shot: Any, ext: Any, blend_server: BlendServer) -> None:
@@ -264,17 +278,28 @@ def test_a_failure_of_the_engine_says_what_to_do(shot: Any, ext: Any, blend_serv
     assert ext.session.current.waiting == []
 
 
-def test_no_server_anywhere_says_so(shot: Any, ext: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TWEENBRIDGE_HOME", str(tmp_path / "nothing"))
+def test_no_server_anywhere_says_so(
+    shot: Any, ext: Any, server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tweenbridge import Client
+
+    home = tmp_path / "nothing"
+    monkeypatch.setenv("TWEENBRIDGE_HOME", str(home))
     ext.session.current.server.close()
     try:
         with pytest.raises(RuntimeError, match="server is not installed"):
             bpy.ops.tweenbridge.generate()
         assert "tweenbridge serve" in ext.session.current.problem.remedy
         assert len(ext.session.current.waiting) == 1
+        # Once there is one, the shot goes on.
+        ext.session.current.server.close()
+        (home / "run").mkdir(exist_ok=True)
+        shutil.copy(server / "run" / "launch.json", home / "run")
+        try:
+            assert bpy.ops.tweenbridge.insert_finished() == {"FINISHED"}
+        finally:
+            with Client(start_server=False) as client:
+                client.stop_server()
+        assert len(new_strips(ext)) == 1
     finally:
         ext.session.current.server.close()
-    # Once there is one, the shot goes on.
-    monkeypatch.undo()
-    assert bpy.ops.tweenbridge.insert_finished() == {"FINISHED"}
-    assert len(new_strips(ext)) == 1

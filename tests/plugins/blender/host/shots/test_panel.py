@@ -41,9 +41,17 @@ class Layout:
         self.drawn.append(f"({known.name if text is None else text})")
         return SimpleNamespace()
 
+    def template_list(self, kind: str, _id: str, owner: Any, name: str, *_: Any, **__: Any) -> None:
+        drawn = getattr(bpy.types, kind).draw_item
+        for index, item in enumerate(getattr(owner, name)):
+            drawn(None, bpy.context, self, owner, item, 0, owner, "", index)
+
+    def separator(self) -> None:
+        self.drawn.append("")
+
     def menu(self, name: str, text: str = "") -> None:
         assert hasattr(bpy.types, name), name
-        self.drawn.append(f"<{text}>")
+        self.drawn.append(f"<{text or getattr(bpy.types, name).bl_label}>")
 
     def progress(self, factor: float, text: str) -> None:
         assert 0.0 <= factor <= 1.0
@@ -64,9 +72,9 @@ def draw(ext: Any) -> str:
 
 def test_what_would_be_done_is_shown_before_anything_runs(shot: Any, ext: Any) -> None:
     text = draw(ext)
-    assert "2 keyframes from the selected strips" in text
+    assert "2 key drawings from the selected strips" in text
     assert "Frames 5 to 10" in text
-    assert "(Generate in-betweens)" in text
+    assert "(Generate In-Betweens)" in text
     shot.tweenbridge.amount, shot.tweenbridge.count, shot.tweenbridge.ripple = "NUMBER", 10, True
     text = draw(ext)
     assert "Frames 5 to 14" in text
@@ -76,14 +84,14 @@ def test_what_would_be_done_is_shown_before_anything_runs(shot: Any, ext: Any) -
 def test_nothing_selected_says_what_to_do(shot: Any, ext: Any) -> None:
     select(ext)
     text = draw(ext).replace("\n", " ")
-    assert "There are no keyframes yet. Select two strips" in text
+    assert "There are no key drawings yet. Select two strips" in text
 
 
 def test_a_shot_is_shown_while_it_goes_on_and_can_be_edited_after(
     shot: Any, ext: Any, blend_server: BlendServer
 ) -> None:
     generation = begin(ext, settings={"mischief": "wait"})
-    assert "Rendering keyframe 1 of 2" in draw(ext)
+    assert "Rendering key drawing 1 of 2" in draw(ext)
     drive(ext, generation, lambda: received(generation) == 3)
     text = draw(ext)
     assert "3 of 6 in-betweens" in text
@@ -127,6 +135,6 @@ def test_problems_and_waiting_shots_are_shown(shot: Any, ext: Any) -> None:
     ext.session.current.problem = ext.server.Problem("Something is wrong.", "Do something.")
     text = draw(ext).replace("\n", " ")
     assert "6 frames asked for and not inserted" in text
-    assert "(Insert finished)" in text
+    assert "(Insert Finished)" in text
     assert "Something is wrong." in text
     assert "Do something." in text

@@ -132,7 +132,7 @@ def test_presets_keep_the_settings(shot: Any, ext: Any, blend_server: BlendServe
     settings = shot.tweenbridge
     settings.values["blend.seconds"].as_float = 0.5
     settings.hold, settings.depth = "2", "exr32"
-    assert bpy.ops.tweenbridge.add_preset(name="On twos") == {"FINISHED"}
+    assert bpy.ops.tweenbridge.add_preset(name="On Twos") == {"FINISHED"}
     try:
         settings.values["blend.seconds"].as_float = 0.0
         settings.hold, settings.depth, settings.engine_name = "1", "png8", "flow"

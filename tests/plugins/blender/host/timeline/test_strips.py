@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 import pictures
 import pytest
-from bl_ext.user_default.tweenbridge import strips
+from bl_ext.user_default.tweenbridge import media, strips
 from bl_ext.user_default.tweenbridge.errors import PluginError
 from bl_ext.user_default.tweenbridge.gaps import Marker, Span, from_strips
 from bl_ext.user_default.tweenbridge.placement import Move, lowest_free_channel, make_room, ripple
@@ -150,9 +150,9 @@ def test_missing_files_are_noticed(scene: Any, put: Any, tmp_path: Path) -> None
     a = put("a", GREY, 1, 3)
     effect(scene, "blur", "GAUSSIAN_BLUR", 1, 3, 2, a)
     effect(scene, "title", "COLOR", 1, 3, 3)
-    assert [strips.missing_files(scene, name) for name in ("a", "blur", "title")] == [False, False, False]
+    assert [media.missing_files(scene, name) for name in ("a", "blur", "title")] == [False, False, False]
     (tmp_path / "a.png").unlink()
-    assert [strips.missing_files(scene, name) for name in ("a", "blur", "title")] == [True, True, False]
+    assert [media.missing_files(scene, name) for name in ("a", "blur", "title")] == [True, True, False]
 
 
 # ---------------------------------------------------------------- inserting
@@ -196,7 +196,7 @@ def test_a_strip_over_exactly_the_gap(scene: Any, put: Any, tmp_path: Path, twee
     assert strip.color_tag == "COLOR_04"
     assert strips.recipe_of(scene, name) == '{"engine":"flow"}'
     assert strips.recipe_of(scene, "a") is None
-    assert not strips.missing_files(scene, name)
+    assert not media.missing_files(scene, name)
 
 
 def test_held_drawings_are_one_file_shown_longer(scene: Any, tmp_path: Path, tweens: Tweens) -> None:
@@ -237,7 +237,7 @@ def test_a_saved_file_keeps_relative_paths_and_can_move(scene: Any, tmp_path: Pa
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "moved" / "film.blend"))
     scene = bpy.context.scene
     assert where(scene) == {name: (1, 1, 5)}
-    assert not strips.missing_files(scene, name)
+    assert not media.missing_files(scene, name)
     assert strips.recipe_of(scene, name) == "{}"
 
 
