@@ -138,11 +138,12 @@ def interpolate(
 @plain_errors
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("tweenbridge-demo"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over files that are there.")] = False,
 ) -> None:
     """Draw three keyframes, make the in-betweens, and show them as frames, a film and a contact sheet."""
     from .demo import run
 
-    run(out, data_dir())
+    run(out, data_dir(), overwrite)
 
 
 @app.command()

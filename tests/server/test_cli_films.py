@@ -114,3 +114,18 @@ def test_thumbnails_leave_out_what_is_damaged(home: Path, tmp_path: Path) -> Non
     assert said.exit_code == 0 and "Bad.png is damaged" in said.stderr
     (found,) = json.loads(said.stdout)
     assert found["file"] == str(good) and size_of(Path(found["thumbnail"]).read_bytes()) == (32, 24)
+
+
+def test_stills_and_thumbnails_are_not_written_over_other_files(clip: Path, tmp_path: Path) -> None:
+    some = tmp_path / "some"
+    some.mkdir()
+    mine = some / "clip_000003.png"
+    mine.write_bytes(b"painted on")
+    assert "is there already" in run("stills", str(clip), "--at", "3", "--out", "some", status=1)
+    assert mine.read_bytes() == b"painted on"
+    run("stills", str(clip), "--at", "3", "--out", "some", "--overwrite")
+    run("stills", str(clip), "--at", "3", "--out", "some")
+    thumbnail = some / "0000_still_0.png"
+    thumbnail.write_bytes(b"painted on")
+    assert "is there already" in run("thumbnails", str(tmp_path / "still_0.png"), "--out", "some", status=1)
+    assert thumbnail.read_bytes() == b"painted on"

@@ -12,6 +12,7 @@ from pathlib import Path
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
 from .console import plural, print_json, say, short_path
+from .output import write_own
 
 MOST_SPREAD = 100
 
@@ -24,16 +25,20 @@ class Still:
     file: Path
 
 
-def stills(film: Path, at: Sequence[str], spread: int, side: int, out: Path, as_json: bool) -> None:
+def stills(
+    film: Path, at: Sequence[str], spread: int, side: int, out: Path, as_json: bool, overwrite: bool = False
+) -> None:
     """Write frames of a film as PNG files, and say which.
 
     Args:
         at: frames by their numbers or times, as in `clip.mp4@36` and `clip.mp4@00:01.5`.
         spread: so many frames evenly over the film, the first and the last among them.
         side: most pixels of a picture's longer side; 0 keeps the film's size.
+        overwrite: write over other files of these names.
 
     Raises:
-        TweenbridgeError: BAD_KEYFRAME for a file that is no film, BAD_REQUEST for frames that are not in it.
+        TweenbridgeError: BAD_KEYFRAME for a file that is no film, BAD_REQUEST for frames that are not in it, and for
+            files in the way.
     """
     from ..imaging import video
 
@@ -50,7 +55,7 @@ def stills(film: Path, at: Sequence[str], spread: int, side: int, out: Path, as_
     found = []
     for number in dict.fromkeys(wanted):
         file = out / f"{film.stem}_{number:06d}.png"
-        video.grab(video.VideoFrame(film, number=number), file, side)
+        write_own(file, video.grabbed(video.VideoFrame(film, number=number), side), overwrite)
         found.append(Still(number, file))
     _report(found, length.frames, length.rate, out, as_json)
 
@@ -73,8 +78,12 @@ def _evenly(frames: int, count: int) -> list[int]:
     return [round(index * (frames - 1) / (count - 1)) for index in range(count)]
 
 
-def thumbnails(pictures: Sequence[Path], side: int, out: Path, as_json: bool) -> None:
-    """Write small PNG files of stills, as people look at them, and say which is of which; damaged ones are left out."""
+def thumbnails(pictures: Sequence[Path], side: int, out: Path, as_json: bool, overwrite: bool = False) -> None:
+    """Write small PNG files of stills, as people look at them, and say which is of which; damaged ones are left out.
+
+    Raises:
+        TweenbridgeError: BAD_REQUEST for files in the way, unless `overwrite` says that they may go.
+    """
     from tweenbridge.pixels import PixelFormat, encoding_for
 
     from ..imaging.display import thumbnail
@@ -91,7 +100,7 @@ def thumbnails(pictures: Sequence[Path], side: int, out: Path, as_json: bool) ->
             say(str(error))
             continue
         file = out / f"{number:04d}_{picture.stem}.png"
-        file.write_bytes(png)
+        write_own(file, png, overwrite)
         found.append({"file": str(picture), "thumbnail": str(file.absolute())})
     if as_json:
         print_json(found)

@@ -20,7 +20,7 @@ from tweenbridge.protocol.messages import JobRequest, Note, Scalar
 from tweenbridge.timing import Schedule, Timing
 
 from .console import INTERRUPTED, duration, in_users_words, plural, say, short_path
-from .output import OutputFolder
+from .output import OutputFolder, default_folder
 from .progress import JobDisplay
 
 _PASSING = (ErrorCode.NOT_RUNNING, ErrorCode.TIMED_OUT)
@@ -88,7 +88,9 @@ def run(options: Options, home: Path) -> Result:
         missing = len(order.plan.drawings) - len(present)
         if missing:
             notes = _fetch(order, job, folder, present, home)
-            folder.remove_leftovers()
+        removed = folder.remove_leftovers()
+        if removed:
+            say(f"Removed {plural(removed, 'frame')} of the earlier job that would follow the last one.")
         sequence = _sequence(folder, order, files)
         _make_extras(options, folder, sequence)
     frames = tuple(path for gap in folder.gaps for path in gap)
@@ -179,7 +181,7 @@ def _grab(argument: str, target: Path) -> Path | None:
 
 def _folder(options: Options, job: str, request: JobRequest, plan: Schedule, files: list[Path]) -> OutputFolder:
     names = [Path(argument.replace("@", "-").replace(":", ".")).stem for argument in options.keyframes]
-    folder = options.folder if options.folder is not None else Path(f"{names[0]}-to-{names[-1]}")
+    folder = options.folder or default_folder(names[0], names[-1], job, options.overwrite)
     wanted = [(options.output or request.keyframes[gap.a].format).encoding for gap in plan.gaps]
     keyframes = [*files, *(Path(argument) for argument in options.keyframes)]
     return OutputFolder(folder, job, plan, wanted, keyframes, options.overwrite)

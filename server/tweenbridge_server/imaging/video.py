@@ -83,7 +83,12 @@ def parse_position(path: Path, position: str) -> VideoFrame:
 
 
 def grab(wanted: VideoFrame, out: Path, side: int = 0) -> None:
-    """Write one frame of a video as a PNG: RGB or RGBA, 8 bits, or 16 where the video has more, turned as it is shown.
+    """Write `grabbed` to a file."""
+    out.write_bytes(grabbed(wanted, side))
+
+
+def grabbed(wanted: VideoFrame, side: int = 0) -> bytes:
+    """One frame of a video as a PNG: RGB or RGBA, 8 bits, or 16 where the video has more, turned as it is shown.
 
     Args:
         side: most pixels of the longer side; 0 keeps the video's size.
@@ -99,7 +104,7 @@ def grab(wanted: VideoFrame, out: Path, side: int = 0) -> None:
         pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
     ok, data = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     assert ok
-    out.write_bytes(data.tobytes())
+    return data.tobytes()
 
 
 @dataclass(frozen=True)
