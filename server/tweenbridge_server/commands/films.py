@@ -15,6 +15,8 @@ from .console import plural, print_json, say, short_path
 from .output import write_own
 
 MOST_SPREAD = 100
+FILM_ENDINGS = (".mp4", ".m4v", ".mov", ".mkv")
+"""Of films that can be made; .mkv is lossless."""
 
 
 @dataclass(frozen=True)
@@ -109,15 +111,17 @@ def thumbnails(pictures: Sequence[Path], side: int, out: Path, as_json: bool, ov
 
 
 def film(pictures: Sequence[Path], out: Path, rate: float, overwrite: bool) -> None:
-    """Make an MP4 of stills in the order given.
+    """Make a film of stills in the order given.
 
     Raises:
         TweenbridgeError: BAD_REQUEST when a file is in the way or the pictures do not fit; BAD_KEYFRAME.
     """
     from ..imaging.video import encode
 
-    if out.suffix.lower() not in (".mp4", ".m4v", ".mov"):
-        raise TweenbridgeError(ErrorCode.BAD_REQUEST, f"{out} cannot be made.", remedy="Let the name end in .mp4.")
+    if out.suffix.lower() not in FILM_ENDINGS:
+        raise TweenbridgeError(
+            ErrorCode.BAD_REQUEST, f"{out} cannot be made.", remedy="Let the name end in .mp4, or .mkv for no loss."
+        )
     if out.exists() and not overwrite:
         raise TweenbridgeError(
             ErrorCode.BAD_REQUEST, f"{out} is there already.", remedy="Choose another name, or add --overwrite."

@@ -20,6 +20,7 @@ from tweenbridge.protocol.messages import JobRequest, Note, Scalar
 from tweenbridge.timing import Schedule, Timing
 
 from .console import INTERRUPTED, duration, in_users_words, plural, say, short_path
+from .films import FILM_ENDINGS
 from .output import OutputFolder, default_folder
 from .progress import JobDisplay
 
@@ -116,7 +117,7 @@ def _check(options: Options) -> None:
         raise TweenbridgeError(
             ErrorCode.BAD_REQUEST, f"--fps {options.fps:g} makes no film.", remedy="Give a number between 1 and 1000."
         )
-    _check_ending("--video", options.video, (".mp4", ".m4v", ".mov"))
+    _check_ending("--video", options.video, FILM_ENDINGS)
     _check_ending("--sheet", options.sheet, (".png", ".jpg", ".jpeg"))
 
 

@@ -59,7 +59,7 @@ class Declaration:
     trouble: str = ""
 
 
-_PRIMARY_NAMES: Final = {
+_PRIMARY_NAMES: Final[dict[Primaries, str]] = {
     REC709: "Rec. 709",
     REC2020: "Rec. 2020",
     DISPLAY_P3: "Display P3",
@@ -113,10 +113,11 @@ def of_file(spec: oiio.ImageSpec, encoding: Encoding, colour: Colour, channels: 
         numbers = spec.getattribute("chromaticities")
         primaries = tuple(float(number) for number in numbers) if numbers is not None and len(numbers) == 8 else ()
         if not primaries:
-            return Declaration(LINEAR_REC709)
+            return plain(colour)
         if _sensible(primaries):
-            return Declaration(Space(primaries=primaries, curve=LINEAR), chromaticities=primaries)
-        return Declaration(LINEAR_REC709, trouble="its primaries make no sense")
+            space = Space(primaries=primaries, curve=plain(colour).space.curve)
+            return Declaration(space, chromaticities=primaries)
+        return replace(plain(colour), trouble="its primaries make no sense")
     icc = _bytes(spec.getattribute("ICCProfile"))
     if not icc:
         return plain(colour)

@@ -73,6 +73,17 @@ def _head(path: Path, wanted: frozenset[bytes]) -> Iterator[tuple[bytes, bytes]]
                 file.seek(length + 4, os.SEEK_CUR)
 
 
+def with_chunks(data: bytes, chunks: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The bytes of a PNG file with further chunks behind its header."""
+    end = len(_SIGNATURE) + 12 + 13
+    more = (struct.pack(">I", len(body)) + kind + body + struct.pack(">I", _crc(kind, body)) for kind, body in chunks)
+    return data[:end] + b"".join(more) + data[end:]
+
+
+def _crc(kind: bytes, body: bytes | memoryview) -> int:
+    return int(isal_zlib.crc32(body, isal_zlib.crc32(kind)))
+
+
 def fill(path: Path, samples: Samples, threads: int = 1, colour: Sequence[tuple[bytes, bytes]] | None = None) -> None:
     """Give a PNG file of one row other rows: its header and metadata stay, the height becomes the samples'.
 
@@ -206,8 +217,7 @@ def _big_endian(samples: Samples) -> Bytes:
 
 
 def _write_chunk(file: IO[bytes], kind: bytes, body: bytes | memoryview) -> None:
-    crc = isal_zlib.crc32(body, isal_zlib.crc32(kind))
-    _write(file, b"".join((struct.pack(">I", len(body)), kind, body, struct.pack(">I", crc))))
+    _write(file, b"".join((struct.pack(">I", len(body)), kind, body, struct.pack(">I", _crc(kind, body)))))
 
 
 def _write(file: IO[bytes], data: bytes) -> None:

@@ -246,8 +246,9 @@ def _samples(reader: oiio.ImageInput, picture: _Picture, dtype: str, name: str) 
         if samples is not None and channels != tuple(range(low, high)):
             samples = np.ascontiguousarray(samples[..., [channel - low for channel in channels]])
     else:
-        planes = [reader.read_image(part, 0, channel, channel + 1, dtype) for channel in channels]
-        samples = None if any(plane is None for plane in planes) else np.concatenate(planes, axis=2)
+        read = (reader.read_image(part, 0, channel, channel + 1, dtype) for channel in channels)
+        planes = [plane for plane in read if plane is not None]
+        samples = np.concatenate(planes, axis=2) if len(planes) == len(channels) else None
     if samples is None or reader.has_error:
         _forget_error(reader)
         raise bad_keyframe(name, "is damaged: its pixels cannot be decoded")

@@ -239,7 +239,8 @@ def _decoded(values: Floats, curve: str) -> Floats:
         light = scene * luminance ** (_GAMMA - 1) * (_HLG_PEAK / _REFERENCE_WHITE)
     else:
         light = magnitude ** np.float32(curve.split()[1])
-    return np.copysign(light, values).astype(np.float32)
+    result: Floats = np.copysign(light, values).astype(np.float32)
+    return result
 
 
 def _encoded(light: Floats, curve: str) -> Floats:
@@ -261,4 +262,5 @@ def _encoded(light: Floats, curve: str) -> Floats:
         values = np.where(scene <= 1 / 12, np.sqrt(3 * scene), bright)
     else:
         values = magnitude ** np.float32(1 / float(curve.split()[1]))
-    return np.copysign(values, light).astype(np.float32)
+    result: Floats = np.copysign(values, light).astype(np.float32)
+    return result

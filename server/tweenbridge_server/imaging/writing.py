@@ -71,6 +71,7 @@ def write(path: Path, pixels: Image, like: Still, output: PixelFormat | None = N
     stored = layout.turned_back(pixels, like.orientation) if _is_same(like, target) else pixels
     space = space_of(like, target)
     source = like.colour.space
+    unchanged = spaces.same(source, space) and target.colour is like.format.colour
     samples = sampling.to_samples(
         placed(stored, like.shown, window) if like.orientation == 1 else stored,
         like.format.colour,
@@ -81,7 +82,7 @@ def write(path: Path, pixels: Image, like: Still, output: PixelFormat | None = N
         _floor(like),
         ceiling=np.inf if like.ceiling is None else like.ceiling,
         bare=like.bare,
-        convert=None if spaces.same(source, space) else lambda rgb: spaces.convert(rgb, source, space),
+        convert=None if unchanged else lambda rgb: spaces.convert(rgb, source, space),
     )
     _save(path, samples, like, target, window, threads)
     return target
@@ -193,7 +194,8 @@ def _write_file(
         left, top = like.origin
         spec.x, spec.y = left + window.left, top + window.top
         spec.full_x, spec.full_y = like.origin
-        spec.full_width, spec.full_height = like.format.width, like.format.height
+        display = _display(like)
+        spec.full_width, spec.full_height = display.width, display.height
     if target.encoding in (Encoding.TIFF, Encoding.JPEG):
         icc = declared.icc_for(like.colour, space, gray, target.colour)
         if icc:
