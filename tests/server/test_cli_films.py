@@ -111,7 +111,7 @@ def test_thumbnails_leave_out_what_is_damaged(home: Path, tmp_path: Path) -> Non
     good.write_bytes(keyframe(1, 128, 96))
     bad.write_bytes(good.read_bytes()[:90])
     said = RUNNER.invoke(cli.app, ["thumbnails", str(good), str(bad), "--side", "32", "--out", "small", "--json"])
-    assert said.exit_code == 0 and "Bad.png is damaged" in said.stderr
+    assert said.exit_code == 0 and "bad.png is damaged" in said.stderr
     (found,) = json.loads(said.stdout)
     assert found["file"] == str(good) and size_of(Path(found["thumbnail"]).read_bytes()) == (32, 24)
 

@@ -62,6 +62,12 @@ def stills(
     _report(found, length.frames, length.rate, out, as_json)
 
 
+def tell_alpha(transparent: bool) -> None:
+    """Say that a film lies on grey where its pictures are transparent."""
+    if transparent:
+        say("Note: A film holds no alpha: transparent parts lie on light grey.")
+
+
 def _report(found: Sequence[Still], frames: int, rate: Fraction, out: Path, as_json: bool) -> None:
     if as_json:
         listed = [{"frame": still.frame, "file": str(still.file.absolute())} for still in found]
@@ -86,18 +92,21 @@ def thumbnails(pictures: Sequence[Path], side: int, out: Path, as_json: bool, ov
     Raises:
         TweenbridgeError: BAD_REQUEST for files in the way, unless `overwrite` says that they may go.
     """
-    from tweenbridge.pixels import PixelFormat, encoding_for
+    from tweenbridge.pixels import PixelFormat
 
+    from ..imaging import taken
     from ..imaging.display import thumbnail
 
     out.mkdir(parents=True, exist_ok=True)
     found = []
     for number, picture in enumerate(pictures):
-        encoding = encoding_for(picture.name)
         try:
-            if encoding is None:
-                raise TweenbridgeError(ErrorCode.UNSUPPORTED_FORMAT, f"{picture.name} is no still.")
-            png, _, _ = thumbnail(picture, PixelFormat(encoding), picture.name, side)
+            with tempfile.TemporaryDirectory(prefix="tweenbridge-") as scratch:
+                file = picture if taken.sniffed(picture) else taken.still(picture, Path(scratch))[0]
+                png, _, _ = thumbnail(file, PixelFormat(taken.known(file)), picture.name, side)
+        except OSError as error:
+            say(f"{picture.name} cannot be read: {(error.strerror or 'no reason is known').lower()}.")
+            continue
         except TweenbridgeError as error:
             say(str(error))
             continue
@@ -129,6 +138,6 @@ def film(pictures: Sequence[Path], out: Path, rate: float, overwrite: bool) -> N
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tweenbridge-", dir=out.parent) as scratch:
         made = Path(scratch) / out.name
-        encode(pictures, made, rate)
+        tell_alpha(encode(pictures, made, rate))
         os.replace(made, out)
     print(f"film: {short_path(out)}")

@@ -111,4 +111,5 @@ def _band(pixels: Floats, still: io.Still, space: spaces.Space, paper: Floats) -
 
 
 def _bytes(picture: Floats) -> NDArray[np.uint8]:
-    return np.rint(picture * np.float32(255)).astype(np.uint8)
+    numbers: NDArray[np.uint8] = np.rint(picture * np.float32(255)).astype(np.uint8)
+    return numbers

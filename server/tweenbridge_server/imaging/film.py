@@ -53,7 +53,7 @@ _SDR: Final = _Kind(
 )
 
 
-def encode(frames: Iterable[Path], out: Path, fps: float | Fraction) -> None:
+def encode(frames: Iterable[Path], out: Path, fps: float | Fraction) -> bool:
     """Make a film. Transparent pictures lie on light grey; pixels that are not square are said so, but not in `.mkv`.
 
     Args:
@@ -61,6 +61,9 @@ def encode(frames: Iterable[Path], out: Path, fps: float | Fraction) -> None:
         out: the file to write. `.mkv` holds the pictures without loss (FFV1, RGB); others are H.264 with 4:2:0, or HEVC
             with 10 bits where the first still is in PQ or HLG.
         fps: frames per second; 23.976 and its like mean the exact NTSC rate.
+
+    Returns:
+        whether something was transparent, which films do not hold.
 
     Raises:
         TweenbridgeError: BAD_REQUEST for no frames, unequal sizes or a senseless rate; what `io.read` raises;
@@ -71,7 +74,7 @@ def encode(frames: Iterable[Path], out: Path, fps: float | Fraction) -> None:
     try:
         form = "matroska" if lossless else "mp4"
         with av.open(str(out), "w", format=form, options={} if lossless else {"movflags": "+faststart"}) as container:
-            _encode(container, frames, rate, lossless)
+            return _encode(container, frames, rate, lossless)
     except BaseException as error:
         out.unlink(missing_ok=True)
         if isinstance(error, (av.FFmpegError, OSError)):
@@ -94,14 +97,15 @@ def _kind(still: Still, lossless: bool) -> _Kind:
     return _Kind(hdr, "libx265", "yuv420p10le", _BT2020, _BT2020, curve, options)
 
 
-def _encode(container: OutputContainer, frames: Iterable[Path], rate: Fraction, lossless: bool) -> None:
+def _encode(container: OutputContainer, frames: Iterable[Path], rate: Fraction, lossless: bool) -> bool:
     stream: VideoStream | None = None
-    kind, size = _SDR, (0, 0)
+    kind, size, transparent = _SDR, (0, 0), False
     for path in frames:
         still = read_still(path)
         if stream is None:
             kind = _kind(still, lossless)
         picture = shown(still, kind.space)
+        transparent |= still.pixels.shape[2] == 4 and float(still.pixels[..., 3].min()) < 1
         height, width = picture.shape[:2]
         odd = (0, 0) if lossless else (height % 2, width % 2)
         even = np.pad(picture, ((0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")
@@ -120,6 +124,7 @@ def _encode(container: OutputContainer, frames: Iterable[Path], rate: Fraction, 
             ErrorCode.BAD_REQUEST, "There are no frames to make a video of.", remedy="Generate in-betweens first."
         )
     container.mux(stream.encode(None))
+    return transparent
 
 
 def _frame(picture: NDArray[np.float32], kind: _Kind) -> DecodedFrame:
@@ -159,11 +164,11 @@ def _video_stream(
 
 def _pixel_aspect(still: Still) -> Fraction:
     """A pixel's width by its height."""
-    for tag in still.tags:
-        if tag.name == "PixelAspectRatio" and 0.1 < float(tag.value) < 10:
-            aspect = Fraction(float(tag.value)).limit_denominator(1000)
-            return 1 / aspect if still.orientation >= 5 else aspect
-    return Fraction(1)
+    value = next((tag.value for tag in still.tags if tag.name == "PixelAspectRatio"), 1.0)
+    if not isinstance(value, float) or not 0.1 < value < 10:
+        return Fraction(1)
+    aspect = Fraction(value).limit_denominator(1000)
+    return 1 / aspect if still.orientation >= 5 else aspect
 
 
 def _exact_rate(fps: float | Fraction) -> Fraction:
