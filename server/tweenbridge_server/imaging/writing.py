@@ -165,6 +165,8 @@ def _write_file(
     assert target.dtype and target.colour
     height, width, channels = samples.shape
     spec = oiio.ImageSpec(width, height, channels, OIIO_TYPES[target.dtype])
+    spec.channelnames = _CHANNEL_NAMES[channels]
+    spec.alpha_channel = channels - 1 if has_alpha(channels) else -1
     for tag in metadata.kept(like.tags, like.format.encoding, target.encoding):
         spec.extra_attribs.append(tag)
     space = space_of(like, target)
@@ -186,8 +188,6 @@ def _write_file(
             spec["compression"] = "zip"
         if channels == len(like.channel_names) and _is_same(like, target):
             spec.channelnames = like.channel_names
-        else:
-            spec.channelnames = _CHANNEL_NAMES[channels]
         if like.colour.chromaticities and space == like.colour.space:
             spec.attribute("chromaticities", "float[8]", like.colour.chromaticities)
     if _keeps_window(like, target):
