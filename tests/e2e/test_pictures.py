@@ -57,7 +57,9 @@ def test_blenders_layers(running: Studio) -> None:
     (made,) = frames(running.folder / "layers", "exr")
     result = _read(made)
     assert result.shape == (128, 192, 4)
-    assert np.abs(result[..., 0] - (0.1 + 0.8 * _disc(80.0)[..., 0])).mean() < 0.02
+    ground = (_disc(60.0) + _disc(80.0) + _disc(100.0))[..., 0] == 0
+    assert np.abs(result[..., :3][ground] - 0.1).max() < 0.01, "colour, and no depth"
+    assert 0.3 < result[..., :3].max() < 0.91 and (result[..., 3] == 1).all()
 
 
 def test_a_fade_from_gray_black_is_in_colour(running: Studio) -> None:
