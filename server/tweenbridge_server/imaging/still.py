@@ -50,3 +50,10 @@ class Still:
     is_raw: bool = True
     floor: float | None = None
     ceiling: float | None = None
+
+    def __post_init__(self) -> None:
+        """Without windows, the pixels are all there is."""
+        whole = Window(0, 0, self.pixels.shape[1], self.pixels.shape[0])
+        for name in ("data", "shown"):
+            if getattr(self, name) == NOWHERE:
+                object.__setattr__(self, name, whole)
