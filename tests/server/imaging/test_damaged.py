@@ -15,7 +15,7 @@ import pytest
 from stills import NAME, gradient, save
 from tweenbridge.pixels import FILE_SUFFIX, Colour, Encoding, PixelFormat, SampleType, sniff
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
-from tweenbridge_server.imaging import io
+from tweenbridge_server.imaging import io, writing
 
 FILES = {
     Encoding.PNG: ("uint8", {}),
@@ -270,8 +270,8 @@ def test_corrupt_files_never_end_the_process(tmp_path: Path, encoding: Encoding)
 def test_a_full_disk_is_said_and_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = sound(tmp_path, Encoding.PNG)
     still = io.read(path, PixelFormat(Encoding.PNG), NAME)
-    usage = io.shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(io.shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    usage = writing.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(writing.shutil, "disk_usage", lambda _: usage._replace(free=1000))
     with pytest.raises(TweenbridgeError) as caught:
         io.write(tmp_path / "b.png", still.pixels, still)
     assert caught.value.code is ErrorCode.DISK_FULL
