@@ -76,8 +76,8 @@ def interpolate(
         str, typer.Option(help="Spacing: linear, ease-in (slow start), ease-out (slow end) or ease-in-out.")
     ] = "linear",
     chart: Annotated[
-        str, typer.Option(help="Timing chart: the time of each drawing between 0 and 1, like 0.1,0.5,0.9.")
-    ] = "",
+        str | None, typer.Option(help="Timing chart: the time of each drawing between 0 and 1, like 0.1,0.5,0.9.")
+    ] = None,
     hold: Annotated[int, typer.Option(help="Frames each drawing is shown: 1 on ones, 2 on twos.")] = 1,
     loop: Annotated[bool, typer.Option("--loop", help="Also fill from the last keyframe back to the first.")] = False,
     engine: Annotated[str, typer.Option(help="Engine that makes the in-betweens.")] = "flow",
@@ -103,11 +103,17 @@ def interpolate(
             show_default="as the keyframes",
         ),
     ] = "",
+    layer: Annotated[
+        str,
+        typer.Option(help="Layer of OpenEXR keyframes, like ViewLayer.Combined.", show_default="the beauty"),
+    ] = "",
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Folder for the in-betweens.", show_default="FIRST-to-LAST, here"),
     ] = None,
-    video: Annotated[Path | None, typer.Option(help="Also make a film (MP4) with the keyframes in it.")] = None,
+    video: Annotated[
+        Path | None, typer.Option(help="Also make a film (MP4, or MKV without loss) with the keyframes in it.")
+    ] = None,
     fps: Annotated[float, typer.Option(help="Frames each second of the film.")] = 24.0,
     sheet: Annotated[Path | None, typer.Option(help="Also make a contact sheet (PNG or JPEG).")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over files of other jobs.")] = False,
@@ -130,6 +136,7 @@ def interpolate(
         sheet=sheet,
         fps=fps,
         overwrite=overwrite,
+        layer=layer,
     )
     report(run(chosen, data_dir()), chosen)
 
@@ -138,11 +145,12 @@ def interpolate(
 @plain_errors
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("tweenbridge-demo"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over files that are there.")] = False,
 ) -> None:
     """Draw three keyframes, make the in-betweens, and show them as frames, a film and a contact sheet."""
     from .demo import run
 
-    run(out, data_dir())
+    run(out, data_dir(), overwrite)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from .commands.console import plain_errors
 
 pictures = typer.Typer(rich_markup_mode=None)
 
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write over files that are there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
 
 
@@ -46,12 +47,13 @@ def stills(
         int, typer.Option(min=0, max=16384, help="Pixels of the longer side.", show_default="the film's")
     ] = 0,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("stills"),
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Write frames of a film as PNG files."""
     from .commands.films import stills as run
 
-    run(film, at or (), spread, side, out, as_json)
+    run(film, at or (), spread, side, out, as_json, overwrite)
 
 
 @pictures.command()
@@ -60,12 +62,13 @@ def thumbnails(
     pictures: Annotated[list[Path], typer.Argument(help="Stills: PNG, TIFF, OpenEXR, JPEG.")],
     side: Annotated[int, typer.Option(min=16, max=4096, help="Pixels of the longer side.")] = 256,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("thumbnails"),
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Write small PNG files of stills, as people look at them."""
     from .commands.films import thumbnails as run
 
-    run(pictures, side, out, as_json)
+    run(pictures, side, out, as_json, overwrite)
 
 
 @pictures.command()
@@ -74,7 +77,7 @@ def film(
     pictures: Annotated[list[Path], typer.Argument(help="Stills in the order in which they are shown.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The film (MP4).")],
     fps: Annotated[float, typer.Option(help="Frames each second.")] = 24.0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over the film that is there.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Make a film of stills."""
     from .commands.films import film as run

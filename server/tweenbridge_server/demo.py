@@ -14,12 +14,16 @@ COUNT = 11
 FPS = 24.0
 
 
-def run(folder: Path, home: Path) -> None:
-    """Draw the keyframes into `folder`, make in-betweens, a film and a contact sheet there, and say where they are."""
+def run(folder: Path, home: Path, overwrite: bool = False) -> None:
+    """Draw the keyframes into `folder`, make in-betweens, a film and a contact sheet there, and say where they are.
+
+    Raises:
+        TweenbridgeError: BAD_REQUEST where other files are in the way and may not be written over.
+    """
     from .demo_scene import write_keyframes
 
     say("Drawing three keyframes...")
-    keyframes = write_keyframes(folder / "keyframes")
+    keyframes = write_keyframes(folder / "keyframes", overwrite)
     say(f"Making {COUNT} in-betweens in each gap, with easing...")
     chosen = Options(
         keyframes=tuple(str(path) for path in keyframes),
@@ -28,7 +32,7 @@ def run(folder: Path, home: Path) -> None:
         video=folder / "hop.mp4",
         sheet=folder / "sheet.jpg",
         fps=FPS,
-        overwrite=True,
+        overwrite=overwrite,
     )
     result = interpolate(chosen, home)
     print(f"Done: {len(result.frames)} in-betweens in {duration(result.seconds)}.")

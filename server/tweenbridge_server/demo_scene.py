@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .commands.output import write_own
+
 WIDTH, HEIGHT = 1280, 720
 _FINE = 3
 """The fellow is drawn so much larger and averaged down, which smooths every edge of his."""
@@ -227,13 +229,17 @@ def keyframes() -> list[NDArray[np.uint8]]:
     return pictures
 
 
-def write_keyframes(folder: Path) -> list[Path]:
-    """Draw the keyframes into a folder as PNG files and return their paths, in order."""
+def write_keyframes(folder: Path, overwrite: bool = False) -> list[Path]:
+    """Draw the keyframes into a folder as PNG files and return their paths, in order.
+
+    Raises:
+        TweenbridgeError: BAD_REQUEST where another file is in the way and may not be written over.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, picture in enumerate(keyframes(), start=1):
         path = folder / f"keyframe_{number}.png"
         encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
-        path.write_bytes(encoded.tobytes())
+        write_own(path, encoded.tobytes(), overwrite)
         paths.append(path)
     return paths

@@ -60,6 +60,21 @@ def test_the_same_command_again_makes_nothing_again(studio: Studio) -> None:
     assert studio.server() is None, "nothing was missing, so no server was needed"
 
 
+def test_a_job_in_another_format_and_one_with_another_timing_delete_nothing(studio: Studio) -> None:
+    """Finding 01: JPEG results in a folder of PNG results, and another timing in the default folder."""
+    for name in ("a.png", "b.png", "c.jpg", "d.jpg"):
+        draw(studio.folder / name, 24 * (name[0] in "bd"))
+    studio.expect("interpolate", "a.png", "b.png", "-n", 3, "-o", "same", "--profile", "draft")
+    before = _hashes(frames(studio.folder / "same"))
+    studio.expect("interpolate", "c.jpg", "d.jpg", "-n", 2, "-o", "same", "--profile", "draft")
+    assert _hashes(frames(studio.folder / "same")) == before and len(before) == 3
+    assert len(frames(studio.folder / "same", "jpg")) == 2
+    for timing in ("linear", "ease-in"):
+        studio.expect("interpolate", "a.png", "b.png", "-n", 3, "--timing", timing, "--profile", "draft")
+    linear, eased = (_hashes(frames(studio.folder / name)) for name in ("a-to-b", "a-to-b-2"))
+    assert linear == before and eased != linear and len(eased) == 3
+
+
 def test_a_lost_frame_comes_back_without_being_computed_again(studio: Studio) -> None:
     draw(studio.folder / "a.png", 0), draw(studio.folder / "b.png", 24)
     studio.expect("interpolate", "a.png", "b.png", "--count", "5", "--profile", "draft")

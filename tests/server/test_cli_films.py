@@ -111,6 +111,21 @@ def test_thumbnails_leave_out_what_is_damaged(home: Path, tmp_path: Path) -> Non
     good.write_bytes(keyframe(1, 128, 96))
     bad.write_bytes(good.read_bytes()[:90])
     said = RUNNER.invoke(cli.app, ["thumbnails", str(good), str(bad), "--side", "32", "--out", "small", "--json"])
-    assert said.exit_code == 0 and "Bad.png is damaged" in said.stderr
+    assert said.exit_code == 0 and "bad.png is damaged" in said.stderr
     (found,) = json.loads(said.stdout)
     assert found["file"] == str(good) and size_of(Path(found["thumbnail"]).read_bytes()) == (32, 24)
+
+
+def test_stills_and_thumbnails_are_not_written_over_other_files(clip: Path, tmp_path: Path) -> None:
+    some = tmp_path / "some"
+    some.mkdir()
+    mine = some / "clip_000003.png"
+    mine.write_bytes(b"painted on")
+    assert "is there already" in run("stills", str(clip), "--at", "3", "--out", "some", status=1)
+    assert mine.read_bytes() == b"painted on"
+    run("stills", str(clip), "--at", "3", "--out", "some", "--overwrite")
+    run("stills", str(clip), "--at", "3", "--out", "some")
+    thumbnail = some / "0000_still_0.png"
+    thumbnail.write_bytes(b"painted on")
+    assert "is there already" in run("thumbnails", str(tmp_path / "still_0.png"), "--out", "some", status=1)
+    assert thumbnail.read_bytes() == b"painted on"

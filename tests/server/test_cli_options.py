@@ -12,7 +12,7 @@ from tweenbridge_server.commands import options
 
 
 def test_without_options_there_are_seven_evenly_spaced() -> None:
-    assert options.timing(None, "linear", "", 1, False) == Timing(count=7)
+    assert options.timing(None, "linear", None, 1, False) == Timing(count=7)
 
 
 def test_a_chart_says_how_many() -> None:
@@ -23,14 +23,23 @@ def test_a_chart_says_how_many() -> None:
 
 def test_every_spacing_has_a_name() -> None:
     for spacing in Spacing:
-        assert options.timing(3, spacing.value, "", 1, False).spacing is spacing
+        assert options.timing(3, spacing.value, None, 1, False).spacing is spacing
 
 
-@pytest.mark.parametrize(("spacing", "chart", "words"), [("fast", "", "ease-in-out"), ("linear", "0.1;0.5", "commas")])
-def test_what_is_wrong_is_named_with_what_is_right(spacing: str, chart: str, words: str) -> None:
+@pytest.mark.parametrize(
+    ("spacing", "chart", "words"),
+    [
+        ("fast", None, "ease-in-out"),
+        ("linear", "0.1;0.5", "commas"),
+        ("linear", "", "rising"),
+        ("linear", " , ", "rising"),
+        ("linear", "0.5,0.1", "rising"),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_is_right(spacing: str, chart: str | None, words: str) -> None:
     with pytest.raises(TweenbridgeError) as error:
         options.timing(7, spacing, chart, 1, False)
-    assert (chart or spacing) in str(error.value)
+    assert (spacing if chart is None else chart) in str(error.value)
     assert words in error.value.remedy
 
 

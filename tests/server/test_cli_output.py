@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,7 @@ from tweenbridge.pixels import Encoding, PixelFormat
 from tweenbridge.protocol.errors import TweenbridgeError
 from tweenbridge.results import Frame
 from tweenbridge.timing import Schedule, Timing, schedule
-from tweenbridge_server.commands.output import LIST_NAME, OutputFolder
-
-PNG = PixelFormat(Encoding.PNG)
+from tweenbridge_server.commands.output import LIST_NAME, OutputFolder, default_folder, write_own
 
 
 def _plan(count: int = 4, keyframes: int = 2, hold: int = 1) -> Schedule:
@@ -20,26 +19,33 @@ def _plan(count: int = 4, keyframes: int = 2, hold: int = 1) -> Schedule:
 
 
 def _open(
-    folder: Path, plan: Schedule, job: str = "job", overwrite: bool = False, keyframe: Path | None = None
+    folder: Path,
+    plan: Schedule,
+    job: str = "job",
+    overwrite: bool = False,
+    keyframe: Path | None = None,
+    encoding: Encoding = Encoding.PNG,
 ) -> OutputFolder:
     keyframes = [keyframe] if keyframe else []
-    return OutputFolder(folder, job, plan, [Encoding.PNG] * len(plan.gaps), keyframes, overwrite)
+    return OutputFolder(folder, job, plan, [encoding] * len(plan.gaps), keyframes, overwrite)
 
 
-def _frame(plan: Schedule, index: int, job: str = "job") -> Frame:
+def _frame(plan: Schedule, index: int, job: str = "job", encoding: Encoding = Encoding.PNG) -> Frame:
     drawing = plan.drawings[index]
     data = f"{job} {index}".encode()
     slots = plan.slots_of(drawing)
     digest = hashlib.sha256(data).hexdigest()
-    return Frame(job, index, drawing.gap, drawing.t, slots, slots, PNG, digest, memoryview(data))
+    return Frame(job, index, drawing.gap, drawing.t, slots, slots, PixelFormat(encoding), digest, memoryview(data))
 
 
-def _fill(folder: Path, plan: Schedule, job: str = "job", overwrite: bool = False) -> None:
-    output = _open(folder, plan, job, overwrite)
+def _fill(
+    folder: Path, plan: Schedule, job: str = "job", overwrite: bool = False, encoding: Encoding = Encoding.PNG
+) -> int:
+    output = _open(folder, plan, job, overwrite, encoding=encoding)
     output.check()
     for drawing in plan.drawings:
-        output.save(_frame(plan, drawing.index, job))
-    output.remove_leftovers()
+        output.save(_frame(plan, drawing.index, job, encoding))
+    return output.remove_leftovers()
 
 
 def _names(folder: Path) -> list[str]:
@@ -108,6 +114,83 @@ def test_what_the_user_changed_is_not_cleared_away(tmp_path: Path) -> None:
     _fill(tmp_path, _plan(), job="other", overwrite=True)
     assert "inbetween_0006.png" in _names(tmp_path)
     assert "inbetween_0005.png" not in _names(tmp_path)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_job_in_another_format_leaves_the_earlier_jobs_frames_alone(tmp_path: Path, overwrite: bool) -> None:
+    _fill(tmp_path, _plan(count=3))
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.png")}
+    assert _fill(tmp_path, _plan(count=2), "other", overwrite, Encoding.JPEG) == 0
+    assert {path: path.read_bytes() for path in before} == before and len(before) == 3
+    assert len(list(tmp_path.glob("*.jpg"))) == 2
+
+
+def test_a_job_whose_frames_were_moved_away_is_not_cleared_away_either(tmp_path: Path) -> None:
+    _fill(tmp_path, _plan(count=6))
+    for number in range(1, 5):
+        (tmp_path / f"inbetween_{number:04d}.png").unlink()
+    assert _fill(tmp_path, _plan(count=4), "other") == 0
+    assert "inbetween_0006.png" in _names(tmp_path)
+
+
+def test_a_list_that_names_files_elsewhere_removes_nothing_there(tmp_path: Path) -> None:
+    precious = tmp_path / "precious.png"
+    precious.write_bytes(b"drawn by hand")
+    folder = tmp_path / "out"
+    _fill(folder, _plan())
+    digest = hashlib.sha256(b"drawn by hand").hexdigest()
+    line = json.dumps({"job": "job", "file": "inbetween_0001.png/../../precious.png", "sha256": digest, "detail": ""})
+    with (folder / LIST_NAME).open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+    _fill(folder, _plan(), "other", overwrite=True)
+    assert precious.exists()
+
+
+def test_a_file_that_comes_in_the_way_while_the_job_runs_is_left_alone(tmp_path: Path) -> None:
+    plan = _plan()
+    output = _open(tmp_path, plan)
+    output.check()
+    (tmp_path / "inbetween_0002.png").write_bytes(b"put there meanwhile")
+    output.save(_frame(plan, 0))
+    with pytest.raises(TweenbridgeError, match="inbetween_0002"):
+        output.save(_frame(plan, 1))
+    assert (tmp_path / "inbetween_0002.png").read_bytes() == b"put there meanwhile"
+
+
+def test_another_timing_gets_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    chosen = []
+    for job in ("linear", "eased", "linear", "eased", "third"):
+        folder = default_folder("a", "b", job, overwrite=False)
+        _fill(tmp_path / folder, _plan(), job)
+        chosen.append(folder.name)
+    assert chosen == ["a-to-b", "a-to-b-2", "a-to-b", "a-to-b-2", "a-to-b-3"]
+    assert default_folder("a", "b", "fourth", overwrite=True).name == "a-to-b"
+    assert default_folder("a", "b", "eased", overwrite=True).name == "a-to-b-2"
+    for path in (tmp_path / "a-to-b").glob("*.png"):
+        path.unlink()
+    assert default_folder("a", "b", "fifth", overwrite=False).name == "a-to-b", "what was taken away is in nobody's way"
+
+
+@pytest.mark.parametrize("name", ["x" * 240, "ü" * 120, "画" * 80, "a. . . " * 30])
+def test_long_names_make_a_folder_that_file_systems_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = default_folder(name, name, "job", overwrite=False)
+    _fill(folder, _plan())
+    assert len(_names(folder)) == 4 and folder.name[:3] == name[:3]
+
+
+def test_other_contents_are_not_written_over(tmp_path: Path) -> None:
+    file = tmp_path / "still.png"
+    write_own(file, b"one", overwrite=False)
+    write_own(file, b"one", overwrite=False)
+    with pytest.raises(TweenbridgeError, match="is there already") as error:
+        write_own(file, b"two", overwrite=False)
+    assert file.read_bytes() == b"one" and "--overwrite" in error.value.remedy
+    write_own(file, b"two", overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["still.png"] and file.read_bytes() == b"two"
 
 
 def test_a_keyframe_is_never_written_over_even_when_asked(tmp_path: Path) -> None:

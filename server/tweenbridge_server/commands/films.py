@@ -12,8 +12,11 @@ from pathlib import Path
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
 from .console import plural, print_json, say, short_path
+from .output import write_own
 
 MOST_SPREAD = 100
+FILM_ENDINGS = (".mp4", ".m4v", ".mov", ".mkv")
+"""Of films that can be made; .mkv is lossless."""
 
 
 @dataclass(frozen=True)
@@ -24,16 +27,20 @@ class Still:
     file: Path
 
 
-def stills(film: Path, at: Sequence[str], spread: int, side: int, out: Path, as_json: bool) -> None:
+def stills(
+    film: Path, at: Sequence[str], spread: int, side: int, out: Path, as_json: bool, overwrite: bool = False
+) -> None:
     """Write frames of a film as PNG files, and say which.
 
     Args:
         at: frames by their numbers or times, as in `clip.mp4@36` and `clip.mp4@00:01.5`.
         spread: so many frames evenly over the film, the first and the last among them.
         side: most pixels of a picture's longer side; 0 keeps the film's size.
+        overwrite: write over other files of these names.
 
     Raises:
-        TweenbridgeError: BAD_KEYFRAME for a file that is no film, BAD_REQUEST for frames that are not in it.
+        TweenbridgeError: BAD_KEYFRAME for a file that is no film, BAD_REQUEST for frames that are not in it, and for
+            files in the way.
     """
     from ..imaging import video
 
@@ -50,9 +57,15 @@ def stills(film: Path, at: Sequence[str], spread: int, side: int, out: Path, as_
     found = []
     for number in dict.fromkeys(wanted):
         file = out / f"{film.stem}_{number:06d}.png"
-        video.grab(video.VideoFrame(film, number=number), file, side)
+        write_own(file, video.grabbed(video.VideoFrame(film, number=number), side), overwrite)
         found.append(Still(number, file))
     _report(found, length.frames, length.rate, out, as_json)
+
+
+def tell_alpha(transparent: bool) -> None:
+    """Say that a film lies on grey where its pictures are transparent."""
+    if transparent:
+        say("Note: A film holds no alpha: transparent parts lie on light grey.")
 
 
 def _report(found: Sequence[Still], frames: int, rate: Fraction, out: Path, as_json: bool) -> None:
@@ -73,25 +86,32 @@ def _evenly(frames: int, count: int) -> list[int]:
     return [round(index * (frames - 1) / (count - 1)) for index in range(count)]
 
 
-def thumbnails(pictures: Sequence[Path], side: int, out: Path, as_json: bool) -> None:
-    """Write small PNG files of stills, as people look at them, and say which is of which; damaged ones are left out."""
-    from tweenbridge.pixels import PixelFormat, encoding_for
+def thumbnails(pictures: Sequence[Path], side: int, out: Path, as_json: bool, overwrite: bool = False) -> None:
+    """Write small PNG files of stills, as people look at them, and say which is of which; damaged ones are left out.
 
+    Raises:
+        TweenbridgeError: BAD_REQUEST for files in the way, unless `overwrite` says that they may go.
+    """
+    from tweenbridge.pixels import PixelFormat
+
+    from ..imaging import taken
     from ..imaging.display import thumbnail
 
     out.mkdir(parents=True, exist_ok=True)
     found = []
     for number, picture in enumerate(pictures):
-        encoding = encoding_for(picture.name)
         try:
-            if encoding is None:
-                raise TweenbridgeError(ErrorCode.UNSUPPORTED_FORMAT, f"{picture.name} is no still.")
-            png, _, _ = thumbnail(picture, PixelFormat(encoding), picture.name, side)
+            with tempfile.TemporaryDirectory(prefix="tweenbridge-") as scratch:
+                file = picture if taken.sniffed(picture) else taken.still(picture, Path(scratch))[0]
+                png, _, _ = thumbnail(file, PixelFormat(taken.known(file)), picture.name, side)
+        except OSError as error:
+            say(f"{picture.name} cannot be read: {(error.strerror or 'no reason is known').lower()}.")
+            continue
         except TweenbridgeError as error:
             say(str(error))
             continue
         file = out / f"{number:04d}_{picture.stem}.png"
-        file.write_bytes(png)
+        write_own(file, png, overwrite)
         found.append({"file": str(picture), "thumbnail": str(file.absolute())})
     if as_json:
         print_json(found)
@@ -100,15 +120,17 @@ def thumbnails(pictures: Sequence[Path], side: int, out: Path, as_json: bool) ->
 
 
 def film(pictures: Sequence[Path], out: Path, rate: float, overwrite: bool) -> None:
-    """Make an MP4 of stills in the order given.
+    """Make a film of stills in the order given.
 
     Raises:
         TweenbridgeError: BAD_REQUEST when a file is in the way or the pictures do not fit; BAD_KEYFRAME.
     """
     from ..imaging.video import encode
 
-    if out.suffix.lower() not in (".mp4", ".m4v", ".mov"):
-        raise TweenbridgeError(ErrorCode.BAD_REQUEST, f"{out} cannot be made.", remedy="Let the name end in .mp4.")
+    if out.suffix.lower() not in FILM_ENDINGS:
+        raise TweenbridgeError(
+            ErrorCode.BAD_REQUEST, f"{out} cannot be made.", remedy="Let the name end in .mp4, or .mkv for no loss."
+        )
     if out.exists() and not overwrite:
         raise TweenbridgeError(
             ErrorCode.BAD_REQUEST, f"{out} is there already.", remedy="Choose another name, or add --overwrite."
@@ -116,6 +138,6 @@ def film(pictures: Sequence[Path], out: Path, rate: float, overwrite: bool) -> N
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tweenbridge-", dir=out.parent) as scratch:
         made = Path(scratch) / out.name
-        encode(pictures, made, rate)
+        tell_alpha(encode(pictures, made, rate))
         os.replace(made, out)
     print(f"film: {short_path(out)}")

@@ -14,13 +14,14 @@ from tweenbridge.client import Client
 from tweenbridge.events import Disconnected, FrameArrived, JobEnded, ServerStopping
 from tweenbridge.job import JobHandle
 from tweenbridge.keyframes import KeyframeSource, Order, job_id_for, make_order
-from tweenbridge.pixels import PixelFormat
+from tweenbridge.pixels import Encoding, PixelFormat, sniff
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import JobRequest, Note, Scalar
 from tweenbridge.timing import Schedule, Timing
 
 from .console import INTERRUPTED, duration, in_users_words, plural, say, short_path
-from .output import OutputFolder
+from .films import FILM_ENDINGS, tell_alpha
+from .output import OutputFolder, default_folder
 from .progress import JobDisplay
 
 _PASSING = (ErrorCode.NOT_RUNNING, ErrorCode.TIMED_OUT)
@@ -37,6 +38,7 @@ class Options:
         video, sheet: files to make of keyframes and in-betweens together.
         fps: frames each second of the film.
         overwrite: write over files that are not of this job.
+        layer: which layer of OpenEXR keyframes is used; "" takes the beauty.
     """
 
     keyframes: tuple[str, ...]
@@ -50,6 +52,7 @@ class Options:
     sheet: Path | None = None
     fps: float = 24.0
     overwrite: bool = False
+    layer: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def run(options: Options, home: Path) -> Result:
     started = time.monotonic()
     _check(options)
     with tempfile.TemporaryDirectory(prefix="tweenbridge-") as scratch:
-        sources = _sources(options.keyframes, Path(scratch))
+        sources = _sources(options.keyframes, options.layer, Path(scratch))
         order = make_order(
             sources, timing=options.timing, engine=options.engine, profile=options.profile, settings=options.settings,
             output=options.output,
@@ -88,7 +91,9 @@ def run(options: Options, home: Path) -> Result:
         missing = len(order.plan.drawings) - len(present)
         if missing:
             notes = _fetch(order, job, folder, present, home)
-            folder.remove_leftovers()
+        removed = folder.remove_leftovers()
+        if removed:
+            say(f"Removed {plural(removed, 'frame')} of the earlier job that would follow the last one.")
         sequence = _sequence(folder, order, files)
         _make_extras(options, folder, sequence)
     frames = tuple(path for gap in folder.gaps for path in gap)
@@ -114,7 +119,7 @@ def _check(options: Options) -> None:
         raise TweenbridgeError(
             ErrorCode.BAD_REQUEST, f"--fps {options.fps:g} makes no film.", remedy="Give a number between 1 and 1000."
         )
-    _check_ending("--video", options.video, (".mp4", ".m4v", ".mov"))
+    _check_ending("--video", options.video, FILM_ENDINGS)
     _check_ending("--sheet", options.sheet, (".png", ".jpg", ".jpeg"))
 
 
@@ -139,16 +144,15 @@ def _job_id(request: JobRequest, home: Path) -> str:
     return hashlib.sha256(f"{job} {identity}".encode()).hexdigest()[:32] if identity else job
 
 
-def _sources(arguments: tuple[str, ...], scratch: Path) -> list[KeyframeSource]:
-    """Keyframe files; those that are frames of films are written to `scratch` first."""
+def _sources(arguments: tuple[str, ...], layer: str, scratch: Path) -> list[KeyframeSource]:
+    """Keyframe files; what is a frame of a film, a page, a layer or in another format is written to `scratch` first."""
     sources = []
     for number, argument in enumerate(arguments, start=1):
-        path = Path(argument)
-        if not path.is_file():
-            grabbed = _grab(argument, scratch / f"keyframe_{number:04d}.png")
-            if grabbed is None:
-                raise _no_keyframe(number, argument)
-            path = grabbed
+        folder = scratch / f"{number:04d}"
+        folder.mkdir()
+        path = _taken(argument, layer, folder)
+        if path is None:
+            raise _no_keyframe(number, argument)
         sources.append(KeyframeSource(path, name=Path(argument).name))
     return sources
 
@@ -164,22 +168,46 @@ def _no_keyframe(number: int, argument: str) -> TweenbridgeError:
     )
 
 
-def _grab(argument: str, target: Path) -> Path | None:
-    """Write the film's frame that an argument names to a file; None where it names none."""
-    if "@" not in argument:
-        return None
+def _taken(argument: str, layer: str, folder: Path) -> Path | None:
+    """The file of a keyframe; None where the argument names nothing that is there."""
+    path = Path(argument)
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(16)
+        encoding = sniff(head)
+        if encoding is Encoding.EXR and layer:
+            from ..imaging import taken
+
+            return taken.layer(path, layer, folder)
+        if encoding is not None or not head:
+            return path
+        from ..imaging import taken
+
+        still, remarks = taken.still(path, folder)
+        for remark in remarks:
+            say(f"Note: {remark.message}")
+        return still
+    return _grab(argument, folder) if "@" in argument else None
+
+
+def _grab(argument: str, folder: Path) -> Path | None:
+    """Write the film's frame, or the page, that an argument names to a file; None where it names none."""
+    from ..imaging import taken
     from ..imaging.video import grab, parse_keyframe_argument
 
     wanted = parse_keyframe_argument(argument)
     if wanted is None:
         return None
+    if wanted.number is not None and taken.has_pages(wanted.path):
+        return taken.page(wanted.path, wanted.number, folder)
+    target = folder / "keyframe.png"
     grab(wanted, target)
     return target
 
 
 def _folder(options: Options, job: str, request: JobRequest, plan: Schedule, files: list[Path]) -> OutputFolder:
     names = [Path(argument.replace("@", "-").replace(":", ".")).stem for argument in options.keyframes]
-    folder = options.folder if options.folder is not None else Path(f"{names[0]}-to-{names[-1]}")
+    folder = options.folder or default_folder(names[0], names[-1], job, options.overwrite)
     wanted = [(options.output or request.keyframes[gap.a].format).encoding for gap in plan.gaps]
     keyframes = [*files, *(Path(argument) for argument in options.keyframes)]
     return OutputFolder(folder, job, plan, wanted, keyframes, options.overwrite)
@@ -256,7 +284,9 @@ def _make_extras(options: Options, folder: OutputFolder, sequence: list[Shown]) 
         from ..imaging.video import encode
 
         paths = [shown.path for shown in sequence]
-        _make(folder, options.video, f"film at {options.fps:g}", lambda path: encode(paths, path, options.fps))
+        _make(
+            folder, options.video, f"film at {options.fps:g}", lambda path: tell_alpha(encode(paths, path, options.fps))
+        )
     if options.sheet is not None:
         from ..imaging.sheet import Cell, contact_sheet
 

@@ -36,7 +36,7 @@ def _one_of(names: Sequence[str]) -> str:
     return f"It can be {', '.join(names[:-1])} or {names[-1]}."
 
 
-def timing(count: int | None, spacing: str, chart: str, hold: int, loop: bool) -> Timing:
+def timing(count: int | None, spacing: str, chart: str | None, hold: int, loop: bool) -> Timing:
     """The timing that the options ask for.
 
     Raises:
@@ -53,15 +53,21 @@ def timing(count: int | None, spacing: str, chart: str, hold: int, loop: bool) -
     return Timing(count=count, spacing=Spacing(spacing), chart=times, hold=hold, loop=loop)
 
 
-def _chart(text: str) -> tuple[float, ...]:
-    if not text:
+def _chart(text: str | None) -> tuple[float, ...]:
+    if text is None:
         return ()
     try:
-        return tuple(float(part) for part in text.replace(" ", ",").split(",") if part)
+        times = tuple(float(part) for part in text.replace(" ", ",").split(",") if part)
     except ValueError:
         raise _bad(
             f"--chart {text} is not a timing chart.", "Give times between 0 and 1, with commas: --chart 0.1,0.5,0.9"
         ) from None
+    remedy = "Give rising times between 0 and 1, with commas: --chart 0.1,0.5,0.9"
+    if not times:
+        raise _bad(f"--chart {text!r} has no times.", remedy)
+    if any(later < earlier for earlier, later in zip(times, times[1:])):
+        raise _bad(f"--chart {text} goes back in time.", remedy)
+    return times
 
 
 def output_format(name: str) -> PixelFormat | None:

@@ -16,11 +16,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.version import __version__
 
 from .checks import Check
 from .logs import log_file
 
+_FIRST_WORD = b"Tweenbridge "
 _LOG_LINES = 40
 _KEPT_BYTES = 400_000
 # A path ends where a sentence goes on: at a quotation mark, a comma, a colon with a space. It may have spaces in it.
@@ -80,11 +82,16 @@ def without_private(text: str, private: Private) -> str:
 
 
 def write(path: Path, home: Path, checks: Sequence[Check]) -> None:
-    """Write the report.
+    """Write the report, also over an older one.
 
     Raises:
+        TweenbridgeError: BAD_REQUEST when the file is there and is no report.
         OSError: the file cannot be written.
     """
+    if path.is_file() and path.stat().st_size and not path.read_bytes().startswith(_FIRST_WORD):
+        raise TweenbridgeError(
+            ErrorCode.BAD_REQUEST, f"{path} is there already, and is no report.", remedy="Choose another file name."
+        )
     lines = [
         f"Tweenbridge {__version__}, report of {time.strftime('%Y-%m-%d %H:%M')}",
         f"{platform.system()} {platform.release()}, {platform.machine()}, Python {platform.python_version()}",

@@ -14,10 +14,10 @@ from tweenbridge.protocol.messages import Scalar
 
 from ..engines import registry
 from ..engines.base import Cancelled, Engine, Gap, Held, Holds, Image, Parts, Settles, WarmsUp, Workplace
-from ..imaging import alpha, io, scenes
+from ..imaging import io, scenes
 from ..jobs.plan import Relation, Source, source
 from ..jobs.spool import Spool, hash_file
-from .base import Cost, FrameOrder, GapTask, KeyframeFile, Made, Related, TaskEvent
+from .base import Cost, FrameOrder, GapTask, KeyframeFile, Made, Noted, Related, TaskEvent
 from .shot import Shot
 from .spent import Spent
 from .stills import Stills, read_keyframe
@@ -121,8 +121,10 @@ class _Rendering:
         self._renderer.cost = Cost()
         self._progress(0.0, "reading keyframes")
         a, b = self._renderer.stills.pair(task.a, task.b, self._spool)
-        io.check_alike([a.format, b.format], [task.a.name, task.b.name])
-        gap = _gap(a, b, Shot(task.shot, self._pixels))
+        pair = io.pair(a, b, (task.a.name, task.b.name))
+        for remark in (*pair.remarks, *io.remarks_on_results(pair.like, task.output)):
+            self._event(Noted(remark.code, remark.message))
+        gap = Gap(pair.a, pair.b, Shot(task.shot, self._pixels))
         relation = Relation(scenes.classify(gap.a, gap.b).value)
         self._event(Related(relation))
         missing = [frame for frame in task.frames if not self._adopt(frame, relation)]
@@ -133,9 +135,9 @@ class _Rendering:
                 orders.append(frame)
             else:
                 self._progress(0.0, "copying")
-                self._copy(frame, relation, task.a if kind is Source.A else task.b)
+                self._copy(frame, relation, pair, kind is Source.A)
         if orders:
-            self._interpolate(gap, orders, relation, a)
+            self._interpolate(gap, orders, relation, pair.like)
 
     def _event(self, event: TaskEvent) -> None:
         self._renderer.report(self._task.id, event)
@@ -183,20 +185,23 @@ class _Rendering:
         together = engine.together if isinstance(engine, Parts) else 0
         self._renderer.cost = self._spent.cost(len(ordered), together)
 
-    def _copy(self, frame: FrameOrder, relation: Relation, keyframe: KeyframeFile) -> None:
-        """Store a keyframe as a frame: its very bytes where they have the form that results of this gap have."""
-        like, b = self._renderer.stills.pair(self._task.a, self._task.b, self._spool)
-        still = like if keyframe == self._task.a else b
-        if still.format != io.result_format(like.format, self._task.output):
-            self._store(frame, relation, _writer(still.pixels, like, self._task.output))
-            return
-        path = self._spool.keyframe_path(keyframe.file)
+    def _copy(self, frame: FrameOrder, relation: Relation, pair: io.Pair, is_first: bool) -> None:
+        """Store a keyframe as a frame: its very bytes, or at least samples, where they are what results are."""
+        keyframe = self._task.a if is_first else self._task.b
+        still = self._renderer.stills.pair(self._task.a, self._task.b, self._spool)[0 if is_first else 1]
+        output, path = self._task.output, self._spool.keyframe_path(keyframe.file)
+        alike = not pair.changed[0 if is_first else 1] and still.format == io.result_format(pair.like.format, output)
 
         def copy(place: Path) -> PixelFormat:
             shutil.copyfile(path, place)
             return still.format
 
-        self._store(frame, relation, copy)
+        if alike and still.is_plain:
+            self._store(frame, relation, copy)
+        elif alike and still.is_raw:
+            self._store(frame, relation, lambda place: io.rewrite(place, path, still, keyframe.name))
+        else:
+            self._store(frame, relation, _writer(pair.a if is_first else pair.b, pair.like, output))
 
     def _store(self, frame: FrameOrder, relation: Relation, write: Callable[[Path], PixelFormat]) -> None:
         def store() -> None:
@@ -207,13 +212,6 @@ class _Rendering:
             self._event(Made(frame.key, form, digest, size, relation))
 
         self._batch.put(store)
-
-
-def _gap(a: io.Still, b: io.Still, shot: Shot) -> Gap:
-    """Both keyframes in one shape: opaque where only the other has alpha."""
-    if a.pixels.shape == b.pixels.shape:
-        return Gap(a.pixels, b.pixels, shot)
-    return Gap(alpha.with_alpha(a.pixels), alpha.with_alpha(b.pixels), shot)
 
 
 def _writer(

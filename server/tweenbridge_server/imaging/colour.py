@@ -15,6 +15,10 @@ colour / e with
 
     e = m + (1 - m) * clip(alpha, 0, 1),    m = 1/256,    p = e * S(colour / e)
 
+Where a picture holds much light with no coverage, that small e would make next to nothing of it, and engines would find
+neither the light nor its motion. Such pictures are *bare*: the curve is applied to the premultiplied colour itself (e
+is 1 everywhere), which is the light that is seen.
+
 e is affine in alpha: a weighted mean of pixels (p, alpha) is decoded to a colour whose S is a weighted mean of
 theirs, hence no fireflies; m is small enough that an edge over nothing darkens by at most 2 % of its brightness.
 """
@@ -54,16 +58,20 @@ def unshape(shaped: FloatArray) -> FloatArray:
     return np.copysign(magnitude, shaped, out=magnitude)
 
 
-def shape_premultiplied(colour: FloatArray, alpha: FloatArray) -> FloatArray:
+def shape_premultiplied(colour: FloatArray, alpha: FloatArray, bare: bool = False) -> FloatArray:
     """Premultiplied scene-linear colour (H, W, C) and its alpha (H, W) to the engine's colour (H, W, C)."""
+    if bare:
+        return shape(colour)
     coverage = _coverage(alpha)
     shaped = shape(colour / coverage)
     shaped *= coverage
     return shaped
 
 
-def unshape_premultiplied(shaped: FloatArray, alpha: FloatArray) -> FloatArray:
+def unshape_premultiplied(shaped: FloatArray, alpha: FloatArray, bare: bool = False) -> FloatArray:
     """The inverse of `shape_premultiplied`, for the same alpha."""
+    if bare:
+        return unshape(shaped)
     coverage = _coverage(alpha)
     colour = unshape(shaped / coverage)
     colour *= coverage

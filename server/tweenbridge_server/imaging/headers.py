@@ -12,7 +12,7 @@ import struct
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from tweenbridge.pixels import Encoding, sniff
+from tweenbridge.pixels import Encoding, PixelFormat, sniff
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
 MAX_SIDE: Final = 16_384
@@ -43,13 +43,35 @@ _JPEG_NEXT_MARKER: Final = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
 
 
 def sentence(name: str, rest: str) -> str:
-    """`rest` said of the keyframe called `name`, with a capital letter and a full stop."""
-    return f"{name[:1].upper()}{name[1:]} {rest}."
+    """`rest` said of the keyframe called `name`, with a full stop; a file's name keeps its first letter as it is."""
+    begin = name[:1].upper() if name.startswith(("keyframe", "the keyframe", "a keyframe")) else name[:1]
+    return f"{begin}{name[1:]} {rest}."
 
 
 def bad_keyframe(name: str, rest: str) -> TweenbridgeError:
     """The error for a keyframe whose file is damaged or senseless."""
     return TweenbridgeError(ErrorCode.BAD_KEYFRAME, sentence(name, rest))
+
+
+def unsupported(name: str, rest: str) -> TweenbridgeError:
+    """The error for a keyframe that is sound and not supported."""
+    return TweenbridgeError(
+        ErrorCode.UNSUPPORTED_FORMAT,
+        sentence(name, rest),
+        remedy="Export the picture as PNG, TIFF, OpenEXR or JPEG with grey or RGB channels.",
+    )
+
+
+def check_claim(claim: PixelFormat, found: PixelFormat, name: str) -> None:
+    """Check a file against what its sender said of it.
+
+    Raises:
+        TweenbridgeError: BAD_KEYFRAME.
+    """
+    for what in ("width", "height", "channels", "dtype"):
+        claimed, real = getattr(claim, what), getattr(found, what)
+        if claimed is not None and claimed != real:
+            raise bad_keyframe(name, f"does not have the {what} that it was sent with")
 
 
 def check_size(width: int, height: int, name: str) -> None:
@@ -96,9 +118,7 @@ def _check_signature(file: BinaryIO, encoding: Encoding, name: str) -> None:
     if os.fstat(file.fileno()).st_size == 0:
         raise bad_keyframe(name, "is empty")
     if found is None:
-        raise TweenbridgeError(
-            ErrorCode.UNSUPPORTED_FORMAT, sentence(name, "is not an image that Tweenbridge can read")
-        )
+        raise unsupported(name, "is not an image that Tweenbridge can read")
     raise bad_keyframe(name, f"was sent as {ENCODING_NAMES[encoding]} but is {ENCODING_NAMES[found]} inside")
 
 

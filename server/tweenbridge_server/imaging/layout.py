@@ -1,4 +1,4 @@
-"""How a file's rows lie: orientation, OpenEXR windows, and which of its metadata results carry on."""
+"""How a file's rows lie: orientation."""
 
 from __future__ import annotations
 
@@ -8,29 +8,7 @@ import numpy as np
 import OpenImageIO as oiio
 
 from ..engines.base import Image
-from .samples import Samples
 
-_LAYOUT_TAGS: Final = frozenset(
-    {
-        "planarconfig",
-        "chunkcount",
-        "name",
-        "version",
-        "type",
-        "fovcot",
-        "thumbnail_image",
-        "acesimagecontainerflag",
-    }
-)
-_LAYOUT_PREFIXES: Final = (
-    "oiio:",
-    "tiff:",
-    "png:",
-    "iccprofile:",
-    "thumbnail",
-    "openexr:chunk",
-    "openexr:level",
-)
 _ROTATIONS: Final = dict(
     zip(
         range(1, 9),
@@ -38,19 +16,6 @@ _ROTATIONS: Final = dict(
     )
 )
 """Orientation tag to (quarter turns to the left, mirrored left to right afterwards) that make the picture upright."""
-
-
-def on_display_window(samples: Samples, spec: oiio.ImageSpec) -> Samples:
-    """The samples that lie inside the display window, with nothing (0) where the file has none."""
-    left, top = spec.x - spec.full_x, spec.y - spec.full_y
-    if (left, top, spec.width, spec.height) == (0, 0, spec.full_width, spec.full_height):
-        return samples
-    canvas = np.zeros((spec.full_height, spec.full_width, samples.shape[2]), samples.dtype)
-    rows = slice(max(top, 0), max(min(top + spec.height, spec.full_height), 0))
-    columns = slice(max(left, 0), max(min(left + spec.width, spec.full_width), 0))
-    part = samples[max(-top, 0) :, max(-left, 0) :]
-    canvas[rows, columns] = part[: max(rows.stop - rows.start, 0), : max(columns.stop - columns.start, 0)]
-    return canvas
 
 
 def orientation_of(spec: oiio.ImageSpec) -> int:
@@ -70,14 +35,3 @@ def turned_back(pixels: Image, orientation: int) -> Image:
     """The inverse of `upright`, as a view."""
     turns, mirrored = _ROTATIONS[orientation]
     return np.rot90(pixels[:, ::-1] if mirrored else pixels, -turns)
-
-
-def kept_tags(spec: oiio.ImageSpec) -> oiio.ParamValueList:
-    """A file's metadata without what describes the layout of the samples, which OpenImageIO works out anew."""
-    kept = oiio.ParamValueList()
-    for tag in spec.extra_attribs:
-        key = tag.name.lower()
-        layout = key in _LAYOUT_TAGS or key.startswith(_LAYOUT_PREFIXES)
-        if not layout or key in ("oiio:colorspace", "oiio:gamma"):
-            kept.append(tag)
-    return kept

@@ -12,8 +12,9 @@ The same samples give the same bytes: strips, bands and chunks depend on the pic
 
 from __future__ import annotations
 
+import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
@@ -28,7 +29,11 @@ from .samples import Samples
 
 Bytes = NDArray[np.uint8]
 
+COLOUR_CHUNKS: Final = frozenset({b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"mDCV", b"cLLI"})
+"""Those that say what the colours mean (PNG, 3rd edition, 11.3.2)."""
+
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_MOST_COLOUR: Final = 8 << 20
 _AVERAGE: Final = 3
 _LEVEL: Final = 1
 _STRIP: Final = 3 << 19
@@ -43,13 +48,50 @@ _RAW_DEFLATE: Final = -15
 _ADLER_BASE: Final = 65521
 
 
-def fill(path: Path, samples: Samples, threads: int = 1) -> None:
+def colour_chunks(path: Path) -> tuple[tuple[bytes, bytes], ...]:
+    """The chunks before the pixels that say what the colours mean, each kind once; the path is of a whole PNG file."""
+    return tuple((kind, body) for kind, body in _head(path, COLOUR_CHUNKS))
+
+
+def is_animated(path: Path) -> bool:
+    """Whether a whole PNG file holds several pictures (PNG, 3rd edition, 11.3.6)."""
+    return any(_head(path, frozenset({b"acTL"})))
+
+
+def _head(path: Path, wanted: frozenset[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """The wanted ones of the chunks before the pixels."""
+    with path.open("rb") as file:
+        file.seek(len(_SIGNATURE))
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            if kind == b"IDAT":
+                return
+            if kind in wanted and length <= _MOST_COLOUR:
+                yield kind, file.read(length)
+                file.seek(4, os.SEEK_CUR)
+            else:
+                file.seek(length + 4, os.SEEK_CUR)
+
+
+def with_chunks(data: bytes, chunks: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The bytes of a PNG file with further chunks behind its header."""
+    end = len(_SIGNATURE) + 12 + 13
+    more = (struct.pack(">I", len(body)) + kind + body + struct.pack(">I", _crc(kind, body)) for kind, body in chunks)
+    return data[:end] + b"".join(more) + data[end:]
+
+
+def _crc(kind: bytes, body: bytes | memoryview) -> int:
+    return int(isal_zlib.crc32(body, isal_zlib.crc32(kind)))
+
+
+def fill(path: Path, samples: Samples, threads: int = 1, colour: Sequence[tuple[bytes, bytes]] | None = None) -> None:
     """Give a PNG file of one row other rows: its header and metadata stay, the height becomes the samples'.
 
     Args:
         path: a PNG file without interlacing, as wide as the samples, of their depth and number of channels.
         samples: (H, W, C) uint8 or uint16.
         threads: how many compress; the bytes are the same for any number.
+        colour: the chunks that say what the colours mean, instead of those that the file has; None keeps these.
 
     Raises:
         OSError: as writing does; the file is damaged then.
@@ -60,7 +102,12 @@ def fill(path: Path, samples: Samples, threads: int = 1) -> None:
     with path.open("wb", buffering=0) as file:
         _write(file, _SIGNATURE)
         for kind, body in chunks[:first]:
-            _write_chunk(file, kind, _resized(body, samples.shape[0]) if kind == b"IHDR" else body)
+            if kind == b"IHDR":
+                _write_chunk(file, kind, _resized(body, samples.shape[0]))
+                for declaration in colour or ():
+                    _write_chunk(file, *declaration)
+            elif colour is None or kind not in COLOUR_CHUNKS:
+                _write_chunk(file, kind, body)
         _write_rows(file, samples, threads)
         for kind, body in chunks[first + kinds.count(b"IDAT") :]:
             _write_chunk(file, kind, body)
@@ -170,8 +217,7 @@ def _big_endian(samples: Samples) -> Bytes:
 
 
 def _write_chunk(file: IO[bytes], kind: bytes, body: bytes | memoryview) -> None:
-    crc = isal_zlib.crc32(body, isal_zlib.crc32(kind))
-    _write(file, b"".join((struct.pack(">I", len(body)), kind, body, struct.pack(">I", crc))))
+    _write(file, b"".join((struct.pack(">I", len(body)), kind, body, struct.pack(">I", _crc(kind, body)))))
 
 
 def _write(file: IO[bytes], data: bytes) -> None:

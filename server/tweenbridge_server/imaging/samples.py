@@ -5,6 +5,8 @@ The bands keep the peak memory at one copy of the picture in each form, with sma
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import cv2
@@ -15,11 +17,22 @@ from tweenbridge.pixels import Alpha, Colour, SampleType
 from ..engines.base import Image
 from . import alpha as alphas
 from . import colour as colours
+from .headers import sentence
+from .remarks import Remark
 
 Samples = NDArray[Any]
 """(H, W, C) as files hold them: uint8, uint16, float16 or float32; C is 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA."""
 
 _BAND: Final = 32
+_CONVERTED_BAND: Final = 256
+"""Rows at a time where colours are converted: each call costs LittleCMS a little."""
+_UNCOVERED: Final = 1 / 512
+_BARE_SHARE: Final = 0.001
+"""Share of a picture's light that must lie where alpha is next to 0 for the picture to count as bare."""
+
+Convert = Callable[[Image], Image]
+"""Straight colour (H, W, 3) in one space to another."""
+
 _HALF_MAX: Final = np.float32(65504.0)
 _FULL_SCALE: Final = {SampleType.UINT8: np.float32(255.0), SampleType.UINT16: np.float32(65535.0)}
 
@@ -29,10 +42,43 @@ def has_alpha(channels: int) -> bool:
     return channels in (2, 4)
 
 
-def to_pixels(samples: Samples, colour: Colour, alpha: Alpha) -> Image:
+def remarks_on(samples: Samples, name: str) -> list[Remark]:
+    """What is said of samples that are no numbers; `to_pixels` takes care of them."""
+    if samples.dtype.kind != "f":
+        return []
+    nan = infinite = 0
+    for top in range(0, samples.shape[0], _BAND):
+        rows = samples[top : top + _BAND]
+        if not np.isfinite(rows).all():
+            nan += int(np.isnan(rows).sum())
+            infinite += int(np.isinf(rows).sum())
+    said = [
+        f"{count:,} {what}"
+        for count, what in ((nan, "NaN, taken for 0"), (infinite, "infinite, cut to 65504"))
+        if count
+    ]
+    return [Remark("not_finite", sentence(name, f"has samples that are no numbers: {'; '.join(said)}"))] if said else []
+
+
+def is_bare(samples: Samples, colour: Colour) -> bool:
+    """Whether a scene-linear picture holds light with no coverage that counts: a flame, a glow, an empty alpha."""
+    if colour is not Colour.SCENE_LINEAR or not has_alpha(samples.shape[2]):
+        return False
+    total = bare = 0.0
+    with np.errstate(invalid="ignore", over="ignore"):
+        for top in range(0, samples.shape[0], _BAND):
+            rows = np.asarray(samples[top : top + _BAND], np.float32)
+            light = np.abs(rows[..., :-1]).sum(axis=2)
+            light[~np.isfinite(light)] = 0
+            total += float(light.sum(dtype=np.float64))
+            bare += float(light[rows[..., -1] < _UNCOVERED].sum(dtype=np.float64))
+    return bare > _BARE_SHARE * total
+
+
+def to_pixels(samples: Samples, colour: Colour, alpha: Alpha, bare: bool = False) -> Image:
     """Engine-ready pixels (H, W, 3|4): float32, display-referred or shaped, premultiplied, grey as equal R, G and B.
 
-    NaN becomes 0 and infinities become the largest half float, 65504.
+    NaN becomes 0 and infinities become the largest half float, 65504. `bare`: see colour.py.
     """
     height, width, channels = samples.shape
     covered = has_alpha(channels)
@@ -54,7 +100,7 @@ def to_pixels(samples: Samples, colour: Colour, alpha: Alpha) -> Image:
             alphas.premultiply(band[..., :3], band[..., 3])
         if colour is Colour.SCENE_LINEAR:
             if covered:
-                band[..., :3] = colours.shape_premultiplied(band[..., :3], band[..., 3])
+                band[..., :3] = colours.shape_premultiplied(band[..., :3], band[..., 3], bare)
             else:
                 band[...] = colours.shape(band)
     return pixels
@@ -68,23 +114,37 @@ def to_samples(
     colour: Colour,
     alpha: Alpha,
     floor: float = -np.inf,
+    *,
+    ceiling: float = np.inf,
+    bare: bool = False,
+    convert: Convert | None = None,
 ) -> Samples:
     """Samples (H, W, channels) of `dtype` from an engine's pixels.
 
     `source` is the colour of the keyframe that the pixels follow: it says whether they are shaped. Integers are rounded
     to the nearest and clipped; half floats are kept finite; alpha is clipped to [0, 1]. Where alpha is asked for and
     not there it is 1; where it is there and not asked for, the result lies over black. Colour where alpha is 0 is 0 in
-    straight results. Colour below `floor`, in the engine's terms, is overshoot at an edge and becomes `floor`.
+    straight results. Colour below `floor`, in the engine's terms, is overshoot at an edge and becomes `floor`; light
+    above `ceiling`, in the file's terms, becomes `ceiling`.
+
+    Args:
+        bare: how the pixels are shaped, see colour.py.
+        convert: from the keyframe's colour space to that of the result, both straight; without it the one is taken to
+            be sRGB and the other linear light of the same primaries, where the kinds of colour differ.
     """
+    if convert is None and source is not colour:
+        convert = colours.to_display if colour is Colour.DISPLAY else colours.to_linear
+    finish = _Finish(source, channels, dtype, alpha, floor, ceiling, bare, convert)
     height, width, depth = pixels.shape
     samples = np.empty((height, width, channels), dtype.value)
     scale = _FULL_SCALE.get(dtype)
-    if scale is not None and source is Colour.DISPLAY and colour is source and channels == depth:
+    if scale is not None and source is Colour.DISPLAY and convert is None and channels == depth:
         _quantise_plain(pixels, scale, samples, straight=has_alpha(channels) and alpha is Alpha.STRAIGHT)
         return samples
-    for top in range(0, height, _BAND):
-        rows = slice(top, top + _BAND)
-        samples[rows] = _band_samples(pixels[rows], source, channels, dtype, colour, alpha, floor)
+    step = _BAND if convert is None else _CONVERTED_BAND
+    for top in range(0, height, step):
+        rows = slice(top, top + step)
+        samples[rows] = _band_samples(pixels[rows], finish)
     return samples
 
 
@@ -116,26 +176,41 @@ def _divisors(pixels: Image, scale: np.float32) -> Image:
     return merged
 
 
-def _band_samples(
-    pixels: Image, source: Colour, channels: int, dtype: SampleType, colour: Colour, alpha: Alpha, floor: float
-) -> Image:
+@dataclass(frozen=True)
+class _Finish:
+    """The arguments of `to_samples` for one band of rows."""
+
+    source: Colour
+    channels: int
+    dtype: SampleType
+    alpha: Alpha
+    floor: float
+    ceiling: float
+    bare: bool
+    convert: Convert | None
+
+
+def _band_samples(pixels: Image, finish: _Finish) -> Image:
+    channels = finish.channels
     band = np.nan_to_num(pixels, nan=0.0)
     rgb = band[..., :3]
     coverage = band[..., 3] if band.shape[2] == 4 else None
     if coverage is None:
-        np.maximum(rgb, floor, out=rgb)
+        np.maximum(rgb, finish.floor, out=rgb)
     else:
         for channel in range(3):
-            np.maximum(rgb[..., channel], floor, out=rgb[..., channel])
+            np.maximum(rgb[..., channel], finish.floor, out=rgb[..., channel])
         np.clip(coverage, 0.0, 1.0, out=coverage)
-    if source is Colour.SCENE_LINEAR:
-        rgb = colours.unshape(rgb) if coverage is None else colours.unshape_premultiplied(rgb, coverage)
-    straight = coverage is not None and has_alpha(channels) and alpha is Alpha.STRAIGHT
-    if coverage is not None and (straight or source is not colour):
+    if finish.source is Colour.SCENE_LINEAR:
+        bare = finish.bare
+        rgb = colours.unshape(rgb) if coverage is None else colours.unshape_premultiplied(rgb, coverage, bare)
+        np.minimum(rgb, np.float32(finish.ceiling), out=rgb)
+    straight = coverage is not None and has_alpha(channels) and finish.alpha is Alpha.STRAIGHT
+    if coverage is not None and (straight or finish.convert is not None):
         alphas.unpremultiply(rgb, coverage)
-    if source is not colour:
-        rgb = colours.to_display(rgb) if colour is Colour.DISPLAY else colours.to_linear(rgb)
-    if coverage is not None and source is not colour and not straight:
+    if finish.convert is not None:
+        rgb = finish.convert(np.ascontiguousarray(rgb))
+    if coverage is not None and finish.convert is not None and not straight:
         alphas.premultiply(rgb, coverage)
     result = np.empty((*band.shape[:2], channels), np.float32)
     if channels < 3:
@@ -145,7 +220,7 @@ def _band_samples(
             result[..., channel] = rgb[..., channel]
     if has_alpha(channels):
         result[..., -1] = 1.0 if coverage is None else coverage
-    return _quantised(result, dtype, straight)
+    return _quantised(result, finish.dtype, straight)
 
 
 def _quantised(values: Image, dtype: SampleType, straight: bool) -> Image:

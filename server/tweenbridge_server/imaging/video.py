@@ -1,4 +1,4 @@
-"""Keyframes out of videos, and in-betweens into one. PyAV (FFmpeg) does the decoding and encoding.
+"""Keyframes out of videos; films are made in `film.py`. PyAV (FFmpeg) does the decoding and encoding.
 
 A keyframe argument `clip.mp4@36` means frame number 36, counted from 0 (`36f` too); a value with a colon or a point, or
 one that ends in s, is a time: `@00:01.5`, `@1:02:03`, `@1.5`, `@90s`; it means the frame that shows at that time,
@@ -7,9 +7,9 @@ counted from the first frame. A file whose whole name, @ included, exists is a p
 
 from __future__ import annotations
 
-import errno
 import re
-from collections.abc import Iterable, Iterator
+import struct
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,27 +19,35 @@ from typing import Any, Final
 import av
 import cv2
 import numpy as np
-from av.container import InputContainer, OutputContainer
+from av.container import InputContainer
 from av.video.frame import VideoFrame as DecodedFrame
 from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 
-from .display import read_for_display
+from .film import encode
+from .png import with_chunks
+from .spaces import CICP_CURVES, CICP_PRIMARIES
 
 _FRAME: Final = re.compile(r"(\d+)f?")
 _SECONDS: Final = re.compile(r"(\d+\.\d*|\.\d+|\d+(?:\.\d*)?(?=s))s?")
 _CLOCK: Final = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d*)?)")
 
+__all__ = ["Length", "VideoFrame", "encode", "grab", "grabbed", "length", "number_of", "parse_keyframe_argument",
+           "parse_position"]  # fmt: skip
+
 _BT709: Final = 1
 _UNSPECIFIED: Final = 2
 _BT601: Final = 5
+_WIDE: Final = frozenset({9, 11, 12})
+"""Rec. 2020, DCI-P3 and Display P3 (ITU-T H.273, table 2)."""
+_UNUSUAL_CURVES: Final = frozenset({8, 16, 18})
+"""Linear light, PQ, HLG (table 3)."""
 _HD_HEIGHT: Final = 577
 """Untagged pictures of at least this height have BT.709 colours, smaller ones BT.601, as broadcast has it."""
 _CAREFUL: Final = 0x4 | 0x40000 | 0x2000
 """libswscale's flags for bicubic, accurate rounding, full chroma; as numbers, because older PyAV lacks some names."""
-_QUALITY: Final = {"crf": "16", "preset": "fast", "profile": "high"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,14 @@ def parse_position(path: Path, position: str) -> VideoFrame:
 
 
 def grab(wanted: VideoFrame, out: Path, side: int = 0) -> None:
-    """Write one frame of a video as a PNG: RGB or RGBA, 8 bits, or 16 where the video has more, turned as it is shown.
+    """Write `grabbed` to a file."""
+    out.write_bytes(grabbed(wanted, side))
+
+
+def grabbed(wanted: VideoFrame, side: int = 0) -> bytes:
+    """One frame of a video as a PNG: RGB or RGBA, 8 bits, or 16 where the video has more, turned as it is shown.
+
+    HDR and wide colours are declared in it (cICP), and so are pixels that are not square (pHYs).
 
     Args:
         side: most pixels of the longer side; 0 keeps the video's size.
@@ -93,13 +108,28 @@ def grab(wanted: VideoFrame, out: Path, side: int = 0) -> None:
     """
     with _plain_errors(wanted.path):
         pixels = _pixels(_find(wanted))
+        chunks = _declared(wanted)
     longest = max(pixels.shape[:2])
     if 0 < side < longest:
         height, width = (max(1, round(length * side / longest)) for length in pixels.shape[:2])
         pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
     ok, data = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     assert ok
-    out.write_bytes(data.tobytes())
+    return with_chunks(data.tobytes(), chunks)
+
+
+def _declared(wanted: VideoFrame) -> list[tuple[bytes, bytes]]:
+    """What the video says of its colours and its pixels' shape, as PNG chunks; nothing for what is usual."""
+    chunks = []
+    with _opened(wanted) as (_, stream):
+        primaries, curve = int(stream.codec_context.color_primaries), int(stream.codec_context.color_trc)
+        if primaries in _WIDE or curve in _UNUSUAL_CURVES:
+            known = primaries if primaries in CICP_PRIMARIES else _BT709
+            chunks.append((b"cICP", bytes([known, curve if curve in CICP_CURVES else _BT709, 0, 1])))
+        aspect = stream.sample_aspect_ratio
+        if aspect and aspect != 1:
+            chunks.append((b"pHYs", struct.pack(">IIB", aspect.denominator, aspect.numerator, 0)))
+    return chunks
 
 
 @dataclass(frozen=True)
@@ -146,29 +176,6 @@ def _plain_errors(path: Path) -> Iterator[None]:
             f"{path.name} cannot be read as a video: {error.strerror or 'it is damaged'}.",
             remedy="Check that the file plays, or export the frame as a still.",
         ) from error
-
-
-def encode(frames: Iterable[Path], out: Path, fps: float | Fraction) -> None:
-    """Make an MP4 (H.264, 4:2:0, BT.709) that browsers and editors play. Transparent pictures lie on light grey.
-
-    Args:
-        frames: still images of one size, in order. Odd sizes are continued by one row or column to even ones.
-        out: the file to write.
-        fps: frames per second; 23.976 and its like mean the exact NTSC rate.
-
-    Raises:
-        TweenbridgeError: BAD_REQUEST for no frames, unequal sizes or a senseless rate; what `io.read` raises;
-            DISK_FULL, INTERNAL.
-    """
-    rate = _exact_rate(fps)
-    try:
-        with av.open(str(out), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-            _encode(container, frames, rate)
-    except BaseException as error:
-        out.unlink(missing_ok=True)
-        if isinstance(error, (av.FFmpegError, OSError)):
-            raise _encode_error(out, error) from error
-        raise
 
 
 # ---------------------------------------------------------------- finding a frame
@@ -297,69 +304,3 @@ def _pixels(frame: DecodedFrame) -> NDArray[Any]:
         colour[...] = np.minimum(np.rint(colour * np.float32(65535 / white)), 65535)
     upright = np.rot90(rgb, round(frame.rotation / 90))
     return np.ascontiguousarray(upright[..., [2, 1, 0, 3] if transparent else [2, 1, 0]])
-
-
-# ---------------------------------------------------------------- making a video
-
-
-def _encode(container: OutputContainer, frames: Iterable[Path], rate: Fraction) -> None:
-    stream: VideoStream | None = None
-    size = (0, 0)
-    for path in frames:
-        picture = read_for_display(path)
-        height, width = picture.shape[:2]
-        even = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        if stream is None:
-            size = (width, height)
-            stream = _video_stream(container, even.shape[1], even.shape[0], rate)
-        elif size != (width, height):
-            raise TweenbridgeError(
-                ErrorCode.BAD_REQUEST,
-                f"{path.name} is {width} x {height} pixels large, and the video's first frame {size[0]} x {size[1]}.",
-                remedy="Use frames of one size.",
-            )
-        frame = DecodedFrame.from_ndarray(even, format="rgb24")
-        converted = frame.reformat(
-            format="yuv420p",
-            dst_colorspace=_BT709,
-            src_color_range=ColorRange.JPEG,
-            dst_color_range=ColorRange.MPEG,
-            interpolation=_CAREFUL,
-        )
-        container.mux(stream.encode(converted))
-    if stream is None:
-        raise TweenbridgeError(
-            ErrorCode.BAD_REQUEST, "There are no frames to make a video of.", remedy="Generate in-betweens first."
-        )
-    container.mux(stream.encode(None))
-
-
-def _video_stream(container: OutputContainer, width: int, height: int, rate: Fraction) -> VideoStream:
-    stream = container.add_stream("h264", rate=rate, options=_QUALITY)
-    assert isinstance(stream, VideoStream)
-    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-    context = stream.codec_context
-    context.colorspace = context.color_primaries = context.color_trc = _BT709
-    context.color_range = ColorRange.MPEG
-    return stream
-
-
-def _exact_rate(fps: float | Fraction) -> Fraction:
-    """`fps` as the nearest whole or NTSC (n * 1000 / 1001) rate where it is close to one."""
-    if not 0 < fps <= 1000:
-        raise TweenbridgeError(ErrorCode.BAD_REQUEST, f"{fps} frames per second is no rate for a video.")
-    exact = Fraction(fps)
-    candidates = (Fraction(round(exact)), Fraction(round(exact * Fraction(1001, 1000)) * 1000, 1001))
-    nearest = min(candidates, key=lambda rate: abs(rate - exact))
-    return nearest if abs(nearest - exact) < Fraction(1, 100) else exact.limit_denominator(1001)
-
-
-def _encode_error(out: Path, error: BaseException) -> TweenbridgeError:
-    if getattr(error, "errno", None) == errno.ENOSPC:
-        return TweenbridgeError(ErrorCode.DISK_FULL, f"The disk is full: {out.name} could not be written.")
-    reason = getattr(error, "strerror", None) or "the encoder failed"
-    return TweenbridgeError(
-        ErrorCode.BAD_REQUEST,
-        f"{out.name} could not be written: {reason}.",
-        remedy="Choose another file for the video.",
-    )

@@ -21,7 +21,7 @@ from tweenbridge.protocol.codec import to_plain
 from tweenbridge.protocol.errors import ErrorCode, TweenbridgeError
 from tweenbridge.protocol.messages import JobRequest, Keyframe, Note, Scalar
 
-SCHEME = 2
+SCHEME = 3
 """Part of every key; raised when imaging changes what a frame's bytes are."""
 
 

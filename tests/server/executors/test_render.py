@@ -99,8 +99,9 @@ def test_keyframes_with_and_without_alpha_share_a_gap(bench: Bench) -> None:
     )
     bench.send("j", data, JobRequest(keyframes, Timing(count=3, chart=(0.0, 0.5, 1.0)), "blend"))
     assert bench.wait("j").state is JobState.DONE
-    assert [bench.service.frame("j", frame).format.channels for frame in range(3)] == [3, 3, 3]
-    assert bench.bytes_of("j", 0) == data[0]
+    assert [bench.service.frame("j", frame).format.channels for frame in range(3)] == [4, 4, 4]
+    assert bench.bytes_of("j", 0) == bytes([100, 100, 100, 255]) * 16, "opaque where it has no alpha"
+    assert bench.bytes_of("j", 2) == data[1]
 
 
 def test_tags_and_form_follow_the_keyframe(bench: Bench) -> None:
