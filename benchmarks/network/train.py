@@ -5,11 +5,12 @@
     python benchmarks/network/train.py matcher --examples EXAMPLES --out RUN --minutes 60
     python benchmarks/network/train.py arbiter --examples EXAMPLES --out RUN --minutes 60
 
-On a graphics card ten minutes each are as much. RUN holds checkpoints, a log, its curves as a picture, and the network as
-it is now: RUN/matcher.onnx or RUN/arbiter.onnx. Run again with the same words, it goes on where it was killed; with more
-minutes, it goes on after the end. The arbiter learns from the ways that the engine finds with the matcher given to
-examples.py: paint examples again for a new matcher. `--from FILE` begins with the weights of another run's checkpoint.
-Drawings and seeds that are held out (benchmarks/drawn) are never seen.
+RUN holds checkpoints, a log and its curves as a picture, and at the end the network as RUN/matcher.onnx or
+RUN/arbiter.onnx; export.py makes that of a checkpoint at any time. Run again with the same words, it goes on where it
+was killed; with more minutes, it goes on after the end. The arbiter learns from the ways that the engine finds with the
+matcher given to examples.py: paint examples again for a new matcher. `--from FILE` begins with the weights of another
+run's checkpoint. A graphics card is used where there is one, with eight times as many scenes at a time; that has not
+been tried yet. Drawings and seeds that are held out (benchmarks/drawn) are never seen.
 """
 
 from __future__ import annotations
