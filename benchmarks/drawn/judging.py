@@ -25,6 +25,8 @@ from .scene import Category, Scene
 TIMES: Final = (0.25, 0.5, 0.75)
 TRUE: Final = "true"
 ALL: Final = "all"
+_FEWEST: Final = 10
+"""Of fewer scenes an interval would look surer than it is."""
 _COLUMNS: Final = ("PSNR", "short", "corners", "even", "flicker", "sec")
 
 
@@ -115,5 +117,8 @@ def _above(results: Sequence[Judged], own: Sequence[Judged], yardstick: str) -> 
     base = {(one.category, one.seed): one.psnr for one in results if one.method == yardstick}
     if not base or own[0].method in (yardstick, TRUE):
         return "-"
-    found = paired.interval([one.psnr - base[one.category, one.seed] for one in own])
+    above = [one.psnr - base[one.category, one.seed] for one in own]
+    if len(above) < _FEWEST:
+        return f"{np.mean(above):+.2f}"
+    found = paired.interval(above)
     return f"{found.mean:+.2f} ({found.low:+.2f} to {found.high:+.2f})"

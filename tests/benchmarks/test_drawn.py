@@ -6,6 +6,7 @@ import importlib
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -97,7 +98,8 @@ def test_the_flow_leads_to_the_same_colours(drawn: ModuleType, drawings: Any, ca
             wrong.append(np.abs(_pulled(there, flow) - here).max(axis=2)[inside])
             unmoved.append(np.abs(there.astype(np.float32) - here).max(axis=2)[inside])
     misses, changes = np.concatenate(wrong), np.concatenate(unmoved)
-    assert np.mean(misses > 40) < 0.04
+    # A line a pixel wide is nothing but rims.
+    assert np.mean(misses > 40) < (0.1 if category == "thin lines" else 0.04)
     assert np.mean(misses) < 0.6 * np.mean(changes) + 1
 
 
@@ -227,4 +229,8 @@ def test_the_truth_judges_as_perfect(drawn: ModuleType, drawings: Any) -> None:
     assert all(one.psnr < 60 and one.even < 1.2 for one in faded)
     table = judging.as_markdown(results, "cross-fade")
     assert table.count("\n") == 1 + 3 * 3
-    assert "| all | dis |" in table and " to " in table.splitlines()[-2]
+    assert "| all | dis |" in table
+    # Four scenes are too few to say how sure a difference is.
+    assert " to " not in table.splitlines()[-2]
+    many = [replace(one, seed=one.seed + n) for one in results for n in range(0, 20, 2)]
+    assert "(" in judging.as_markdown(many, "cross-fade").splitlines()[-2]
