@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..base import Map
 from . import quality
 from .fields import Picture, pixel_grid, sample
+from .light import shown_in_both
 from .synthesise import Ways
 from .tracks import Estimate
 
@@ -47,16 +48,16 @@ def decided_ways(ask: Ask, estimate: Estimate, size: tuple[int, int], t: float) 
     if estimate.pictures is None:
         return quality.ways(estimate, size, t)
     found = quality.ways(estimate, estimate.a.depth.shape, t)
-    return enlarged(arbitrate(ask, *estimate.pictures, found), *size)
+    return enlarged(arbitrate(ask, *estimate.pictures, found, t), *size)
 
 
-def arbitrate(ask: Ask, a: Picture, b: Picture, ways: Ways) -> Ways:
+def arbitrate(ask: Ask, a: Picture, b: Picture, ways: Ways, t: float) -> Ways:
     """The ways of an in-between after the arbiter's word.
 
     Args:
         ask: the network.
         a, b: the working pictures.
-        ways: at their size.
+        ways: at their size, of the picture at time t.
     """
     height, width = ways.share.shape
     grid = pixel_grid(height, width)
@@ -75,7 +76,9 @@ def arbitrate(ask: Ask, a: Picture, b: Picture, ways: Ways) -> Ways:
     share = np.clip(ways.share, _LEAST_ODDS, 1 - _LEAST_ODDS)
     # The logistic function of the log odds and what is added to them.
     decided = share / (share + (1 - share) * np.exp(-odds))
-    return Ways(ways.from_a - residual[..., :2], ways.from_b - residual[..., 2:], decided, ways.trust)
+    # What both keyframes should show, and do not show alike, is the arbiter's guess.
+    trust = ways.trust * (1 - asked * shown_in_both(ways.share, t))
+    return Ways(ways.from_a - residual[..., :2], ways.from_b - residual[..., 2:], decided, trust)
 
 
 def _asked(apart: Map) -> Map:

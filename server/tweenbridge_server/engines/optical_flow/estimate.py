@@ -23,7 +23,7 @@ from .hypotheses import Hypotheses, Hypothesis, dense, find_hypotheses, is_flat
 from .layers import layer
 from .matching import feature_motions
 from .pictures import grey, working_pictures
-from .tracks import Estimate, Report
+from .tracks import Estimate, Report, Tracks
 
 Match = Callable[[Picture, Picture], Correspondences]
 """What looks like what in two working pictures."""
@@ -46,6 +46,12 @@ _AS_WELL = 1.06
 """Affine motions match as well as the free fields that are searched, up to this ratio of costs."""
 _NEARLY = 1.15
 """And nearly as well as these and the network's together, which follow a drawing's changes of shape better."""
+_BY_ITSELF = 1.0
+"""Depth, in pixels of own motion, from which a pixel counts as moving by itself."""
+_UNFOUND = 0.2
+"""Confidence below which it is not found again; what is rightly hidden has more."""
+_LOST_THINGS = 0.33
+"""Up to this share of such pixels may be lost; in rendered layers 0.23 at most are, of figures that walk 0.44."""
 _TAKEN = 12.0
 """A place that matches this well under a motion is explained by it."""
 _MISMATCH = 30.0
@@ -68,7 +74,9 @@ def estimate_quality(gap: Gap, progress: Report, match: Match) -> Estimate:
     progress(0.4, "choosing motions")
     hypotheses = find_hypotheses(a, relit, motions, plain, match(a, relit))
     if hypotheses.affine and _is_layered(a, relit, hypotheses):
-        return _layered_recipe(gap, a, relit, [plain, *hypotheses.affine, hypotheses.jumped], progress)
+        layered = _layered_recipe(gap, a, relit, [plain, *hypotheses.affine, hypotheses.jumped], progress)
+        if layered is not None:
+            return layered
     return follow(a, relit, [plain, hypotheses.matched, hypotheses.coarse])
 
 
@@ -152,8 +160,11 @@ def _whole(flow: Flow, confidence: Map) -> Flow:
     return smooth + trusted * (flow - smooth)
 
 
-def _layered_recipe(gap: Gap, a: Picture, b: Picture, hypotheses: Sequence[Hypothesis], progress: Report) -> Estimate:
-    """Large motion: layers that move as wholes, in front of one another."""
+def _layered_recipe(
+    gap: Gap, a: Picture, b: Picture, hypotheses: Sequence[Hypothesis], progress: Report
+) -> Estimate | None:
+    """Large motion: layers that move as wholes, in front of one another; None where much of what moves by itself is not
+    found again, and so does something else."""
     layering = layer(a, b, hypotheses)
     progress(0.6, "drawing layers' edges")
     labels_a, labels_b = layering.labels_a, layering.labels_b
@@ -163,8 +174,17 @@ def _layered_recipe(gap: Gap, a: Picture, b: Picture, hypotheses: Sequence[Hypot
     flow_a, flow_b = select(labels_a, flows_a), select(labels_b, flows_b)
     tracks_a = weigh_layers(a, b, flow_a, flow_b, select(labels_a, bends_a), layering.depth_a, layering.depth_b)
     tracks_b = weigh_layers(b, a, flow_b, flow_a, select(labels_b, bends_b), layering.depth_b, layering.depth_a)
+    lost = (_lost_things(tracks_a, layering.depth_a) + _lost_things(tracks_b, layering.depth_b)) / 2
+    if lost > _LOST_THINGS:
+        return None
     large_a, large_b = working_pictures(gap, max(gap.a.shape))
     return Estimate(
         enlarge_layers(tracks_a, labels_a, flows_a, bends_a, a, large_a),
         enlarge_layers(tracks_b, labels_b, flows_b, bends_b, b, large_b),
     )
+
+
+def _lost_things(tracks: Tracks, depth: Map) -> float:
+    """Which share of the pixels that move by themselves is not found in the other keyframe, and not hidden there."""
+    things = depth > _BY_ITSELF
+    return float((tracks.confidence[things] < _UNFOUND).mean()) if things.any() else 0.0
