@@ -66,10 +66,12 @@ def _islands(gap: Gap, equal: Mask, forward: Flow, backward: Flow) -> Mask:
     chosen[0] = False
     if not chosen.any():
         return np.zeros_like(equal)
-    candidates = chosen[labels]
-    gone = cv2.add(pixel_grid(*equal.shape), ahead[labels])
-    moved = cv2.remap(gap.b, gone, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    other = candidates & (np.abs(moved - gap.a).max(axis=2) > _OTHER)
-    contrary = np.bincount(labels[other], minlength=count) > _MOST * sizes
+    # Letters may come to lie on other letters one way, hardly both ways.
+    contrary = np.zeros(count, np.bool_)
+    for other, way_of in ((gap.b, ahead), (gap.a, -behind)):
+        gone = cv2.add(pixel_grid(*equal.shape), way_of[labels])
+        moved = cv2.remap(other, gone, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        differs = chosen[labels] & (np.abs(moved - gap.a).max(axis=2) > _OTHER)
+        contrary |= np.bincount(labels[differs], minlength=count) > _MOST * sizes
     islands: Mask = (chosen & contrary)[labels]
     return islands
