@@ -23,6 +23,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from drawn import Category, Drawings, Scene, draw_scene, load_drawings
+from nano.sprites import Split
 from tweenbridge_server.engines.optical_flow import networks
 from tweenbridge_server.engines.optical_flow.estimate import Match, follow
 from tweenbridge_server.engines.optical_flow.exposure import even
@@ -100,7 +101,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--count", type=int, default=4000)
-    parser.add_argument("--split", default="training", choices=("training", "held_out"))
+    parser.add_argument("--split", default="training", choices=[split.value for split in Split])
     parser.add_argument("--matcher", type=Path, help="another model than the engine's own")
     asked = parser.parse_args()
     cv2.setNumThreads(1)
