@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from ..base import Flow, Map
-from .fields import Mask, Picture, jump, length, outside, round_trip, targets
+from .fields import Mask, Picture, grown, jump, length, outside, round_trip, targets
 from .tracks import STRAIGHT, Tracks
 
 IN_FRONT = 2.0
@@ -16,6 +16,8 @@ _DEPTH_PER_PIXEL = 0.35
 """Log importance for each pixel of own motion."""
 _ONE_SIDED = 0.35
 """Confidence of a pixel rightly missing in the other keyframe: enough to be drawn from its own without doubt."""
+_BEHIND, _AHEAD = -2.0, 5.0
+"""Log importance of what is hidden behind a thing, and what a thing that hides it has more than any other pixel."""
 _LEAST = np.float32(1e-3)
 
 
@@ -36,6 +38,22 @@ def weigh_without_layers(here: Picture, there: Picture, flow: Flow, back: Flow) 
     mismatch[leaves] = 8
     importance = np.maximum(-0.05 * mismatch - 0.35 * returns, -10)
     return Tracks(flow, STRAIGHT, confidence, importance)
+
+
+def weigh_scene(here: Picture, there: Picture, flow: Flow, back: Flow, front: Mask, hidden: Mask) -> Tracks:
+    """Tracks of free-form motion of which it is known what is in front.
+
+    Args:
+        here, there, flow, back: as for `weigh_without_layers`.
+        front: which pixels are of things in front.
+        hidden: which pixels are rightly missing in the other picture.
+    """
+    tracks = weigh_without_layers(here, there, flow, back)
+    tracks.confidence[hidden] = _ONE_SIDED
+    tracks.depth[hidden] = _BEHIND
+    tracks.depth[front] += _AHEAD
+    _doubt(tracks.confidence, tracks.depth, grown(front, 2) & ~front)
+    return tracks
 
 
 def weigh_layers(

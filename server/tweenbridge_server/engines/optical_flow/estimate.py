@@ -7,13 +7,14 @@ layers. Which one suits a gap is measured, not asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from ..base import Flow, Gap, Map
+from ..base import Gap, Map
 from .bends import bends
-from .confidence import weigh_layers, weigh_without_layers
+from .confidence import weigh_layers, weigh_scene, weigh_without_layers
 from .correspondences import Correspondences
 from .enlarge import enlarge_layers
 from .exposure import even
@@ -22,6 +23,7 @@ from .fuse import Features, GuidedFilter, cheapest, features, match_cost, select
 from .hypotheses import Hypotheses, Hypothesis, dense, find_hypotheses, is_flat
 from .layers import layer
 from .matching import feature_motions
+from .occlusion import explain
 from .pictures import grey, working_pictures
 from .tracks import Estimate, Report, Tracks
 
@@ -52,6 +54,8 @@ _UNFOUND = 0.2
 """Confidence below which it is not found again; what is rightly hidden has more."""
 _LOST_THINGS = 0.33
 """Up to this share of such pixels may be lost; in rendered layers 0.23 at most are, of figures that walk 0.44."""
+_LOST_IN_FRONT = 0.08
+"""Up to this share of what is said to be in front may be lost; else nothing is said of what is in front."""
 _TAKEN = 12.0
 """A place that matches this well under a motion is explained by it."""
 _MISMATCH = 30.0
@@ -144,20 +148,24 @@ def follow(a: Picture, b: Picture, hypotheses: Sequence[Hypothesis]) -> Estimate
     again_b = smooth_b(match_cost(features_b, features_a, turned_b)) + np.float32(_RELUCTANCE_TURNED)
     flow_a = select(cheapest([np.minimum.reduce(costs_a), again_a]), [flow_a, turned_a])
     flow_b = select(cheapest([np.minimum.reduce(costs_b), again_b]), [flow_b, turned_b])
-    whole_a = _whole(flow_a, weigh_without_layers(a, b, flow_a, flow_b).confidence)
-    whole_b = _whole(flow_b, weigh_without_layers(b, a, flow_b, flow_a).confidence)
-    return Estimate(weigh_without_layers(a, b, whole_a, whole_b), weigh_without_layers(b, a, whole_b, whole_a), (a, b))
+    scene_a, scene_b = explain(a, b, features_a, features_b, flow_a, flow_b)
+    tracks_a = weigh_scene(a, b, scene_a.flow, scene_b.flow, scene_a.front, scene_a.hidden)
+    tracks_b = weigh_scene(b, a, scene_b.flow, scene_a.flow, scene_b.front, scene_b.hidden)
+    if _lost_share((tracks_a, scene_a.front), (tracks_b, scene_b.front)) > _LOST_IN_FRONT:
+        tracks_a, tracks_b = weigh_without_layers(a, b, flow_a, flow_b), weigh_without_layers(b, a, flow_b, flow_a)
+    return Estimate(_whole(tracks_a), _whole(tracks_b), (a, b))
 
 
-def _whole(flow: Flow, confidence: Map) -> Flow:
-    """The flow, which where most around is not trusted follows smoothly what is: chance matches would tear a thing to
+def _whole(tracks: Tracks) -> Tracks:
+    """The tracks, which where most around is not trusted follow smoothly what is: chance matches would tear a thing to
     pieces, and a wrong motion that is smooth leaves it whole."""
+    flow, confidence = tracks.flow, tracks.confidence
     around = max(3, round(_AROUND * max(confidence.shape))) | 1
     mean = cv2.blur(confidence, (around, around), borderType=cv2.BORDER_REFLECT)
     trusted = np.clip((mean - _TORN) / (_FIRM - _TORN), 0, 1)[..., None]
     weight = np.square(confidence) * trusted[..., 0] + np.float32(1e-5)
     smooth = cv2.blur(pull_push(flow * weight[..., None], weight), (around, around), borderType=cv2.BORDER_REFLECT)
-    return smooth + trusted * (flow - smooth)
+    return replace(tracks, flow=smooth + trusted * (flow - smooth))
 
 
 def _layered_recipe(
@@ -174,8 +182,8 @@ def _layered_recipe(
     flow_a, flow_b = select(labels_a, flows_a), select(labels_b, flows_b)
     tracks_a = weigh_layers(a, b, flow_a, flow_b, select(labels_a, bends_a), layering.depth_a, layering.depth_b)
     tracks_b = weigh_layers(b, a, flow_b, flow_a, select(labels_b, bends_b), layering.depth_b, layering.depth_a)
-    lost = (_lost_things(tracks_a, layering.depth_a) + _lost_things(tracks_b, layering.depth_b)) / 2
-    if lost > _LOST_THINGS:
+    things_a, things_b = layering.depth_a > _BY_ITSELF, layering.depth_b > _BY_ITSELF
+    if _lost_share((tracks_a, things_a), (tracks_b, things_b)) > _LOST_THINGS:
         return None
     large_a, large_b = working_pictures(gap, max(gap.a.shape))
     return Estimate(
@@ -184,7 +192,7 @@ def _layered_recipe(
     )
 
 
-def _lost_things(tracks: Tracks, depth: Map) -> float:
-    """Which share of the pixels that move by themselves is not found in the other keyframe, and not hidden there."""
-    things = depth > _BY_ITSELF
-    return float((tracks.confidence[things] < _UNFOUND).mean()) if things.any() else 0.0
+def _lost_share(*seen: tuple[Tracks, Mask]) -> float:
+    """Which share of some pixels of the keyframes is not found in the other one, and not hidden there."""
+    lost = [float((tracks.confidence[pixels] < _UNFOUND).mean()) for tracks, pixels in seen if pixels.any()]
+    return float(np.mean(lost)) if lost else 0.0
