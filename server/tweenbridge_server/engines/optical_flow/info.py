@@ -16,5 +16,5 @@ INFO: Final = EngineInfo(
     ),
     description="Moves pixels along the motion it finds between the keyframes. Works at once, with no download.",
     # At 1080p, in the processor's memory.
-    memory=650_000_000,
+    memory=800_000_000,
 )
