@@ -1,0 +1,207 @@
+"""What the window asks and tells: edits in mid-run, markers that were not shown, takes to remove, a second window."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import OpenImageIO as oiio
+import pytest
+from fakes.resolve import edits, make_resolve, shots
+from fakes.resolve.windows import Bmd, Fusion
+from resolve_shots import layout, mark, shown, succeed, timeline_of
+from resolve_window import User, choose, press, see, show, until
+from tweenbridge import Client, Timing
+from tweenbridge_resolve import app, dialog, folders
+from tweenbridge_resolve.choice import Choice
+from tweenbridge_resolve.host import Host
+from tweenbridge_resolve.lock import Lock
+from tweenbridge_resolve.watch import Watch
+
+
+@pytest.fixture(autouse=True)
+def home(studio_home: Path, monkeypatch: pytest.MonkeyPatch, films: Path) -> Iterator[Path]:
+    monkeypatch.setenv("TWEENBRIDGE_HOME", str(studio_home))
+    monkeypatch.setattr(dialog, "usual_folder", lambda: films)
+    monkeypatch.setattr(folders, "usual_folder", lambda: films)
+    yield studio_home
+    (studio_home / "resolve-choice.json").unlink(missing_ok=True)
+
+
+# ---------------------------------------------------------------- questions
+
+
+def test_a_change_on_the_timeline_is_asked_in_the_window(films: Path) -> None:
+    for press_what, tracks in (("Generate", {"In-betweens": [(5, 7)]}), ("Cancel", {})):
+        resolve, seen = make_resolve(), []
+        mark(resolve, 4, 12)
+        clip = timeline_of(resolve)._tracks[0].items[0]
+        status, _, _ = show(
+            resolve, press("Generate"), lambda w, i: i["Cancel"].Text == "Cancel",
+            lambda w, i, clip=clip: edits.slip(clip, 5), until("was moved, trimmed, replaced or deleted"),
+            see(seen, "Generate", "Text"), see(seen, "Cancel", "Text"), press(press_what),
+            lambda w, i: i["Cancel"].Text == "Close", see(seen, "Generate", "Text"),
+        )  # fmt: skip
+        assert seen == ["Place anyway", "Keep frames", "Generate in-betweens"]
+        assert layout(resolve) == {"Video 1": [(0, 40)], **tracks}
+        assert status == 0
+
+
+def test_very_many_in_betweens_are_asked_about() -> None:
+    resolve, seen = make_resolve(frames=28800), []
+    timeline_of(resolve).SetMarkInOut(0, 28799)
+    show(
+        resolve, see(seen, "Found", "PlainText"), press("Generate"), until("Is that what you mean?"),
+        see(seen, "Generate", "Text"), press("Cancel"), see(seen, "Generate", "Text"), see(seen, "Status", "Text"),
+    )  # fmt: skip
+    assert "28,798 in-betweens (20 min of the timeline), up to 896 MB on disk" in seen[0]
+    assert seen[1:] == ["Make 28,798 in-betweens", "Generate in-betweens", ""]
+    assert layout(resolve) == {"Video 1": [(0, 28800)]}
+
+
+def test_markers_that_were_not_shown_are_not_taken() -> None:
+    resolve, seen = make_resolve(), []
+    mark(resolve, 4, 12)
+
+    def edit(window: Any, items: Any) -> None:
+        mark(resolve, 20)
+
+    show(
+        resolve, edit, press("Generate"), until("has changed since this list was made"),
+        see(seen, "Found", "PlainText"), press("Generate"), until("are on track"),
+    )  # fmt: skip
+    assert "K20" in seen[0]
+    assert layout(resolve)["In-betweens"] == [(5, 7), (13, 7)]
+
+
+def test_a_timeline_that_was_opened_since_is_not_taken_unseen() -> None:
+    resolve, seen = make_resolve(), []
+    mark(resolve, 4, 12)
+
+    def open_another(window: Any, items: Any) -> None:
+        resolve._manager._project._pool.CreateEmptyTimeline("Shot 13")
+
+    show(
+        resolve, open_another, press("Generate"), until("has changed since this list was made"),
+        see(seen, "Found", "PlainText"),
+    )  # fmt: skip
+    assert seen[0].startswith("The timeline has no keyframes yet.")
+
+
+def test_a_pair_stays_chosen_when_the_playhead_goes_on() -> None:
+    resolve = make_resolve()
+    shots.two_clips(resolve)
+    timeline_of(resolve)._playhead = timeline_of(resolve)._start + 12
+
+    def scrub(window: Any, items: Any) -> None:
+        timeline_of(resolve)._playhead = timeline_of(resolve)._start + 25
+
+    show(resolve, scrub, press("Generate"), until("are on track"))
+    assert layout(resolve)["In-betweens"] == [(10, 6)]
+
+
+def test_how_long_it_takes_is_told_from_the_last_run() -> None:
+    resolve, seen = make_resolve(), []
+    mark(resolve, 4, 12)
+    show(resolve, choose("Profile0", "Draft"), press("Generate"), until("are on track"))
+    show(resolve, see(seen, "Found", "PlainText"))
+    assert "at the speed of your last run" in seen[0]
+
+
+def test_the_middle_frame_is_shown() -> None:
+    resolve, seen = make_resolve(), []
+    mark(resolve, 4, 12)
+    show(
+        resolve, see(seen, "Preview", "Hidden"), press("Generate"), until("are on track"),
+        see(seen, "Preview", "Hidden"), see(seen, "Preview", "Icon"),
+    )  # fmt: skip
+    assert seen[:2] == [True, False]
+    picture = oiio.ImageBuf(seen[2]["File"]).get_pixels(oiio.UINT8)
+    assert picture.shape == (54, 96, 3)
+    assert abs(picture.astype(int) - (shown(resolve, 8) >> 8).astype(int)).max() <= 1
+
+
+def test_the_folder_is_picked_in_resolves_own_window(films: Path) -> None:
+    resolve, seen = make_resolve(), []
+    mark(resolve, 4, 12)
+    show(
+        resolve, press("Browse"), lambda w, i: "elsewhere" in i["Folder"].Text, press("Generate"),
+        until("are on track"), see(seen, "Status", "Text"), picked=str(films / "elsewhere"),
+    )  # fmt: skip
+    assert len(list((films / "elsewhere").rglob("*_take*.tif"))) == 7
+
+
+@pytest.mark.parametrize("with_files", [True, False])
+def test_a_take_is_removed_after_asking(with_files: bool, client: Client, films: Path) -> None:
+    resolve, seen = make_resolve(), []
+    mark(resolve, 4, 12)
+    succeed(resolve, client, films, Choice("flow", "draft", Timing(), {}, str(films)))
+    timeline_of(resolve).SetCurrentTimecode("01:00:00:08")
+    show(
+        resolve, see(seen, "Remove", "Enabled"), choose("Source", "Edit in-betweens under the playhead (take 1)"),
+        lambda w, i: i["Remove"].Enabled, press("Remove"), until("as well?"), see(seen, "Status", "Text"),
+        see(seen, "Cancel", "Text"), press("Generate" if with_files else "Remove"), until("is removed"),
+    )  # fmt: skip
+    assert seen[0] is False
+    assert "its clip on V2, and the clip in the media pool. Delete its 7 files in" in seen[1]
+    assert seen[2] == "Keep it"
+    assert layout(resolve) == {"Video 1": [(0, 40)], "In-betweens": []}
+    assert [clip for folder in resolve._manager._project._pool._root._folders for clip in folder._clips] == []
+    assert len(list(films.rglob("*.tif"))) == (0 if with_files else 7)
+
+
+def test_a_take_that_is_kept_is_untouched(client: Client, films: Path) -> None:
+    resolve = make_resolve()
+    mark(resolve, 4, 12)
+    succeed(resolve, client, films, Choice("flow", "draft", Timing(), {}, str(films)))
+    timeline_of(resolve).SetCurrentTimecode("01:00:00:08")
+    show(
+        resolve, choose("Source", "Edit in-betweens under the playhead (take 1)"), lambda w, i: i["Remove"].Enabled,
+        press("Remove"), until("as well?"), press("Cancel"), lambda w, i: i["Cancel"].Text == "Close",
+    )  # fmt: skip
+    assert layout(resolve)["In-betweens"] == [(5, 7)]
+
+
+# ---------------------------------------------------------------- others at work
+
+
+def test_a_second_window_is_refused(home: Path) -> None:
+    lock, alerts = Lock(home), []
+    assert lock.is_held
+    assert app.run(make_resolve(), Fusion(), Bmd(User()), alert=alerts.append) == 1
+    assert alerts[0].startswith("Tweenbridge is at work in another window already.\n")
+    lock.release()
+    show(make_resolve())
+
+
+def test_an_edition_that_makes_no_window_goes_through_the_tray(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(app.confirm, "ask", lambda home, plan, *_: asked.append(plan))
+    resolve = make_resolve()
+    mark(resolve, 4, 12)
+    said: list[str] = []
+    status = app.run(resolve, Fusion(), Bmd(User(), makes_windows=False), say=said.append)
+    assert (status, said) == (0, ["Tweenbridge: Nothing was made."])
+    assert asked[0]["notes"][0].startswith("7 in-betweens (0.3 s of the timeline)")
+
+
+def test_a_dialog_of_resolves_that_holds_everything_up_is_told_of() -> None:
+    resolve, said = make_resolve(), []
+    mark(resolve, 4, 12)
+    timeline, told = timeline_of(resolve), threading.Event()
+
+    def say(text: str) -> None:
+        said.append(text)
+        told.set()
+
+    with Watch(say, patience=0.05) as watch:
+        watch.beat()
+        # A modal window keeps a call from returning until it is closed, here by whoever has read the sentence.
+        timeline._blocked = told
+        assert Host(resolve).timeline.GetMarkers()
+    assert said == [
+        "DaVinci Resolve has not answered for a while. If it shows a dialog, close it; Tweenbridge then goes on by "
+        "itself."
+    ]
