@@ -115,3 +115,23 @@ def test_what_means_nothing_is_said(asked: list[str], answer: str, folder: Path)
     )
     assert done.returncode != 0
     assert answer in done.stderr and "Traceback" not in done.stderr
+
+
+DRAWINGS = Path(__file__).resolve().parents[3] / "shared" / "eval" / "drawings"
+
+
+@pytest.mark.slow
+def test_in_betweens_of_real_drawings_hold_together(pairs: ModuleType) -> None:
+    """Pieces and corners of edges as in whole drawings; even steps; true drawings nearer than those of draft."""
+    if not DRAWINGS.is_dir():
+        pytest.skip("The real drawings are not beside the checkout.")
+    methods = importlib.import_module("quality").methods(["flow:draft", "flow:quality"])
+    only = {"flow:quality": methods["flow:quality"]}
+    results = pairs.judged(pairs.load(DRAWINGS / "pairs"), only, strange=False)["flow:quality"]
+    assert np.mean([row["short"] for row in results.values()]) <= 1.05
+    assert max(row["most"] for row in results.values()) <= 1.75
+    assert 0.75 <= np.mean([row["corners"] for row in results.values()]) <= 1.1
+    assert max(row["even"] for row in results.values()) <= 1.5
+    triples = pairs.judged(pairs.load(DRAWINGS / "true"), methods, strange=False)
+    made, draft = (np.mean([row["PSNR"] for row in triples[name].values()]) for name in ("flow:quality", "flow:draft"))
+    assert made > draft
