@@ -201,7 +201,7 @@ def material(running: Studio) -> Studio:
         ("a.png", "at least two keyframes", "two files"),
         ("a.png missing.png", "Keyframe 2 (missing.png) is not there", "clip.mp4@36"),
         ("a.png taken", "Keyframe 2 (taken) is a folder", "images in it"),
-        ("a.png text.png", "Keyframe 2 (text.png) is not a PNG", "PNG, TIFF, OpenEXR or JPEG"),
+        ("a.png text.png", "text.png is not an image that Tweenbridge can read", "PNG, TIFF, OpenEXR, JPEG"),
         ("a.png cut.png", "(cut.png) is damaged", "again"),
         ("a.png small.png", "small.png", ""),
         ("a.png b.png --engine magic", "magic", "flow"),

@@ -1,4 +1,4 @@
-"""How much memory a worker takes at most: 700 MB for 1080p at the quality profile, whatever the keyframes are."""
+"""How much memory a worker takes at most: for 1080p at the quality profile no more than the engine says of itself."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tweenbridge_server.engines.optical_flow.info import INFO as FLOW
 
 from .conftest import Studio, frames
 
-MOST = 700e6
+MOST = FLOW.memory
 
 
 def _peak(pid: int) -> float:

@@ -186,6 +186,8 @@ def _written(buffer: oiio.ImageBuf, path: Path, folder: Path) -> Path:
 def _is_film(path: Path) -> bool:
     try:
         with av.open(str(path)) as container:
-            return bool(container.streams.video)
+            # FFmpeg draws the letters of a text file, and takes single pictures, too.
+            name = container.format.name
+            return bool(container.streams.video) and name not in ("tty", "image2") and not name.endswith("_pipe")
     except (av.FFmpegError, OSError):
         return False

@@ -54,10 +54,7 @@ class FlowGuide:
     @cached_property
     def _kept(self) -> Mask | None:
         """What stays as it is."""
-        if not self._recipe.relights:
-            return None
-        motion = self.motion()
-        return find_kept(self._gap, motion.forward, motion.backward)
+        return find_kept(self._gap, self.motion) if self._recipe.relights else None
 
     def motion(self) -> Motion:
         """The flow both ways at the keyframes' size, and how far it can be trusted."""

@@ -7,13 +7,17 @@ that way itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from ..base import Flow, Gap
+from ..base import Flow, Gap, Motion
 from .fields import Mask, length, pixel_grid
+
+Labels = NDArray[np.int32]
 
 _SMALLEST: Final = 8
 """Pixels of an island."""
@@ -28,23 +32,35 @@ _OTHER: Final = np.float32(0.06)
 """Difference of colours, of 1, from which a pixel does not go with what is around it."""
 
 
-def find_kept(gap: Gap, forward: Flow, backward: Flow) -> Mask | None:
+def find_kept(gap: Gap, motion: Callable[[], Motion]) -> Mask | None:
     """The pixels (H, W) that every in-between shows as A does; None where there are none.
 
     Args:
-        forward, backward: the flow between the keyframes, (H, W, 2) at their size.
+        motion: asked for only where there are islands.
     """
     equal: Mask = np.all(np.equal(gap.a, gap.b), axis=2)
     if not equal.any() or equal.all():
         return None
-    kept = _islands(gap, equal, forward, backward)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(equal.astype(np.uint8), connectivity=4)
+    large = stats[:, cv2.CC_STAT_AREA] >= _SMALLEST
+    # What reaches the border is no island.
+    large[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = False
+    large[0] = False
+    if not large.any():
+        return None
+    between = motion()
+    kept = _islands(gap, labels, large, stats[:, cv2.CC_STAT_AREA], between.forward, between.backward)
     return kept if kept.any() else None
 
 
-def _islands(gap: Gap, equal: Mask, forward: Flow, backward: Flow) -> Mask:
-    """Islands of equal pixels in front of what moves behind them."""
-    count, labels = cv2.connectedComponents(equal.astype(np.uint8), connectivity=4)
-    sizes = np.bincount(labels.ravel(), minlength=count)
+def _islands(gap: Gap, labels: Labels, large: Mask, sizes: Labels, forward: Flow, backward: Flow) -> Mask:
+    """Those of the `large` islands that stand in front of what moves behind them.
+
+    Args:
+        labels: (H, W) the number of each pixel's island, 0 where the keyframes differ.
+        large, sizes: of each number, whether it may be a title, and its pixels.
+    """
+    equal, count = labels > 0, len(sizes)
     window = np.ones((2 * _RING + 1, 2 * _RING + 1), np.uint8)
     # Labels fit into single precision up to 16 million, more than there can be islands of this size.
     ring = cv2.dilate(labels.astype(np.float32), window).astype(np.int32)
@@ -62,8 +78,7 @@ def _islands(gap: Gap, equal: Mask, forward: Flow, backward: Flow) -> Mask:
 
     ahead, behind = mean(there), mean(back)
     apart, way = length((ahead - behind)[None])[0], length(ahead[None])[0]
-    chosen = (sizes >= _SMALLEST) & (moving > _MOST * np.maximum(around, 1)) & (apart < _AGREE * way) & (way > _MOVES)
-    chosen[0] = False
+    chosen = large & (moving > _MOST * np.maximum(around, 1)) & (apart < _AGREE * way) & (way > _MOVES)
     if not chosen.any():
         return np.zeros_like(equal)
     # Letters may come to lie on other letters one way, hardly both ways.

@@ -83,6 +83,9 @@ def session(file: Path) -> Any:
         options.intra_op_num_threads = max(1, cv2.getNumThreads())
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # Memory goes back after each run: the full-size pictures need it next.
+        options.enable_cpu_mem_arena = False
+        options.enable_mem_pattern = False
         return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise Unusable(f"ONNX Runtime cannot load {file.name}: {error}. Install Tweenbridge again.") from error
