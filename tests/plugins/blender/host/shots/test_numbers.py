@@ -53,7 +53,7 @@ def test_the_profile_is_never_blank(shot: Any, ext: Any) -> None:
     ):
         server.engines = engines
         items = ext.properties._profiles(settings, None)
-        assert all(identifier and title for identifier, title, _ in items)
+        assert all(identifier and title for identifier, title, *_ in items)
         settings.profile = items[0][0]
         assert settings.profile == items[0][0]
         assert ext.choices.wanted_from(settings).profile == ("q" if len(engines) and engines[0].profiles else "")

@@ -96,7 +96,7 @@ def test_spans_of_all_and_of_selected_strips(scene: Any, put: Any, tmp_path: Pat
     }  # fmt: skip
     assert {span.name for span in strips.spans(scene) if not span.picture} == {"muted", "in a muted channel", "sound"}
     assert set(strips.spans(scene, selected=True)) == {
-        Span("a", 1, 1, 11), Span("b", 1, 21, 31), Span("title", 1, 101, 111)
+        Span("a", 1, 1, 11, origin=1), Span("b", 1, 21, 31, origin=21), Span("title", 1, 101, 111, origin=101)
     }  # fmt: skip
     a.select = False
     assert {span.name for span in strips.spans(scene, selected=True)} == {"blur", "b", "title"}
@@ -108,7 +108,7 @@ def test_trimmed_strips_are_where_they_are_seen(scene: Any, put: Any) -> None:
         strip.left_handle_offset, strip.right_handle_offset = 3, 4
     else:
         strip.frame_offset_start, strip.frame_offset_end = 3, 4
-    assert strips.spans(scene) == [Span("a", 1, 4, 17)]
+    assert strips.spans(scene) == [Span("a", 1, 4, 17, origin=1)]
 
 
 def test_strips_that_may_be_brighter_than_white(scene: Any, put: Any, tmp_path: Path) -> None:
@@ -291,7 +291,7 @@ def test_ripple_on_any_timeline_is_what_the_arithmetic_says(scene: Any, seed: in
         start, length, channel = (int(random.integers(*bounds)) for bounds in ((-50, 200), (1, 40), (1, 5)))
         if all(s.channel != channel or s.end <= start or s.start >= start + length for s in taken):
             effect(scene, f"s{i}", "COLOR", start, length, channel)
-            taken.append(Span(f"s{i}", channel, start, start + length))
+            taken.append(Span(f"s{i}", channel, start, start + length, origin=start))
     assert set(strips.spans(scene)) == set(taken)
     at, by = int(random.integers(-60, 200)), int(random.integers(1, 60))
     strips.move(scene, ripple(strips.spans(scene), at, by))
