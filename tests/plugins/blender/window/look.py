@@ -146,7 +146,9 @@ def script() -> Iterator[None]:
     yield from arrange()
     for _ in range(SEVERAL):
         yield
-    call(bpy.ops.tweenbridge.start_server, "INVOKE_DEFAULT")
+    # Not where the panel, which is seen by now, has begun to.
+    if call(bpy.ops.tweenbridge.start_server.poll):
+        call(bpy.ops.tweenbridge.start_server, "INVOKE_DEFAULT")
     while not extension.session.current.server.connected:
         yield
     for _ in range(SEVERAL):
