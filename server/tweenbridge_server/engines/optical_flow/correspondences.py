@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,13 +43,10 @@ class Correspondences:
 
     Attributes:
         forward, backward: (H, W, 2) flow from A to B and from B to A, pixels; smooth within cells.
-        certain_a, certain_b: (H, W) how far each pixel's match is believed, 0 to 1.
     """
 
     forward: Flow
     backward: Flow
-    certain_a: Map
-    certain_b: Map
 
 
 def correspond(features_a: Features, features_b: Features, height: int, width: int) -> Correspondences:
@@ -65,8 +61,6 @@ def correspond(features_a: Features, features_b: Features, height: int, width: i
     return Correspondences(
         scaled(_filled(forward, certain_a), height, width),
         scaled(_filled(backward, certain_b), height, width),
-        cv2.resize(certain_a, (width, height), interpolation=cv2.INTER_LINEAR),
-        cv2.resize(certain_b, (width, height), interpolation=cv2.INTER_LINEAR),
     )
 
 

@@ -157,8 +157,11 @@ def follow(a: Picture, b: Picture, hypotheses: Sequence[Hypothesis]) -> Estimate
 
 
 def _whole(tracks: Tracks) -> Tracks:
-    """The tracks, which where most around is not trusted follow smoothly what is: chance matches would tear a thing to
-    pieces, and a wrong motion that is smooth leaves it whole."""
+    """The tracks, smoothed where most of what is around is not trusted.
+
+    There they follow the nearest tracks that are trusted. Chance matches would tear a thing to pieces; a wrong motion
+    that is smooth leaves it whole.
+    """
     flow, confidence = tracks.flow, tracks.confidence
     around = max(3, round(_AROUND * max(confidence.shape))) | 1
     mean = cv2.blur(confidence, (around, around), borderType=cv2.BORDER_REFLECT)
@@ -171,8 +174,11 @@ def _whole(tracks: Tracks) -> Tracks:
 def _layered_recipe(
     gap: Gap, a: Picture, b: Picture, hypotheses: Sequence[Hypothesis], progress: Report
 ) -> Estimate | None:
-    """Large motion: layers that move as wholes, in front of one another; None where much of what moves by itself is not
-    found again, and so does something else."""
+    """Large motion: layers that move as wholes, in front of one another.
+
+    Returns:
+        None where much of what moves by itself is not found in the other keyframe: then it does not move as a whole.
+    """
     layering = layer(a, b, hypotheses)
     progress(0.6, "drawing layers' edges")
     labels_a, labels_b = layering.labels_a, layering.labels_b
