@@ -16,7 +16,7 @@ from fakes.real_server import server_python
 
 ROOT = Path(__file__).resolve().parents[2]
 OLDEST = (3, 8)
-PACKAGES = ("pyzmq", "msgpack", "pytest", "hypothesis")
+PACKAGES = ("pyzmq", "msgpack", "pytest", "pytest-random-order", "hypothesis")
 FILES = ("test_real_server.py", "test_client.py", "test_package.py", "test_protocol_page.py", "test_job.py")
 
 
@@ -60,7 +60,7 @@ def _environment(program: Path) -> Path:
     folder = _cache() / "python{}.{}".format(*_version(program))
     python = _python_of(folder)
     complete = folder / "complete"
-    if complete.exists() and _version(python):
+    if complete.exists() and complete.read_text() == " ".join(PACKAGES) and _version(python):
         return python
     shutil.rmtree(folder, ignore_errors=True)
     make = [str(program), "-m", "venv", str(folder)]
@@ -68,7 +68,7 @@ def _environment(program: Path) -> Path:
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
             pytest.skip(f"There is no environment for {program}: {(result.stderr or result.stdout).strip()[-200:]}")
-    complete.touch()
+    complete.write_text(" ".join(PACKAGES))
     return python
 
 

@@ -320,6 +320,9 @@ def test_a_watcher_that_does_not_read_finds_a_hole_and_can_ask_again(served: Ser
     changes = 3000
     for _ in range(changes):
         served.change("job-1", title="x" * 4000)
+    other = served.client()
+    while other.ask(Watch()).seq < snapshot.seq + changes:  # The gateway has not taken all of them up yet.
+        time.sleep(0.01)
     seqs = []
     while not peer.is_silent(0.5):
         news = peer.news()
