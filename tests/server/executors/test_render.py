@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from bench import Bench, flat, png, request
@@ -87,6 +88,24 @@ def test_raw_keyframes_go_through(tmp_path: Path) -> None:
         assert bench.send("j", data, wanted).done == (0, 1, 2)
         assert bench.bytes_of("j", 1) == first
         assert bench.service.frame("j", 1).format.width == 8
+
+
+@pytest.mark.parametrize("profile", ["draft", "quality"])
+def test_what_is_opaque_in_both_keyframes_is_opaque_between_them(tmp_path: Path, profile: str) -> None:
+    dice = np.random.default_rng(3)
+    ground = cv2.resize(dice.random((12, 16, 3), np.float32), (160, 120), interpolation=cv2.INTER_CUBIC)
+    shown = [np.dstack([np.roll(ground, move, 1).clip(0, 1), np.ones((120, 160))]) for move in (0, 7)]
+    data = [(picture * 65535).astype(np.uint16).tobytes() for picture in shown]
+    form = PixelFormat(Encoding.RAW, width=160, height=120, channels=4, dtype=SampleType.UINT16)
+    keyframes = tuple(
+        Keyframe(hashlib.sha256(item).hexdigest(), len(item), form, index) for index, item in enumerate(data)
+    )
+    with Bench(tmp_path / "home") as bench:
+        bench.send("j", data, JobRequest(keyframes, Timing(count=3), "flow", profile))
+        assert bench.wait("j").state is JobState.DONE
+        for frame in range(3):
+            made = np.frombuffer(bench.bytes_of("j", frame), np.uint16)
+            assert (made[3::4] == 65535).all()
 
 
 def test_keyframes_with_and_without_alpha_share_a_gap(bench: Bench) -> None:
