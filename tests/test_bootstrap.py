@@ -352,6 +352,22 @@ def test_a_source_out_of_reach_gives_way_to_the_default_one(
     assert PINNED in fake_pip.calls
 
 
+@pytest.mark.parametrize(
+    ("arguments", "cores", "is_shared"),
+    [
+        ([], 2, True),
+        (["--random-order-bucket=package", "--durations=9"], 8, True),
+        ([], 1, False),
+        (["tests/shared"], 8, False),
+        (["-n0"], 8, False),
+        (["-x", "-k", "timing"], 8, False),
+        (["--pdb"], 8, False),
+    ],
+)
+def test_the_whole_suite_runs_as_two_processes(arguments: list[str], cores: int, is_shared: bool) -> None:
+    assert bool(checks.shared_out(arguments, cores)) is is_shared
+
+
 def test_the_checks_run_in_order_and_a_failed_one_fails_the_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Sequence
@@ -19,6 +20,15 @@ def commands(root: Path) -> tuple[tuple[str, list[str]], ...]:
         ("format", ["-m", "ruff", "format", "--check", "."]),
         ("types", ["-m", "mypy", *typed]),
     )
+
+
+def shared_out(pytest_arguments: Sequence[str], cores: int) -> list[str]:
+    """What has pytest run the whole suite as two processes: many tests wait for others. [] where some tests are named,
+    there is one core, or the arguments say something of it themselves.
+    """
+    named = any(not argument.startswith("-") for argument in pytest_arguments)
+    said = any(argument.startswith(("-n", "--numprocesses", "--pdb", "-k", "-m")) for argument in pytest_arguments)
+    return [] if named or said or cores < 2 else ["-n", "2", "--dist", "worksteal"]
 
 
 def run(python: Path, root: Path, pytest_arguments: Sequence[str]) -> int:
@@ -44,5 +54,6 @@ def run(python: Path, root: Path, pytest_arguments: Sequence[str]) -> int:
             print(result.stdout, flush=True)
     if failed:
         print(f"Not in order: {', '.join(failed)} (see above). The tests run all the same.", flush=True)
-    status = subprocess.run([str(python), "-m", "pytest", *pytest_arguments], cwd=root, check=False).returncode
+    shared = shared_out(pytest_arguments, os.cpu_count() or 1)
+    status = subprocess.run([str(python), "-m", "pytest", *shared, *pytest_arguments], cwd=root, check=False).returncode
     return status or (1 if failed else 0)

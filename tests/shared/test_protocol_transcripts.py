@@ -131,8 +131,13 @@ def assert_like(expected: Any, said: Any) -> None:
         assert said == expected
 
 
-@pytest.mark.parametrize("fence", [pytest.param(f, id=f"line{f.line}") for f in of_kind("transcript")])
-def test_transcript(fence: Fence, address: ServerAddress) -> None:
+def test_the_transcripts_one_after_the_other(address: ServerAddress) -> None:
+    for fence in of_kind("transcript"):
+        print(f"the transcript at line {fence.line}")
+        converse(fence, address)
+
+
+def converse(fence: Fence, address: ServerAddress) -> None:
     talk = Talk(address)
     try:
         if fence.kind.split()[1:] == ["session"]:

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base import Map
+from ..base import Flow, Map
 from . import quality
 from .fields import Picture, pixel_grid, sample
 from .light import shown_in_both
@@ -37,6 +37,8 @@ _NEAR: Final = 9
 """Pixels to a side of what is around a pixel."""
 _ALIKE, _UNLIKE = np.float32(0.04), np.float32(0.12)
 """Greatest difference of colours around a pixel up to which the keyframes agree, and from which they do not."""
+_JITTER: Final = 2.5
+"""Standard deviation, in working pixels, of what smooths ways."""
 _LEAST_ODDS: Final = np.float32(1e-3)
 
 
@@ -78,7 +80,17 @@ def arbitrate(ask: Ask, a: Picture, b: Picture, ways: Ways, t: float) -> Ways:
     decided = share / (share + (1 - share) * np.exp(-odds))
     # What both keyframes should show, and do not show alike, is the arbiter's guess.
     trust = ways.trust * (1 - asked * shown_in_both(ways.share, t))
-    return Ways(ways.from_a - residual[..., :2], ways.from_b - residual[..., 2:], decided, trust)
+    from_a, from_b = (
+        _smoothed(way, asked * (1 - ways.trust)) - moved
+        for way, moved in ((ways.from_a, residual[..., :2]), (ways.from_b, residual[..., 2:]))
+    )
+    return Ways(from_a, from_b, decided, trust)
+
+
+def _smoothed(way: Flow, doubt: Map) -> Flow:
+    """A way without the jitter of single pixels where it is in `doubt`, 0 to 1: jitter frays outlines."""
+    smooth: Flow = way + doubt[..., None] * (cv2.GaussianBlur(way, (0, 0), _JITTER) - way)
+    return smooth
 
 
 def _asked(apart: Map) -> Map:
