@@ -222,7 +222,7 @@ def _is_opaque(image: Image) -> bool:
 
 
 def _opaque(image: Image) -> Image:
-    """The image with alpha 1: mixing and resampling leave 65534 of 65535, and compositing then shows what lies below."""
+    """The image with alpha 1. Mixing leaves 65534 of 65535, through which compositing shows what lies below."""
     whole = np.array(image)
     whole[..., 3] = 1
     return whole
