@@ -1,24 +1,26 @@
 """Motion between the keyframes of a gap: once per gap, at a working size, then brought to full size.
 
 Two recipes. Small and free-form motion is followed pixel by pixel; parts that move far and as wholes are explained as
-layers. Which one suits a gap is measured, not asked.
+layers. Which one suits a gap is measured, not asked; where it is not clear, both are made and the better one is taken.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from ..base import Gap, Map
+from . import quality
 from .bends import bends
 from .confidence import weigh_layers, weigh_scene, weigh_without_layers
 from .correspondences import Correspondences
 from .enlarge import enlarge_layers
 from .exposure import even
-from .fields import Mask, Picture, length, outside, pull_push, round_trip, sample, targets
+from .fields import Mask, Picture, length, outside, pixel_grid, pull_push, round_trip, sample, targets
 from .fuse import Features, GuidedFilter, cheapest, features, match_cost, select, texture
 from .hypotheses import Hypotheses, Hypothesis, dense, find_hypotheses, is_flat
 from .layers import layer
@@ -48,6 +50,9 @@ _AS_WELL = 1.06
 """Affine motions match as well as the free fields that are searched, up to this ratio of costs."""
 _NEARLY = 1.15
 """And nearly as well as these and the network's together, which follow a drawing's changes of shape better."""
+_CLEARLY = 0.9
+"""From so much better on, nothing else is tried."""
+_UNDECIDED = 1.0
 _BY_ITSELF = 1.0
 """Depth, in pixels of own motion, from which a pixel counts as moving by itself."""
 _UNFOUND = 0.2
@@ -77,11 +82,16 @@ def estimate_quality(gap: Gap, progress: Report, match: Match) -> Estimate:
         plain = dense(a, relit)
     progress(0.4, "choosing motions")
     hypotheses = find_hypotheses(a, relit, motions, plain, match(a, relit))
-    if hypotheses.affine and _is_layered(a, relit, hypotheses):
+    cost = _cost_of_layers(a, relit, hypotheses)
+    layered = None
+    if cost < _NEARLY:
         layered = _layered_recipe(gap, a, relit, [plain, *hypotheses.affine, hypotheses.jumped], progress)
-        if layered is not None:
-            return layered
-    return follow(a, relit, [plain, hypotheses.matched, hypotheses.coarse])
+    if layered is not None and cost < _CLEARLY:
+        return layered.enlarged()
+    free = follow(a, relit, [plain, hypotheses.matched, hypotheses.coarse])
+    if layered is not None and _unlike(a, relit, layered.tracks) < _unlike(a, relit, free):
+        return layered.enlarged()
+    return free
 
 
 def _is_lost(a: Picture, b: Picture, plain: Hypothesis) -> bool:
@@ -91,14 +101,17 @@ def _is_lost(a: Picture, b: Picture, plain: Hypothesis) -> bool:
     return bool(lost.mean() >= _FEW_LOST)
 
 
-def _is_layered(a: Picture, b: Picture, hypotheses: Hypotheses) -> bool:
-    """Whether parts move as wholes: affine motions match as well as free ones.
+def _cost_of_layers(a: Picture, b: Picture, hypotheses: Hypotheses) -> float:
+    """How well affine motions match, relative to free ones: up to about 1, parts move as wholes.
 
-    Flat drawings count as layered too: next to nothing in them can tell one motion from another.
+    Infinite where nothing moves affinely. Flat drawings are undecided: next to nothing in them can tell one motion from
+    another.
     """
     here, there = features(a), features(b)
+    if not hypotheses.affine:
+        return math.inf
     if is_flat(here):
-        return True
+        return _UNDECIDED
     worth = texture(here, reach=5, full=10.0)
     costs = [np.minimum(motion.cost_forward(here, there), _MISMATCH) for motion in hypotheses.affine]
     ground = int(np.argmin([(worth * cost).sum() for cost in costs]))
@@ -111,8 +124,21 @@ def _is_layered(a: Picture, b: Picture, hypotheses: Hypotheses) -> bool:
         least = np.minimum.reduce([match_cost(here, there, field.forward) for field in fields])
         return float((worth * np.minimum(least, _MISMATCH)).sum())
 
-    searched = total(hypotheses.searched)
-    return affine_total < _AS_WELL * searched and affine_total < _NEARLY * total(hypotheses.free)
+    if affine_total >= _AS_WELL * total(hypotheses.searched):
+        return math.inf
+    return affine_total / max(total(hypotheses.free), 1.0)
+
+
+def _unlike(a: Picture, b: Picture, estimate: Estimate) -> float:
+    """Mean difference, 0 to 255, of the keyframes as they come together half-way, where both are shown."""
+    ways = quality.ways(estimate, estimate.a.depth.shape, 0.5)
+    grid = pixel_grid(*ways.share.shape)
+    of_a, of_b = (
+        sample(picture.astype(np.float32), cv2.subtract(grid, way))
+        for picture, way in ((a, ways.from_a), (b, ways.from_b))
+    )
+    apart = cv2.absdiff(of_a, of_b).mean(axis=2)
+    return float((apart * np.minimum(ways.share, 1 - ways.share)).mean())
 
 
 def _covered(here: Features, there: Features, motions: Sequence[Hypothesis], ground: int) -> Mask:
@@ -171,10 +197,23 @@ def _whole(tracks: Tracks) -> Tracks:
     return replace(tracks, flow=smooth + trusted * (flow - smooth))
 
 
+@dataclass(frozen=True)
+class _Layered:
+    """Layers of a gap that move as wholes, in front of one another, at the working size.
+
+    Attributes:
+        tracks: of both keyframes.
+        enlarged: brings them to the keyframes' size; slow.
+    """
+
+    tracks: Estimate
+    enlarged: Callable[[], Estimate]
+
+
 def _layered_recipe(
     gap: Gap, a: Picture, b: Picture, hypotheses: Sequence[Hypothesis], progress: Report
-) -> Estimate | None:
-    """Large motion: layers that move as wholes, in front of one another.
+) -> _Layered | None:
+    """Large motion as layers.
 
     Returns:
         None where much of what moves by itself is not found in the other keyframe: then it does not move as a whole.
@@ -191,11 +230,15 @@ def _layered_recipe(
     things_a, things_b = layering.depth_a > _BY_ITSELF, layering.depth_b > _BY_ITSELF
     if _lost_share((tracks_a, things_a), (tracks_b, things_b)) > _LOST_THINGS:
         return None
-    large_a, large_b = working_pictures(gap, max(gap.a.shape))
-    return Estimate(
-        enlarge_layers(tracks_a, labels_a, flows_a, bends_a, a, large_a),
-        enlarge_layers(tracks_b, labels_b, flows_b, bends_b, b, large_b),
-    )
+
+    def enlarged() -> Estimate:
+        large_a, large_b = working_pictures(gap, max(gap.a.shape))
+        return Estimate(
+            enlarge_layers(tracks_a, labels_a, flows_a, bends_a, a, large_a),
+            enlarge_layers(tracks_b, labels_b, flows_b, bends_b, b, large_b),
+        )
+
+    return _Layered(Estimate(tracks_a, tracks_b), enlarged)
 
 
 def _lost_share(*seen: tuple[Tracks, Mask]) -> float:
