@@ -91,13 +91,13 @@ def test_a_download_that_fails_says_why_and_goes_on(shop: Tray, hub: FakeHub, un
 
 def test_pausing_going_on_and_deleting(shop: Tray, hub: FakeHub, until: Until, qtbot: QtBot) -> None:
     hub.repositories[REPOSITORY][UNET] = weights(size=3_000_000)
-    hub.pace = 0.02
+    hub.pace, hub.stall_at = 0.02, 2_250_000
     press(shop, "Download", qtbot)
     until(lambda: shop.models.models["toon"].done > 200_000)
     assert shop.desktop.face.mood.value == "working"
     press(shop, "Pause", qtbot)
     until(lambda: state(shop) is ModelState.PAUSED)
-    hub.pace = 0.0
+    hub.pace, hub.stall_at = 0.0, None
     press(shop, "Go on", qtbot)
     until(lambda: state(shop) is ModelState.READY)
     press(shop, "Delete", qtbot)

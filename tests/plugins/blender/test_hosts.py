@@ -49,20 +49,20 @@ def test_in_blender(version: str, file: Path, extension: Path, tmp_path: Path, p
 
 @pytest.mark.skipif(not hosts.versions(), reason="No Blender here.")
 @pytest.mark.parametrize(
-    ("body", "status", "words"),
+    ("body", "patience", "status", "words"),
     [
-        ("assert 1 + 1 == 3", 1, "1 failed"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGABRT)", -6, "Fatal Python error"),
-        ("import time; time.sleep(60)", hosts.LATE, "killed after 6 s"),
+        ("assert 1 + 1 == 3", hosts.PATIENCE, 1, "1 failed"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGABRT)", hosts.PATIENCE, -6, "Fatal Python error"),
+        ("import time; time.sleep(60)", 6, hosts.LATE, "killed after 6 s"),
     ],
     ids=["fails", "crashes", "hangs"],
 )
 def test_what_goes_wrong_inside_is_seen_outside(
-    extension: Path, tmp_path: Path, body: str, status: int, words: str
+    extension: Path, tmp_path: Path, body: str, patience: float, status: int, words: str
 ) -> None:
     file = tmp_path / "test_wrong.py"
     file.write_text(f"def test_wrong():\n    {body}\n")
     python = hosts.python_of(hosts.versions()[-1])
-    result = hosts.run(python, extension, tmp_path / "run", [str(file)], patience=6)
+    result = hosts.run(python, extension, tmp_path / "run", [str(file)], patience)
     assert result.status == status, result.output
     assert words in result.output

@@ -77,7 +77,8 @@ def test_progress_is_told_in_bytes_and_a_slow_hub_is_waited_for(shop: Shop) -> N
 
 def test_pause_keeps_what_is_here_also_over_a_restart(shop: Shop) -> None:
     size = make_large(shop.hub)
-    shop.hub.pace = 0.01
+    # However late the test gets to see how far it is, it is not done.
+    shop.hub.pace, shop.hub.stall_at = 0.01, LARGE * 3 // 4
     shop.do(ModelAction.GET, accept=True)
     shop.wait(lambda info: info.done > LARGE // 3)
     paused = shop.do(ModelAction.PAUSE)
@@ -85,7 +86,7 @@ def test_pause_keeps_what_is_here_also_over_a_restart(shop: Shop) -> None:
     assert LARGE // 3 < paused.done < paused.total
     shop.restart()
     assert shop.info().state is ModelState.PAUSED and shop.info().done == paused.done
-    shop.hub.pace = 0
+    shop.hub.pace, shop.hub.stall_at = 0, None
     before = shop.hub.served[UNET]
     assert shop.get().state is ModelState.READY
     assert shop.hub.served[UNET] - before < size - LARGE // 3
@@ -94,13 +95,14 @@ def test_pause_keeps_what_is_here_also_over_a_restart(shop: Shop) -> None:
 
 def test_a_killed_helper_loses_nothing_that_was_here(shop: Shop) -> None:
     size = make_large(shop.hub)
-    shop.hub.pace = 0.01
+    # However late the test gets to see how far it is, it is not done.
+    shop.hub.pace, shop.hub.stall_at = 0.01, LARGE * 3 // 4
     shop.do(ModelAction.GET, accept=True)
     shop.wait(lambda info: info.done > LARGE // 2)
     kill_helper()
     failed = shop.settled()
     assert failed.state is ModelState.FAILED and failed.error is not None
-    shop.hub.pace = 0
+    shop.hub.pace, shop.hub.stall_at = 0, None
     before = shop.hub.served[UNET]
     assert shop.get().state is ModelState.READY
     # What the network and a killed process hold back is little.
@@ -314,13 +316,13 @@ def test_a_plain_file_that_changed_meanwhile_begins_anew(shop: Shop) -> None:
     shop.catalogue(PLAIN)
     shop.hub.plain["paint.safetensors"] = weights(CHECKPOINT, LARGE, seed=1)
     shop.hub.etag = '"one"'
-    shop.hub.pace = 0.01
+    shop.hub.pace, shop.hub.stall_at = 0.01, LARGE * 3 // 4
     shop.do(ModelAction.GET, "paint")
     shop.wait(lambda info: info.done > LARGE // 2, "paint")
     shop.do(ModelAction.PAUSE, "paint")
     shop.hub.plain["paint.safetensors"] = content = weights(CHECKPOINT, LARGE - 40_000, seed=2)
     shop.hub.etag = '"two"'
-    shop.hub.pace = 0
+    shop.hub.pace, shop.hub.stall_at = 0, None
     info = shop.get("paint")
     assert info.state is ModelState.READY, info.error
     assert Path(info.location).read_bytes() == content

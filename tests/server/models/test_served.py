@@ -69,7 +69,7 @@ def watch(client: Client, until: Callable[[ModelInfo], bool]) -> list[ModelInfo]
 def test_a_download_over_the_wire_outlives_a_killed_server(desk: Desk, hub: FakeHub) -> None:
     content = weights(size=3_000_000)
     hub.repositories[REPOSITORY][UNET] = content
-    hub.pace = 0.01
+    hub.pace, hub.stall_at = 0.01, 2_250_000
     with Client(desk.home, start_server=False) as client:
         client.watch_models()
         assert client.get_model("toon", accept_licence=True).state.is_busy
@@ -81,7 +81,7 @@ def test_a_download_over_the_wire_outlives_a_killed_server(desk: Desk, hub: Fake
         while any(helper.is_running() and helper.status() != psutil.STATUS_ZOMBIE for helper in helpers):
             assert time.monotonic() < end, "the helper must not outlive its server"
             time.sleep(0.05)
-    hub.pace = 0
+    hub.pace, hub.stall_at = 0, None
     before = hub.served[UNET]
     # By itself, since it was wanted.
     desk.server.start()
