@@ -24,11 +24,11 @@ def commands(root: Path) -> tuple[tuple[str, list[str]], ...]:
 
 def shared_out(pytest_arguments: Sequence[str], cores: int) -> list[str]:
     """What has pytest run the whole suite as two processes: many tests wait for others. [] where some tests are named,
-    there is one core, or the arguments say something of it themselves.
+    there is one core, or the arguments say something of it themselves. Files stay whole: their fixtures are made once.
     """
     named = any(not argument.startswith("-") for argument in pytest_arguments)
     said = any(argument.startswith(("-n", "--numprocesses", "--pdb", "-k", "-m")) for argument in pytest_arguments)
-    return [] if named or said or cores < 2 else ["-n", "2", "--dist", "worksteal"]
+    return [] if named or said or cores < 2 else ["-n", "2", "--dist", "loadfile"]
 
 
 def run(python: Path, root: Path, pytest_arguments: Sequence[str]) -> int:

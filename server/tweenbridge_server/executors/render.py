@@ -9,13 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from tweenbridge.pixels import PixelFormat
 from tweenbridge.protocol.messages import Scalar
 
 from ..engines import registry
 from ..engines.base import Cancelled, Engine, Gap, Held, Holds, Image, Parts, Settles, WarmsUp, Workplace
-from ..imaging import io, scenes
+from ..imaging import alpha, io, scenes
 from ..jobs.plan import Relation, Source, source
 from ..jobs.spool import Spool, hash_file
 from .base import Cost, FrameOrder, GapTask, KeyframeFile, Made, Noted, Related, TaskEvent
@@ -167,7 +166,7 @@ class _Rendering:
         self._check_model()
         engine = self._renderer.engine(task.engine)
         frames = engine.interpolate(gap, [frame.t for frame in ordered], task.profile, task.settings, self._progress)
-        opaque = _is_opaque(gap.a) and _is_opaque(gap.b)
+        opaque = alpha.is_opaque(gap.a) and alpha.is_opaque(gap.b)
         remaining = iter(ordered)
         for made in frames:
             order = next(remaining, None)
@@ -178,7 +177,7 @@ class _Rendering:
                 self._check_model()
             # Nothing else is left to compute when the last one is stored.
             threads = _LAST_FRAME_THREADS if order is ordered[-1] else 1
-            pixels = _opaque(made.pixels) if opaque else made.pixels
+            pixels = alpha.opaque(made.pixels) if opaque else made.pixels
             self._store(order, relation, _writer(pixels, like, task.output, threads))
             del made, pixels
             if self._is_cancelled():
@@ -215,17 +214,6 @@ class _Rendering:
             self._event(Made(frame.key, form, digest, size, relation))
 
         self._batch.put(store)
-
-
-def _is_opaque(image: Image) -> bool:
-    return image.shape[2] == 4 and bool((image[..., 3] == 1).all())
-
-
-def _opaque(image: Image) -> Image:
-    """The image with alpha 1. Mixing leaves 65534 of 65535, through which compositing shows what lies below."""
-    whole = np.array(image)
-    whole[..., 3] = 1
-    return whole
 
 
 def _writer(

@@ -37,3 +37,15 @@ def with_alpha(image: FloatArray) -> FloatArray:
     rgba[..., :3] = image
     rgba[..., 3] = 1
     return rgba
+
+
+def is_opaque(image: FloatArray) -> bool:
+    """Whether an RGBA image (H, W, 4) has alpha 1 everywhere; an RGB image is none."""
+    return image.shape[2] == 4 and bool((image[..., 3] == 1).all())
+
+
+def opaque(image: FloatArray) -> FloatArray:
+    """An RGBA image with alpha 1. Mixing leaves 65534 of 65535, through which compositing shows what lies below."""
+    whole = image.copy()
+    whole[..., 3] = 1
+    return whole

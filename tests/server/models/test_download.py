@@ -89,7 +89,8 @@ def test_pause_keeps_what_is_here_also_over_a_restart(shop: Shop) -> None:
     shop.hub.pace, shop.hub.stall_at = 0, None
     before = shop.hub.served[UNET]
     assert shop.get().state is ModelState.READY
-    assert shop.hub.served[UNET] - before < size - LARGE // 3
+    # What is done counts the small files, too.
+    assert shop.hub.served[UNET] - before < size - LARGE // 3 + 2**16
     assert files_in(shop.info().location)[UNET] == shop.hub.repositories[REPOSITORY][UNET]
 
 

@@ -1,7 +1,7 @@
 """Motion between the keyframes of a gap: once per gap, at a working size, then brought to full size.
 
 Two recipes. Small and free-form motion is followed pixel by pixel; parts that move far and as wholes are explained as
-layers. Which one suits a gap is measured, not asked; where it is not clear, both are made and the better one is taken.
+layers. Which one suits a gap is measured, not asked: where there may be layers, both are made.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ _AS_WELL = 1.06
 """Affine motions match as well as the free fields that are searched, up to this ratio of costs."""
 _NEARLY = 1.15
 """And nearly as well as these and the network's together, which follow a drawing's changes of shape better."""
-_CLEARLY = 0.9
-"""From so much better on, nothing else is tried."""
+_CLEARLY, _FAVOURED = 0.9, 1.4
+"""Where they match better than this, layers may bring the keyframes together so much worse than free motion does, which
+has chance matches."""
 _UNDECIDED = 1.0
 _BY_ITSELF = 1.0
 """Depth, in pixels of own motion, from which a pixel counts as moving by itself."""
@@ -86,12 +87,12 @@ def estimate_quality(gap: Gap, progress: Report, match: Match) -> Estimate:
     layered = None
     if cost < _NEARLY:
         layered = _layered_recipe(gap, a, relit, [plain, *hypotheses.affine, hypotheses.jumped], progress)
-    if layered is not None and cost < _CLEARLY:
-        return layered.enlarged()
     free = follow(a, relit, [plain, hypotheses.matched, hypotheses.coarse])
-    if layered is not None and _unlike(a, relit, layered.tracks) < _unlike(a, relit, free):
-        return layered.enlarged()
-    return free
+    if layered is None:
+        return free
+    favour = _FAVOURED if cost < _CLEARLY else 1.0
+    is_better = _unlike(a, relit, layered.tracks) < favour * _unlike(a, relit, free)
+    return layered.enlarged() if is_better else free
 
 
 def _is_lost(a: Picture, b: Picture, plain: Hypothesis) -> bool:
