@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,12 @@ from fakes.resolve.windows import Bmd, Fusion
 from resolve_shots import layout, mark, succeed, timeline_of, view
 from resolve_window import Step, User, choose, close_box, press, put, see, show, until
 from tweenbridge import Client, Spacing, Timing
-from tweenbridge_resolve import app, choice, dialog, folders
+from tweenbridge_resolve import app, choice, dialog
 from tweenbridge_resolve.choice import Choice
 from tweenbridge_resolve.dialog import Dialog
 from tweenbridge_resolve.flow import Run
 
-
-@pytest.fixture(autouse=True)
-def home(studio_home: Path, monkeypatch: pytest.MonkeyPatch, films: Path) -> Iterator[Path]:
-    monkeypatch.setenv("TWEENBRIDGE_HOME", str(studio_home))
-    monkeypatch.setattr(dialog, "usual_folder", lambda: films)
-    monkeypatch.setattr(folders, "usual_folder", lambda: films)
-    yield studio_home
-    (studio_home / "resolve-choice.json").unlink(missing_ok=True)
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_two_presses_make_in_betweens(films: Path) -> None:

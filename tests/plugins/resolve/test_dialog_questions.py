@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +13,13 @@ from fakes.resolve.windows import Bmd, Fusion
 from resolve_shots import layout, mark, shown, succeed, timeline_of
 from resolve_window import User, choose, press, see, show, until
 from tweenbridge import Client, Timing
-from tweenbridge_resolve import app, dialog, folders
+from tweenbridge_resolve import app
 from tweenbridge_resolve.choice import Choice
 from tweenbridge_resolve.host import Host
 from tweenbridge_resolve.lock import Lock
 from tweenbridge_resolve.watch import Watch
 
-
-@pytest.fixture(autouse=True)
-def home(studio_home: Path, monkeypatch: pytest.MonkeyPatch, films: Path) -> Iterator[Path]:
-    monkeypatch.setenv("TWEENBRIDGE_HOME", str(studio_home))
-    monkeypatch.setattr(dialog, "usual_folder", lambda: films)
-    monkeypatch.setattr(folders, "usual_folder", lambda: films)
-    yield studio_home
-    (studio_home / "resolve-choice.json").unlink(missing_ok=True)
+pytestmark = pytest.mark.usefixtures("home")
 
 
 # ---------------------------------------------------------------- questions

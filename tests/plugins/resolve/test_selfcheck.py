@@ -15,10 +15,7 @@ from tweenbridge_resolve import selfcheck
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture(autouse=True)
-def home(studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TWEENBRIDGE_HOME", str(studio_home))
-    return studio_home
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def check(quirks: Quirks) -> tuple[int, dict[str, tuple[str, str]], str]:
