@@ -21,9 +21,8 @@ from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
 from tweenbridge.protocol.messages import JobInfo, Priority, Release
 
 from . import survey, timeline
-from .alone import tracks_alone
+from .capture import capture
 from .choice import Choice
-from .clips import tracks_of
 from .errors import PluginError
 from .folders import chosen_folder, new_folder, pattern
 from .host import Host
@@ -31,7 +30,7 @@ from .insertion import Order, Placed, insert, look_again, moved_note, unplaceabl
 from .media import BIN
 from .placement import Keyframe, Plan, make_plan
 from .placing import Placer
-from .stills import Stills, unwritable
+from .stills import unwritable
 from .survey import Survey
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ class Run:
         self._begun = time.monotonic()
         self._before: Optional[Survey] = None
         self._notes: List[str] = []
-        self._shallow = False
+        self._captured_notes: Tuple[str, ...] = ()
         self._handle: Optional[JobHandle] = None
         self._placer = Placer(host)
         self._lost: Optional[float] = None
@@ -149,13 +148,11 @@ class Run:
         try:
             with host.view_kept():
                 self._before = survey.take(host, self.plan.keyframes, self._colour)
-                stills = Stills(host, self.folder / "keyframes")
-                with tracks_alone(host, tracks_of(host, self._only)):
-                    files = stills.take_all(self.plan.keyframes)
-                self._shallow = stills.shallow
+                captured = capture(host, self.plan.keyframes, self.folder / "keyframes", self._only)
+            self._captured_notes = captured.notes
             sources = [
                 KeyframeSource(path, position=keyframe.frame, name=keyframe.label)
-                for path, keyframe in zip(files, self.plan.keyframes)
+                for path, keyframe in zip(captured.files, self.plan.keyframes)
             ]
             self._handle = self._client.submit(
                 sources, timing=self.plan.timing, engine=choice.engine, profile=choice.profile,
@@ -299,9 +296,7 @@ class Run:
     def _done(self, placed: Placed, shift: int) -> None:
         assert self._before is not None
         followed = [moved_note(shift)] if shift != self._host.start - self._before.start else []
-        if self._shallow:
-            followed.append("Keyframes came as 8 bit, not 16, so fine gradients may show bands.")
-        notes = (*followed, *placed.notes, *self._notes, *self._host.not_restored)
+        notes = (*followed, *self._captured_notes, *placed.notes, *self._notes, *self._host.not_restored)
         shutil.rmtree(self.folder / "keyframes", ignore_errors=True)
         self.result = Result(placed.track, placed.name, placed.take, self.folder, notes)
         self.stage = Stage.DONE

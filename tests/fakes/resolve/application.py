@@ -25,7 +25,7 @@ class Studio:
 
     def __init__(self, quirks):
         self.quirks, self.page, self.cached_files, self.has_quit = quirks, "edit", {}, False
-        self.calls = Counter()
+        self.calls, self.project = Counter(), None
 
     def colour_settings(self):
         """What the settings say of colour."""
@@ -181,7 +181,7 @@ class Project(ApiObject):
         for frame in range(settings["MarkIn"], settings["MarkOut"] + 1):
             name = f"{settings['CustomName']}{frame:08}.tif"
             path = os.path.join(settings["TargetDir"], name)
-            pictures.write_tiff(path, self._current._picture(frame), bits=self._studio.quirks.render_bits)
+            pictures.write_tiff(path, self._current._graded(frame), bits=self._studio.quirks.render_bits)
         job["status"] = "Complete"
 
     def StopRendering(self):
@@ -244,7 +244,7 @@ class Resolve(ApiObject):
 def make_resolve(quirks=None, rate="24", drop=False, start="01:00:00:00", frames=40, project_rate=None):
     """A Resolve with a timeline that shows one drawn clip of so many frames on its only track."""
     studio = Studio(quirks or Quirks())
-    project = Project(studio, "Show: reel 1", project_rate or rate, drop)
+    project = studio.project = Project(studio, "Show: reel 1", project_rate or rate, drop)
     timeline = Timeline(studio, "Shot 12", rate, drop, start)
     project._timelines.append(timeline)
     project._current = timeline

@@ -164,6 +164,8 @@ class MediaPool(ApiObject):
         return timeline
 
     def DeleteTimelines(self, timeline):
+        if self._studio.quirks.keeps_timelines:
+            return True
         self._project._timelines = [known for known in self._project._timelines if known not in timeline]
         if self._project._current in timeline:
             self._project._current = next(iter(self._project._timelines), None)

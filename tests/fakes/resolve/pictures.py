@@ -35,6 +35,11 @@ def with_title(samples):
     return titled
 
 
+def brighter(samples, by):
+    """The same, brighter."""
+    return array.array("H", [min(65535, sample + by) for sample in samples]) if by else samples
+
+
 def black():
     """Where nothing lies on the timeline."""
     return array.array("H", bytes(WIDTH * HEIGHT * 6))

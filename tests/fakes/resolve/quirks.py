@@ -73,6 +73,14 @@ class Quirks:
     """LoadRenderPreset loads nothing."""
     timeline_nodes: tuple = (((), ""),)
     """The timeline's own node graph: for each node its tools and its LUT. A plain one has an empty node."""
+    nodes_switch: str = "takes"
+    """What Graph.SetNodeEnabled does: "takes", "ignored" (says True and changes nothing), "refused", "raises",
+    "missing"."""
+    duplicates: str = "made"
+    """What Timeline.DuplicateTimeline does: "made", "unsaid" (makes one and answers None), "nothing", "raises",
+    "missing"."""
+    keeps_timelines: bool = False
+    """MediaPool.DeleteTimelines says True and deletes nothing."""
     output_lut: str = ""
     """The project's output LUT."""
     colour_science: str = "davinciYRGB"

@@ -204,13 +204,6 @@ def test_a_plain_timeline_needs_no_word() -> None:
     assert said_before(resolve) == ""
 
 
-@pytest.mark.parametrize("nodes", [((("Lift Gamma Gain",), ""),), (((), ""), ((), "Film look.cube"))])
-def test_the_timelines_own_grade_is_said(nodes: Any) -> None:
-    resolve = make_resolve(Quirks(timeline_nodes=nodes))
-    mark(resolve, 4, 12)
-    assert "The timeline has a grade of its own, which in-betweens would get twice" in said_before(resolve)
-
-
 def test_an_output_lut_is_said() -> None:
     resolve = make_resolve(Quirks(output_lut="Film look.cube"))
     mark(resolve, 4, 12)

@@ -41,7 +41,7 @@ def test_a_good_resolve() -> None:
     assert {outcome for outcome, _ in lines.values()} == {"ok"}, lines
     assert lines["Placing"][1] == "frame-accurate; endFrame is the frame after the last one"
     assert lines["A whole run"][1] == "5 in-betweens came from the server and lie on V4, In-betweens take 3"
-    assert last == "20 ok, 0 to note, 0 failed."
+    assert last == "21 ok, 0 to note, 0 failed."
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,8 @@ def test_a_good_resolve() -> None:
         (Quirks(preset_sticks=True), "After a render", "FAIL", "Your render settings did not come back"),
         (Quirks(inserts_tracks=False), "A track in between", "note", "on top only"),
         (Quirks(tracks_stay_on=True), "Tracks alone", "FAIL", "does not switch off track V"),
+        (Quirks(nodes_switch="refused"), "A timeline's grade", "note", "bypass it yourself"),
+        (Quirks(duplicates="nothing"), "A timeline's grade", "note", "bypass it yourself"),
         (Quirks(colour_science="acescct"), "Colour management", "note", "ACES Input Transform"),
         (Quirks(), "Selected clips", "note", "21.0.4 does"),
         (Quirks(misplaces=1), "Placing", "FAIL", "does not place"),
