@@ -50,6 +50,8 @@ def capture(host: Host, keyframes: Sequence[Keyframe], folder: Path, only: Tuple
     shutil.rmtree(folder / "graded", ignore_errors=True)
     if view.note or unseen:
         notes.append(view.note or STAYED)
+    if stills.alpha:
+        notes.append("These stills have alpha, and so have the in-betweens.")
     if stills.shallow:
         notes.append("Keyframes came as 8 bit, not 16, so fine gradients may show bands.")
     return Captured(files, tuple(notes))

@@ -30,7 +30,7 @@ from .preview import write_preview
 from .timeline import Source
 from .waiting import wait_for_engines
 from .window import BUTTONS, EVENTS, Question, Windows, fill, show_preview, values
-from .words import progress, summary, trouble
+from .words import NO_ALPHA, progress, summary, trouble
 
 _TICK = 0.05
 _ALIVE = 2.0
@@ -196,7 +196,7 @@ class Dialog:
         if chosen.keyframes not in self._told:
             self._told[chosen.keyframes] = cautions(self._host, chosen.keyframes, bool(chosen.only))
         told = self._told[chosen.keyframes]
-        lines = [chosen.listing(self._host), "", self._cost(chosen), *(f"Note: {each}" for each in told)]
+        lines = [chosen.listing(self._host), "", self._cost(chosen), NO_ALPHA, *(f"Note: {each}" for each in told)]
         self._items["Found"].PlainText = "\n".join(lines)
 
     def _cost(self, chosen: Found) -> str:

@@ -102,7 +102,9 @@ class Project(ApiObject):
         quirks = self._studio.quirks
         if self._current is None or not os.path.isdir(os.path.dirname(filePath)):
             return False
-        pictures.write_tiff(filePath, self._current._viewer(), quirks.still_scale, quirks.still_bits)
+        pictures.write_tiff(
+            filePath, self._current._viewer(), quirks.still_scale, quirks.still_bits, quirks.still_alpha
+        )
         if quirks.broken_stills > 0:
             quirks.broken_stills -= 1
             with open(filePath, "r+b") as file:

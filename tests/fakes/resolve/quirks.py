@@ -87,6 +87,8 @@ class Quirks:
     """Of the project; "davinciYRGBColorManagedv2" is managed: what is imported is read as `Input Color Space` says."""
     input_space_refused: bool = False
     """SetClipProperty("Input Color Space") says True and changes nothing."""
+    still_alpha: bool = False
+    """Stills have a fourth sample: the left third of every picture is transparent. No version is known that does so."""
     still_bits: int = 16
     render_bits: int = 16
     inserts_tracks: bool = True

@@ -17,6 +17,7 @@ from tweenbridge_resolve import app, choice, dialog
 from tweenbridge_resolve.choice import Choice
 from tweenbridge_resolve.dialog import Dialog
 from tweenbridge_resolve.flow import Run
+from tweenbridge_resolve.words import NO_ALPHA
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -28,7 +29,7 @@ def test_two_presses_make_in_betweens(films: Path) -> None:
     status, _, said = show(resolve, see(seen, "Found", "PlainText"), press("Generate"), until("are on track V2"))
     assert status == 0, said
     listing = "01:00:00:04  K4\n      7 frames\n01:00:00:12  K12\n      no frame\n01:00:00:13  K13"
-    assert seen == [f"{listing}\n\n7 in-betweens (0.3 s of the timeline), up to 1 MB on disk"]
+    assert seen == [f"{listing}\n\n7 in-betweens (0.3 s of the timeline), up to 1 MB on disk\n{NO_ALPHA}"]
     assert layout(resolve)["In-betweens"] == [(5, 7)]
     assert view(resolve) == before
     assert said[-1].startswith("Tweenbridge: 7 in-betweens are on track V2, In-betweens. The frames are in ")

@@ -18,6 +18,7 @@ from tweenbridge_resolve.choice import Choice
 from tweenbridge_resolve.host import Host
 from tweenbridge_resolve.lock import Lock
 from tweenbridge_resolve.watch import Watch
+from tweenbridge_resolve.words import NO_ALPHA
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -177,6 +178,7 @@ def test_an_edition_that_makes_no_window_goes_through_the_tray(monkeypatch: pyte
     status = app.run(resolve, Fusion(), Bmd(User(), makes_windows=False), say=said.append)
     assert (status, said) == (0, ["Tweenbridge: Nothing was made."])
     assert asked[0]["notes"][0].startswith("7 in-betweens (0.3 s of the timeline)")
+    assert asked[0]["notes"][1] == NO_ALPHA
 
 
 def test_a_dialog_of_resolves_that_holds_everything_up_is_told_of() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes.resolve import Quirks, make_resolve
-from resolve_shots import check_every_frame, layout, mark, succeed, timeline_of
+from resolve_shots import check_every_frame, layout, mark, read, succeed, timeline_of
 from tweenbridge import Client
 from tweenbridge_resolve import host as hosts
+from tweenbridge_resolve import tiff
 from tweenbridge_resolve.folders import chosen_folder
 
 MANAGED = "davinciYRGBColorManagedv2"
@@ -46,6 +48,26 @@ def test_shallow_stills_are_rendered_and_shallow_renders_are_said(
     mark(resolve, 4, 12)
     notes = succeed(resolve, client, films).result.notes
     assert any("8 bit, not 16" in note for note in notes) == told
+
+
+def test_alpha_is_carried_where_stills_have_it(client: Client, films: Path) -> None:
+    resolve = make_resolve(Quirks(still_alpha=True))
+    mark(resolve, 4, 12)
+    made = succeed(resolve, client, films)
+    assert "These stills have alpha, and so have the in-betweens." in made.result.notes
+    for path in made.folder.glob("*.tif"):
+        pixels = read(path)
+        assert pixels.shape == (54, 96, 4)
+        assert (pixels[:, :30, 3] == 0).all()
+        assert (pixels[:, 34:, 3] > 65500).all()
+
+
+def test_what_becomes_transparent_meanwhile_is_a_change() -> None:
+    opaque, clear = ((0.2, 0.3, 0.4, alpha) for alpha in (1, 0))
+    stills = [tiff.Still(1, 1, 16, 4, str(p), struct.pack("<4H", *(round(65535 * v) for v in p)), "<")
+              for p in (opaque, clear)]  # fmt: skip
+    assert tiff.alike(stills[0], stills[0])
+    assert not tiff.alike(*stills)
 
 
 def test_sequences_have_names_that_relinking_and_edls_can_tell_apart(client: Client, films: Path) -> None:

@@ -41,13 +41,15 @@ def test_a_good_resolve() -> None:
     assert {outcome for outcome, _ in lines.values()} == {"ok"}, lines
     assert lines["Placing"][1] == "frame-accurate; endFrame is the frame after the last one"
     assert lines["A whole run"][1] == "5 in-betweens came from the server and lie on V4, In-betweens take 3"
-    assert last == "21 ok, 0 to note, 0 failed."
+    assert last == "22 ok, 0 to note, 0 failed."
 
 
 @pytest.mark.parametrize(
     ("quirks", "title", "outcome", "sentence"),
     [
         (Quirks(exclusive_end=False), "Placing", "ok", "endFrame is the last frame"),
+        (Quirks(still_alpha=True), "Alpha", "ok", "stills have it, and so have in-betweens"),
+        (Quirks(), "Alpha", "ok", "stills have none: transparent areas become black"),
         (Quirks(has_stills=False), "Stills", "note", "every keyframe is rendered"),
         (Quirks(stale_stills=2), "Stills", "ok", "every frame shows itself"),
         (Quirks(stale_stills=60), "Stills", "FAIL", "frame 0 of the sequence was asked for, and frame 10 is in the"),
