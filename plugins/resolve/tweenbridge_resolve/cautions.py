@@ -55,8 +55,8 @@ def _graded(host: Host) -> List[str]:
         )
     elif graded_nodes(host):
         found.append(
-            "The timeline has a grade of its own, which in-betweens would get twice: "
-            "bypass it on the Color page (Timeline in the node editor) before you generate."
+            "The timeline has a grade of its own. Bypass it on the Color page (Timeline in the node editor) before you "
+            "generate, or in-betweens get it twice."
         )
     lut = _output_lut(host)
     if lut:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 COPY = "Tweenbridge copy for keyframes"
 _LISTED = 1.0
 """Seconds until a copy that was made has to be listed."""
-STAYED = "The timeline’s own grade could not be left out of the keyframes, so the in-betweens may be graded twice."
+STAYED = (
+    "The timeline’s own grade could not be left out. Unless you have bypassed it, the in-betweens are graded twice."
+)
 
 
 @dataclass(frozen=True)
