@@ -58,9 +58,8 @@ def run(
                 "Tweenbridge is at work in another window already.",
                 "Finish there, or close that window, then try again.",
             )
-        host = Host(resolve)
         with Watch(lambda text: say(f"Tweenbridge: {text}")) as watch:
-            return _ask(host, fusion, bmd, edit, say, watch)
+            return _ask(Host(resolve), fusion, bmd, edit, say, watch)
     except Exception as error:  # noqa: BLE001 - the last resort: it is reported, and kept in a file
         text = trouble(error)
         if not isinstance(error, (PluginError, TweenbridgeError)):

@@ -87,7 +87,7 @@ def insert(host: Host, order: Order, placer: Placer, shift: int) -> Placed:
     item = media.import_sequence(host, order.folder, order.pattern, count, order.bin)
     notes = [note for note in [media.match_colours(host, item)] if note]
     if len(media.bins(host, order.bin)) > 1:
-        notes.append(f"There are several bins called “{order.bin}”; the clip is in the first one.")
+        notes.append(f"There are several bins called “{order.bin}”; the clip is in the one nearest to the Master bin.")
     try:
         target = choose_track(timeline.tracks(host), plan.clips, max(tracks_of(host, order.only), default=None))
         track = placer.place(item, plan.clips, target)

@@ -26,6 +26,8 @@ class Studio:
     def __init__(self, quirks):
         self.quirks, self.page, self.cached_files, self.has_quit = quirks, "edit", {}, False
         self.calls, self.project = Counter(), None
+        self.blocked = None
+        """A dialog is in the way of every call; set by whoever closes it."""
 
     def colour_settings(self):
         """What the settings say of colour."""
@@ -57,7 +59,7 @@ class Project(ApiObject):
         self._timelines, self._current = [], None
         self._pool = MediaPool(studio, self)
         self._render = {"format": "mov", "codec": "H264", "mode": 0, "settings": {"CustomName": "the user's"}}
-        self._presets, self._jobs, self._numbers = {}, {}, 0
+        self._presets, self._jobs, self._numbers, self._rendered = {}, {}, 0, []
 
     def _absent(self):
         return () if self._studio.quirks.has_stills else ("ExportCurrentFrameAsStill",)
@@ -142,7 +144,7 @@ class Project(ApiObject):
         return True
 
     def GetRenderPresetList(self):
-        return [{"RenderPresetName": name} for name in self._presets]
+        return ["H.264 Master", *({"RenderPresetName": name} for name in self._presets)]
 
     def SaveAsNewRenderPreset(self, presetName):
         if presetName in self._presets or self._studio.quirks.presets_refused:
@@ -170,6 +172,13 @@ class Project(ApiObject):
     def DeleteRenderJob(self, jobId):
         return self._jobs.pop(jobId, None) is not None
 
+    def GetRenderJobList(self):
+        told = ("TargetDir", "MarkIn", "MarkOut")
+        return [
+            {"JobId": name, **{key: job["settings"][key] for key in told if key in job["settings"]}}
+            for name, job in self._jobs.items()
+        ]
+
     def StartRendering(self, jobIds, isInteractiveMode=False):
         for job in jobIds:
             self._work(self._jobs[job])
@@ -177,6 +186,7 @@ class Project(ApiObject):
 
     def _work(self, job):
         settings = job["settings"]
+        self._rendered.append(settings)
         if self._studio.quirks.render_fails or (job["format"], job["codec"]) != ("tif", "RGB16"):
             job["status"] = "Failed"
             return

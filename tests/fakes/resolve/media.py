@@ -130,6 +130,8 @@ class MediaPool(ApiObject):
         return True
 
     def DeleteClips(self, clips):
+        if self._studio.quirks.keeps_media:
+            return True
         for folder in walk(self._root):
             folder._clips = [clip for clip in folder._clips if clip not in clips]
         for timeline in self._project._timelines:

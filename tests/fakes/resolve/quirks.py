@@ -45,6 +45,8 @@ class Quirks:
     """Third-party metadata can be read again."""
     misplaces: int = 0
     """Clips come to lie so many frames late."""
+    keeps_media: bool = False
+    """MediaPool.DeleteClips says True and deletes nothing."""
     keeps_clips: bool = False
     """Timeline.DeleteClips deletes nothing."""
     stale_lists: int = 0

@@ -41,9 +41,10 @@ def films(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def home(studio_home: Path, monkeypatch: pytest.MonkeyPatch, films: Path) -> Iterator[Path]:
-    """The data folder as the user's own, which forgets what was chosen; sequences go into `films`."""
+    """The data folder as the user's own, which forgets earlier runs; sequences go into `films`."""
     monkeypatch.setenv("TWEENBRIDGE_HOME", str(studio_home))
     monkeypatch.setattr(dialog, "usual_folder", lambda: films)
     monkeypatch.setattr(folders, "usual_folder", lambda: films)
     yield studio_home
-    (studio_home / "resolve-choice.json").unlink(missing_ok=True)
+    for kept in ("resolve-choice.json", "resolve-speed.json"):
+        (studio_home / kept).unlink(missing_ok=True)

@@ -168,6 +168,18 @@ def test_closing_the_window_in_mid_run_asks_first(films: Path, home: Path, monke
         assert client.jobs()[0].state.is_final
 
 
+def test_going_on_after_the_close_box_makes_what_was_begun() -> None:
+    resolve = make_resolve()
+    mark(resolve, 4, 12)
+    status, _, said = show(
+        resolve, press("Generate"), lambda window, items: items["Cancel"].Text == "Cancel", close_box,
+        lambda window, items: items["Generate"].Text == "Go on" and window.press("Generate"),
+        until("are on track V2"), lambda window, items: items["Generate"].Text == "Generate in-betweens",
+    )  # fmt: skip
+    assert status == 0, said
+    assert layout(resolve)["In-betweens"] == [(5, 7)]
+
+
 def test_it_closes_when_resolve_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dialog, "_ALIVE", 0.05)
     resolve = make_resolve()

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import os
+import subprocess
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +18,10 @@ from fakes.resolve.windows import Bmd, Fusion
 from resolve_shots import layout, mark, shown, succeed, timeline_of
 from resolve_window import User, choose, press, see, show, until
 from tweenbridge import Client, Timing
-from tweenbridge_resolve import app
+from tweenbridge_resolve import app, dialog
 from tweenbridge_resolve.choice import Choice
-from tweenbridge_resolve.host import Host
 from tweenbridge_resolve.lock import Lock
-from tweenbridge_resolve.watch import Watch
+from tweenbridge_resolve.watch import SENTENCE, Watch
 from tweenbridge_resolve.words import NO_ALPHA
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -160,6 +164,22 @@ def test_a_take_that_is_kept_is_untouched(client: Client, films: Path) -> None:
 # ---------------------------------------------------------------- others at work
 
 
+def test_a_window_that_was_killed_is_no_second_one(home: Path) -> None:
+    script = "import sys, time; from tweenbridge_resolve.lock import Lock; from pathlib import Path\n"
+    script += "lock = Lock(Path(sys.argv[1])); print(lock.is_held, flush=True); time.sleep(60)"
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(home)], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"True\n"
+        assert not Lock(home).is_held
+        other.kill()
+    lock = Lock(home)
+    assert lock.is_held
+    lock.release()
+
+
 def test_a_second_window_is_refused(home: Path) -> None:
     lock, alerts = Lock(home), []
     assert lock.is_held
@@ -169,33 +189,60 @@ def test_a_second_window_is_refused(home: Path) -> None:
     show(make_resolve())
 
 
-def test_an_edition_that_makes_no_window_goes_through_the_tray(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("windows", [0, 1])
+def test_an_edition_that_makes_no_window_goes_through_the_tray(windows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None at all, or none after the small one that waits for the server."""
     asked: list[Any] = []
     monkeypatch.setattr(app.confirm, "ask", lambda home, plan, *_: asked.append(plan))
     resolve = make_resolve()
     mark(resolve, 4, 12)
     said: list[str] = []
-    status = app.run(resolve, Fusion(), Bmd(User(), makes_windows=False), say=said.append)
+    status = app.run(resolve, Fusion(), Bmd(User(), makes_windows=windows), say=said.append)
     assert (status, said) == (0, ["Tweenbridge: Nothing was made."])
     assert asked[0]["notes"][0].startswith("7 in-betweens (0.3 s of the timeline)")
     assert asked[0]["notes"][1] == NO_ALPHA
 
 
-def test_a_dialog_of_resolves_that_holds_everything_up_is_told_of() -> None:
-    resolve, said = make_resolve(), []
-    mark(resolve, 4, 12)
-    timeline, told = timeline_of(resolve), threading.Event()
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said at once that Resolve does not answer."""
+    monkeypatch.setattr(app, "Watch", functools.partial(Watch, patience=0.1))
+    monkeypatch.setattr(dialog, "_ALIVE", 0.05)
+
+
+def _open_dialog(resolve: Any) -> Callable[[str], None]:
+    """A modal window of Resolve's keeps every call from returning, until whoever reads the sentence closes it."""
+    resolve._studio.blocked = threading.Event()
 
     def say(text: str) -> None:
+        if text == f"Tweenbridge: {SENTENCE}":
+            resolve._studio.blocked.set()
         said.append(text)
-        told.set()
 
-    with Watch(say, patience=0.05) as watch:
-        watch.beat()
-        # A modal window keeps a call from returning until it is closed, here by whoever has read the sentence.
-        timeline._blocked = told
-        assert Host(resolve).timeline.GetMarkers()
-    assert said == [
-        "DaVinci Resolve has not answered for a while. If it shows a dialog, close it; Tweenbridge then goes on by "
-        "itself."
-    ]
+    said: list[str] = []
+    say.said = said  # type: ignore[attr-defined]
+    return say
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_dialog_that_is_in_the_way_from_the_start_is_told_of() -> None:
+    resolve = make_resolve()
+    mark(resolve, 4, 12)
+    say: Any = _open_dialog(resolve)
+    assert app.run(resolve, Fusion(), Bmd(User()), say=say) == 0
+    assert say.said[0] == f"Tweenbridge: {SENTENCE}"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_dialog_that_comes_up_in_mid_run_is_told_of_and_the_run_goes_on() -> None:
+    resolve = make_resolve()
+    mark(resolve, 4, 12)
+    say: Any = _open_dialog(resolve)
+    resolve._studio.blocked.set()
+    user = User(
+        press("Generate"), lambda w, i: i["Cancel"].Text == "Cancel",
+        lambda w, i: resolve._studio.blocked.clear(), until("are on track V2"),
+    )  # fmt: skip
+    assert app.run(resolve, Fusion(), Bmd(user), say=say) == 0
+    assert f"Tweenbridge: {SENTENCE}" in say.said
+    assert layout(resolve)["In-betweens"] == [(5, 7)]
