@@ -23,7 +23,7 @@ from tweenbridge.protocol.messages import JobInfo, Priority, Release
 from . import survey, timeline
 from .capture import capture
 from .choice import Choice
-from .errors import PluginError
+from .errors import PluginError, Trouble
 from .folders import chosen_folder, new_folder, pattern
 from .host import Host
 from .insertion import Order, Placed, insert, look_again, moved_note, unplaceable
@@ -259,6 +259,13 @@ class Run:
         assert self._before is not None and self._handle is not None
         # From here on the frames are the user's: the server need not keep them.
         self._client.ask(Release(job=self._handle.id))
+        missing = self.plan.frames - len(list(self.folder.glob("*.tif")))
+        if missing:
+            raise PluginError(
+                Trouble.FOLDER,
+                f"{missing} of {self.plan.frames} frames {'is' if missing == 1 else 'are'} missing in {self.folder}.",
+                "Generate the in-betweens again, and leave that folder alone meanwhile.",
+            )
         placed: Optional[Placed] = None
         with self._host.view_kept():
             change = look_again(self._host, self._order(), self._before)

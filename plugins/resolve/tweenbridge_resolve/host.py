@@ -100,6 +100,7 @@ class Host:
     Attributes:
         start: the timeline's first frame.
         rate: its frame rate.
+        kept_preset: the render preset that holds the user's settings where they did not come back; "" where they are.
         not_restored: sentences about what could not be put back as the user had it; whoever reports a run says them.
 
     Raises:
@@ -116,6 +117,7 @@ class Host:
         self.rate = self._rate()
         self.start = self._start()
         self.not_restored: List[str] = []
+        self.kept_preset = ""
 
     def _project(self) -> Project:
         manager = told(self.resolve.GetProjectManager)
@@ -235,7 +237,7 @@ class Host:
                 return
         raise PluginError(
             Trouble.PLAYHEAD,
-            f"The playhead does not go to {wanted}.",
+            f"The playhead did not move to {wanted}.",
             "Stop the playback, close open dialogs in DaVinci Resolve, then try again.",
         )
 

@@ -40,7 +40,7 @@ def render_kept(host: Host) -> Iterator[None]:
         yield
     finally:
         if host.is_alive():
-            _load(host, name)
+            _load(host, name, before)
             if before.get("format") and before.get("codec"):
                 for _ in range(2):
                     if told(project.GetCurrentRenderFormatAndCodec) != before:
@@ -58,11 +58,15 @@ def _save(host: Host) -> str:
 
     A preset of that name that is there already holds settings which once did not come back: it is the user's.
     """
-    known = _presets(host)
+    if host.kept_preset:
+        return host.kept_preset
+    known = _presets(host) or []
     for name in (_PRESET, *(f"{_PRESET} {number}" for number in range(2, 10))):
         if name in known:
             continue
-        if host.project.SaveAsNewRenderPreset(name) or name in _presets(host):
+        saved = host.project.SaveAsNewRenderPreset(name) or host.project.SaveAsNewRenderPreset(name)
+        now = _presets(host)
+        if name in now if now is not None else saved:
             return name
     raise _refused(
         "your settings on the Deliver page cannot be kept, and a render would change them",
@@ -70,19 +74,34 @@ def _save(host: Host) -> str:
     )
 
 
-def _presets(host: Host) -> List[str]:
-    """Names of presets of ours. What an entry of Resolve's list looks like is not documented; its name is in it."""
+def _presets(host: Host) -> Optional[List[str]]:
+    """Names of presets of ours; None where none are listed at all.
+
+    What an entry of Resolve's list looks like is not documented; its name is in it.
+    """
     listed = told(host.project.GetRenderPresetList) if has(host.project, "GetRenderPresetList") else None
-    found = [re.search(rf"{_PRESET}( \d)?", str(preset)) for preset in listed or []]
+    if not listed:
+        return None
+    found = [re.search(rf"{_PRESET}( \d)?", str(preset)) for preset in listed]
     return [each[0] for each in found if each]
 
 
-def _load(host: Host, name: str) -> None:
-    if host.project.LoadRenderPreset(name) or host.project.LoadRenderPreset(name):
-        if not host.project.DeleteRenderPreset(name):
-            host.project.DeleteRenderPreset(name)
+def _load(host: Host, name: str, before: Dict[str, str]) -> None:
+    """Bring the settings back. The preset goes only where that is seen: it is all that is left of them."""
+    project = host.project
+    loaded = project.LoadRenderPreset(name) or project.LoadRenderPreset(name)
+    if not loaded or told(project.GetCurrentRenderFormatAndCodec) not in (None, before):
+        host.kept_preset = name
+        host.tell(
+            f"Your render settings did not come back: on the Deliver page load the preset “{name}”, then delete it."
+        )
         return
-    host.tell(f"Your render settings did not come back: on the Deliver page load the preset “{name}”, then delete it.")
+    host.kept_preset = ""
+    for _ in range(2):
+        project.DeleteRenderPreset(name)
+        if name not in (_presets(host) or []):
+            return
+    host.tell(f"A preset of Tweenbridge’s is left on the Deliver page: delete “{name}”.")
 
 
 def _marks(host: Host) -> Optional[Dict[str, Dict[str, int]]]:

@@ -82,6 +82,7 @@ def import_sequence(host: Host, folder: Path, pattern: str, count: int, bin_name
     if not made:
         raise PluginError(Trouble.IMPORT, "DaVinci Resolve does not import the in-betweens.", remedy)
     try:
+        _check_bin(host, made[0], place)
         frames = frame_count(made[0])
         if len(made) > 1 or frames not in (None, count):
             raise PluginError(
@@ -106,6 +107,16 @@ def import_sequence(host: Host, folder: Path, pattern: str, count: int, bin_name
             discard(host, item)
         raise
     return made[0]
+
+
+def _check_bin(host: Host, media: MediaPoolItem, place: Folder) -> None:
+    """Tell where a clip has come into another bin than the one it was meant for."""
+    wanted = told(media.GetUniqueId)
+    shown = told(host.pool.GetCurrentFolder)
+    if shown is None or told(shown.GetUniqueId) == told(place.GetUniqueId):
+        return
+    if wanted in {told(clip.GetUniqueId) for clip in told(shown.GetClipList) or [] if clip is not None}:
+        host.tell(f"The clip is in the bin “{told(shown.GetName)}”, not in “{told(place.GetName)}”.")
 
 
 def has_rate(media: MediaPoolItem, rate: Rate) -> bool:

@@ -86,12 +86,13 @@ def remove(host: Host, what: Removable, with_files: bool) -> str:
         if not delete(host, lambda: [item for _, item in _clips(host, what.media)]):
             raise PluginError(
                 Trouble.PLACEMENT,
-                f"DaVinci Resolve does not delete “{what.name}” from the timeline.",
+                f"DaVinci Resolve did not delete “{what.name}” from the timeline.",
                 "Unlock its track, then try again.",
             )
         gone = pool.discard(host, what.media)
     if not gone:
-        return f"“{what.name}” is gone from the timeline. {' '.join(host.not_restored)}"
+        files = " Its files are kept." if what.files else ""
+        return f"“{what.name}” is gone from the timeline. {' '.join(host.not_restored)}{files}"
     left = 0
     for path in what.files if with_files else ():
         try:

@@ -12,9 +12,9 @@ from .quirks import Quirks
 from .timelines import Timeline, TimelineItem
 
 _ENDED = {
-    "en": {"Complete": "Complete", "Failed": "Failed"},
-    "pt": {"Complete": "Concluído", "Failed": "Falhou"},
-    "de": {"Complete": "Abgeschlossen", "Failed": "Fehlgeschlagen"},
+    "en": {"Ready": "Ready", "Complete": "Complete", "Failed": "Failed"},
+    "pt": {"Ready": "Pronto", "Complete": "Concluído", "Failed": "Falhou"},
+    "de": {"Ready": "Bereit", "Complete": "Abgeschlossen", "Failed": "Fehlgeschlagen"},
 }
 """How a render ended, in the interface's language."""
 PAGES = ("media", "cut", "edit", "fusion", "color", "fairlight", "deliver")
@@ -187,6 +187,10 @@ class Project(ApiObject):
     def _work(self, job):
         settings = job["settings"]
         self._rendered.append(settings)
+        if "MarkIn" not in settings:
+            # The whole timeline, into whatever folder the user has chosen.
+            job["status"] = "Complete"
+            return
         if self._studio.quirks.render_fails or (job["format"], job["codec"]) != ("tif", "RGB16"):
             job["status"] = "Failed"
             return
@@ -204,6 +208,8 @@ class Project(ApiObject):
 
     def GetRenderJobStatus(self, jobId):
         failed = self._jobs[jobId]["status"] == "Failed"
+        if self._jobs[jobId]["status"] == "Ready":
+            return {"JobStatus": _ENDED[self._studio.quirks.language]["Ready"], "CompletionPercentage": 0}
         word = _ENDED[self._studio.quirks.language][self._jobs[jobId]["status"]]
         error = {"Error": "The Fusion composition could not be processed."} if failed else {}
         return {"JobStatus": word, "CompletionPercentage": 40 if failed else 100, **error}

@@ -207,7 +207,7 @@ REFUSED = {
     "no track": (Quirks(no_new_tracks=True), "adds no video track", True),
     "elsewhere": (Quirks(misplaces=1), "does not place the in-betweens between K4", True),
     "no picture": (Quirks(has_stills=False, render_fails=True), "does not give the picture at 01:00:00:04", False),
-    "playhead": (Quirks(stuck_playhead=10**6), "The playhead does not go to 01:00:00:04", False),
+    "playhead": (Quirks(stuck_playhead=10**6), "The playhead did not move to 01:00:00:04", False),
     "start": (Quirks(lies_about_start=2), "Resolve says that this is frame 90002", False),
     "page": (Quirks(edit_page_opens=False), "does not open its Edit page", False),
 }

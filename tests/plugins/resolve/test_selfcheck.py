@@ -63,7 +63,7 @@ def test_a_good_resolve() -> None:
         (Quirks(), "Selected clips", "note", "21.0.4 does"),
         (Quirks(misplaces=1), "Placing", "FAIL", "does not place"),
         (Quirks(render_fails=True), "Rendering one frame", "FAIL", "does not give the picture"),
-        (Quirks(stuck_playhead=10**6), "Playhead", "FAIL", "does not go to"),
+        (Quirks(stuck_playhead=10**6), "Playhead", "FAIL", "did not move to"),
     ],
 )
 def test_others(quirks: Quirks, title: str, outcome: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
