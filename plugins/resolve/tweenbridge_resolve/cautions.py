@@ -121,7 +121,7 @@ def _transitions(host: Host, keyframes: Sequence[Keyframe]) -> List[str]:
             return []
     spans = transitions(exported, host.start)
     return [
-        f"A transition lies over {host.text(k.frame)}: move that keyframe out of it, or both pictures are in it."
+        f"A transition lies over {host.text(k.frame)}: both clips are mixed there. Move that keyframe out of it."
         for k in keyframes
         if any(start <= k.frame < end for start, end in spans)
     ]

@@ -249,7 +249,7 @@ class Dialog:
         if chosen:
             self._items["Folder"].Text = str(chosen)
         elif self._pick is None:
-            self._tell("This version has no folder window for scripts: type the folder.")
+            self._tell("This version of DaVinci Resolve has no folder window for scripts. Type the folder instead.")
 
     def _generate(self, client: Client) -> None:
         chosen = self._chosen()
@@ -258,12 +258,14 @@ class Dialog:
         choice = read_form(self._values(), self._engines, str(usual_folder()))
         if finding.changed(self._host, chosen, choice.bridge):
             self._refresh()
-            self._tell("The timeline has changed since this list was made. Look at it, then press Generate again.")
+            self._tell(
+                "The timeline has changed, so this list was made again. Check it, then press Generate in-betweens."
+            )
             return
         choices.save(choice, self._home)
         if chosen.between > estimate.MANY:
             self._ask(
-                f"This makes {self._cost(chosen)}. Is that what you mean?",
+                f"This makes {self._cost(chosen)}. Is that what you want?",
                 Generate=(f"Make {chosen.between:,} in-betweens", lambda: self._guarded(self._begin(client, chosen))),
                 Cancel=("Back", lambda: None),
             )

@@ -129,14 +129,20 @@ class Host:
     def _pool(self) -> MediaPool:
         pool = told(self.project.GetMediaPool)
         if pool is None:
-            raise PluginError(Trouble.NO_TIMELINE, "DaVinci Resolve shows no media pool.", "Open a project, try again.")
+            raise PluginError(
+                Trouble.NO_TIMELINE,
+                "DaVinci Resolve does not open its Media Pool to scripts.",
+                "Close open dialogs, then try again.",
+            )
         return pool
 
     def _timeline(self) -> Timeline:
         timeline = told(self.project.GetCurrentTimeline)
         if timeline is None:
             raise PluginError(
-                Trouble.NO_TIMELINE, "No timeline is open in DaVinci Resolve.", "Open one on the Edit page, try again."
+                Trouble.NO_TIMELINE,
+                "No timeline is open in DaVinci Resolve.",
+                "Open one on the Edit page and try again.",
             )
         return timeline
 
@@ -154,7 +160,7 @@ class Host:
                 f"The timeline starts at timecode {shown}, but Resolve says that this is frame {start} "
                 f"at {self.rate} frames per second.",
                 "Check the timeline's frame rate and drop frame setting; a timeline that was made at another rate has "
-                "to be made anew.",
+                "to be made again.",
             )
         return AbsoluteFrame(start)
 
@@ -264,7 +270,7 @@ class Host:
             if not self.open_page(EDIT_PAGE):
                 raise PluginError(
                     Trouble.PLAYHEAD,
-                    "DaVinci Resolve does not open its Edit page.",
+                    "DaVinci Resolve did not open the Edit page.",
                     "Close open dialogs in DaVinci Resolve, then try again.",
                 )
             self._show_timeline()
@@ -292,11 +298,11 @@ class Host:
             if not self._shows(folder):
                 self.pool.SetCurrentFolder(folder)
             if not self._shows(folder):
-                self.tell(f"The media pool showed the bin “{folder.GetName()}” before.")
+                self.tell(f"The Media Pool showed the bin “{folder.GetName()}” before: open it again.")
         if shown is not None and not self.show(shown):
-            self.tell(f"The timeline “{shown.GetName()}” was shown before.")
+            self.tell(f"The timeline “{shown.GetName()}” was shown before: open it again.")
         if page is not None and not self.open_page(page):
-            self.tell(f"The {page.capitalize()} page was shown before.")
+            self.tell(f"The {page.capitalize()} page was shown before: open it again.")
 
     def _shows(self, folder: Folder) -> bool:
         current = told(self.pool.GetCurrentFolder)
@@ -318,7 +324,9 @@ class Host:
         """The timeline that is shown instead of this one; None where it is this one."""
         if told(self._project().GetUniqueId) != told(self.project.GetUniqueId):
             name = self.project.GetName()
-            raise PluginError(Trouble.NO_TIMELINE, f"The project {name} is not open any more.", "Open it, try again.")
+            raise PluginError(
+                Trouble.NO_TIMELINE, f"The project “{name}” is not open any more.", "Open it and try again."
+            )
         return None if self._is_shown(self.timeline) else told(self.project.GetCurrentTimeline)
 
     def _show_timeline(self) -> None:

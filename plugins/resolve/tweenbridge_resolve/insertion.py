@@ -98,7 +98,7 @@ def insert(host: Host, order: Order, placer: Placer, shift: int) -> Placed:
         raise
     notes += _hidden(host, order, plan, track)
     if not media.keep_recipe(item, _recipe(order, plan.keyframes, target.take)):
-        notes.append("The clip does not keep how it was made, so its settings cannot be brought back.")
+        notes.append("The clip did not store its settings, so they cannot be brought back later.")
     for clip in plan.clips:
         placer.find(item, clip, track)
     return Placed(track, _shown_name(host, track) or target.name, target.take, tuple(notes))

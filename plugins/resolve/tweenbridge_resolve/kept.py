@@ -30,7 +30,7 @@ def render_kept(host: Host) -> Iterator[None]:
     if marks is not None and any(None in (each.get("in"), each.get("out")) for each in marks.values()):
         raise _refused(
             "a render would take away your In or Out point, which can only be put back when both are set",
-            "Set both In and Out, or neither (Option or Alt+X), then try again.",
+            "Set both In and Out, or clear both (Option or Alt+X), then try again.",
         )
     project = host.project
     before = told(project.GetCurrentRenderFormatAndCodec) or {}
@@ -113,7 +113,7 @@ def _marks(host: Host) -> Optional[Dict[str, Dict[str, int]]]:
 
 def _put_marks_back(host: Host, marks: Optional[Dict[str, Dict[str, int]]]) -> None:
     if marks is None:
-        host.tell("Keyframes were rendered, which may have changed In and Out: look at them.")
+        host.tell("Keyframes were rendered, which may have changed In and Out: check them.")
         return
     for _ in range(2):
         now = _marks(host) or {}
@@ -127,8 +127,11 @@ def _put_marks_back(host: Host, marks: Optional[Dict[str, Dict[str, int]]]) -> N
                 host.timeline.SetMarkInOut(wanted["in"], wanted["out"], kind)
     if _marks(host) != marks:
         where = marks.get("video") or marks.get("audio")
-        was = "not set" if where is None else " and ".join(host.text(host.start + where[m]) for m in ("in", "out"))
-        host.tell(f"In and Out did not come back: they were {was}.")
+        if where is None:
+            host.tell("In and Out are set now and were not before: clear them (Option or Alt+X).")
+        else:
+            was = " and ".join(host.text(host.start + where[mark]) for mark in ("in", "out"))
+            host.tell(f"In and Out did not come back: they were at {was}.")
 
 
 def _refused(reason: str, remedy: str) -> PluginError:

@@ -39,10 +39,10 @@ class Removable:
         """What is asked before."""
         clips = "its clip" if self.clips == 1 else f"its {self.clips} clips"
         where = " and ".join(f"V{track}" for track in self.tracks)
-        start = f"Remove “{self.name}”: {clips} on {where}, and the clip in the media pool."
+        start = f"Remove “{self.name}”, {clips} on {where} and in the Media Pool?"
         if not self.files:
             return start
-        return f"{start} Delete its {len(self.files)} files in {self.files[0].parent} as well?"
+        return f"{start} Its {len(self.files)} files in {self.files[0].parent} can be deleted as well."
 
 
 def removable(host: Host) -> Optional[Removable]:

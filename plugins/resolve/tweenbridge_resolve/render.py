@@ -116,6 +116,6 @@ def _wait(host: Host, frame: int, job: str) -> None:
 def _failed(host: Host, frame: int, reason: str) -> PluginError:
     return PluginError(
         Trouble.STILL,
-        f"DaVinci Resolve does not give the picture at {host.text(frame)}: {reason}.",
+        f"DaVinci Resolve could not render the frame at {host.text(frame)}: {reason}.",
         "Stop the playback, wait for renders to end, then try again.",
     )

@@ -45,7 +45,7 @@ def scratch_timeline(resolve: Resolve) -> Iterator[Tuple[Host, MediaPoolItem, Pa
                 if timeline is None:
                     raise PluginError(
                         Trouble.NO_TIMELINE,
-                        "DaVinci Resolve makes no timeline to try things on.",
+                        "DaVinci Resolve did not make a timeline for the check.",
                         f"Delete a timeline “{NAME}” that an earlier check has left behind, then try again.",
                     )
                 try:

@@ -64,7 +64,7 @@ class Stills:
             listed = ", ".join(f"{width} x {height}" for width, height in sorted(sizes))
             raise PluginError(
                 Trouble.STILL,
-                f"DaVinci Resolve gives keyframes of different sizes: {listed}.",
+                f"DaVinci Resolve gave keyframes of different sizes: {listed}.",
                 "Set a timeline resolution in the project settings, then try again.",
             )
         return files
@@ -106,7 +106,7 @@ class Stills:
         if still is None:
             raise PluginError(
                 Trouble.STILL,
-                f"What DaVinci Resolve renders at {self._host.text(frame)} is not a whole TIFF file.",
+                f"What DaVinci Resolve rendered at {self._host.text(frame)} is not a complete TIFF file.",
                 "Check that the disk is not full, then try again.",
             )
         return still

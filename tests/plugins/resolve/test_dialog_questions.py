@@ -50,7 +50,7 @@ def test_very_many_in_betweens_are_asked_about() -> None:
     resolve, seen = make_resolve(frames=28800), []
     timeline_of(resolve).SetMarkInOut(0, 28799)
     show(
-        resolve, see(seen, "Found", "PlainText"), press("Generate"), until("Is that what you mean?"),
+        resolve, see(seen, "Found", "PlainText"), press("Generate"), until("Is that what you want?"),
         see(seen, "Generate", "Text"), press("Cancel"), see(seen, "Generate", "Text"), see(seen, "Status", "Text"),
     )  # fmt: skip
     assert "28,798 in-betweens (20 min of the timeline), up to 896 MB on disk" in seen[0]
@@ -66,7 +66,7 @@ def test_markers_that_were_not_shown_are_not_taken() -> None:
         mark(resolve, 20)
 
     show(
-        resolve, edit, press("Generate"), until("has changed since this list was made"),
+        resolve, edit, press("Generate"), until("has changed, so this list was made again"),
         see(seen, "Found", "PlainText"), press("Generate"), until("are on track"),
     )  # fmt: skip
     assert "K20" in seen[0]
@@ -81,7 +81,7 @@ def test_a_timeline_that_was_opened_since_is_not_taken_unseen() -> None:
         resolve._manager._project._pool.CreateEmptyTimeline("Shot 13")
 
     show(
-        resolve, open_another, press("Generate"), until("has changed since this list was made"),
+        resolve, open_another, press("Generate"), until("has changed, so this list was made again"),
         see(seen, "Found", "PlainText"),
     )  # fmt: skip
     assert seen[0].startswith("The timeline has no keyframes yet.")
@@ -138,11 +138,11 @@ def test_a_take_is_removed_after_asking(with_files: bool, client: Client, films:
     timeline_of(resolve).SetCurrentTimecode("01:00:00:08")
     show(
         resolve, see(seen, "Remove", "Enabled"), choose("Source", "Edit in-betweens under the playhead (take 1)"),
-        lambda w, i: i["Remove"].Enabled, press("Remove"), until("as well?"), see(seen, "Status", "Text"),
+        lambda w, i: i["Remove"].Enabled, press("Remove"), until("deleted as well"), see(seen, "Status", "Text"),
         see(seen, "Cancel", "Text"), press("Generate" if with_files else "Remove"), until("is removed"),
     )  # fmt: skip
     assert seen[0] is False
-    assert "its clip on V2, and the clip in the media pool. Delete its 7 files in" in seen[1]
+    assert "its clip on V2 and in the Media Pool? Its 7 files in" in seen[1]
     assert seen[2] == "Keep it"
     assert layout(resolve) == {"Video 1": [(0, 40)], "In-betweens": []}
     assert [clip for folder in resolve._manager._project._pool._root._folders for clip in folder._clips] == []
@@ -156,7 +156,7 @@ def test_a_take_that_is_kept_is_untouched(client: Client, films: Path) -> None:
     timeline_of(resolve).SetCurrentTimecode("01:00:00:08")
     show(
         resolve, choose("Source", "Edit in-betweens under the playhead (take 1)"), lambda w, i: i["Remove"].Enabled,
-        press("Remove"), until("as well?"), press("Cancel"), lambda w, i: i["Cancel"].Text == "Close",
+        press("Remove"), until("deleted as well"), press("Cancel"), lambda w, i: i["Cancel"].Text == "Close",
     )  # fmt: skip
     assert layout(resolve)["In-betweens"] == [(5, 7)]
 

@@ -118,7 +118,7 @@ def test_a_copy_that_stays_is_said(client: Client, films: Path) -> None:
 def test_after_a_failure_the_copy_is_gone_and_the_timeline_is_shown(client: Client, films: Path) -> None:
     resolve = graded(has_stills=False, render_fails=True)
     before, tracks = view(resolve), layout(resolve)
-    with pytest.raises(PluginError, match="does not give the picture"):
+    with pytest.raises(PluginError, match="could not render the frame"):
         run(resolve, client, films)
     assert (view(resolve), layout(resolve), names(resolve)) == (before, tracks, ["Shot 12"])
 

@@ -207,4 +207,4 @@ def test_with_neither_windows_nor_a_tray_it_says_what_to_do(bundle: Path, studio
     )  # fmt: skip
     assert list(tracks) == ["Video 1"]
     assert "has no windows for scripts" in console
-    assert "drop two exported stills on the tray's window" in console
+    assert "its window also takes two exported stills" in console

@@ -52,12 +52,12 @@ def attempt(resolve: Any, client: Client, films: Path) -> tuple[Run | None, str]
 
 NOTHING_MADE = {
     # What is not there cannot be placed, and the timeline stays as it was.
-    "AddTrack": "adds no video track",
+    "AddTrack": "did not add a video track",
     "SetCurrentTimecode": "The playhead did not move to",
     "SetRenderSettings": "render settings",
-    "SetCurrentRenderFormatAndCodec": "does not give the picture",
+    "SetCurrentRenderFormatAndCodec": "could not render the frame",
     "SaveAsNewRenderPreset": "cannot be kept",
-    "StartRendering": "does not give the picture",
+    "StartRendering": "could not render the frame",
 }
 
 
@@ -100,6 +100,13 @@ def test_in_betweens_are_there_and_what_did_not_come_back_is_told(
     assert (made.result.name, len(track.items)) == (track.name, 1)
     assert sentence in said
     assert state(resolve) == before or said
+
+
+def test_in_and_out_that_were_not_set_and_are_now_are_told(client: Client, films: Path) -> None:
+    resolve = pretending("ClearMarkInOut", has_stills=False)
+    timeline_of(resolve)._marks.clear()
+    _, said = attempt(resolve, client, films)
+    assert "In and Out are set now and were not before: clear them (Option or Alt+X)." in said
 
 
 def test_a_clip_that_lies_in_another_bin_is_told(client: Client, films: Path) -> None:
