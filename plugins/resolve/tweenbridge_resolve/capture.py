@@ -9,6 +9,7 @@ from typing import Sequence, Tuple
 
 from .alone import tracks_alone
 from .clips import tracks_of
+from .errors import PluginError, Trouble
 from .grade import STAYED, switch, without_grade
 from .host import Host
 from .placement import Keyframe
@@ -78,6 +79,9 @@ def changed_since(
             for i, path in zip(changed, again):
                 # A viewer that lags behind has to be told from a picture that was changed, and a render never lags.
                 stills.render(keyframes[i].frame, path)
-        return tuple(changed[i] for i in differing([kept[i] for i in changed], again))
+        changed = [changed[i] for i in differing([kept[i] for i in changed], again)]
+        if changed and view.note:
+            raise PluginError(Trouble.STILL, "the timeline’s own grade could not be left out this time.")
+        return tuple(changed)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -112,16 +112,20 @@ def _duplicate(host: Host) -> Optional[Timeline]:
     """A copy of the timeline; None where there comes none, and for anything that might be the user's own."""
     known = [name for name, _ in _timelines(host)]
     name = next(name for name in (COPY, *(f"{COPY} {n}" for n in range(2, len(known) + 3))) if name not in known)
-    try:
-        made = host.timeline.DuplicateTimeline(name)
-    except Exception:  # noqa: BLE001 - what it raises is not documented, and there is a way without it
-        return None
 
     # Looked for by its name, which no timeline had: what the call answers may be nothing, or another timeline.
     def listed() -> Optional[Timeline]:
         return next((timeline for shown, timeline in _timelines(host) if shown == name), None)
 
-    return settled(listed, lambda copy: copy is not None, _LISTED if made else 0.0)
+    for _ in range(2):
+        try:
+            made = host.timeline.DuplicateTimeline(name)
+        except Exception:  # noqa: BLE001 - what it raises is not documented, and there is a way without it
+            return None
+        copy = settled(listed, lambda found: found is not None, _LISTED if made else 0.0)
+        if copy is not None:
+            return copy
+    return None
 
 
 def _opened(host: Host, copy: Timeline) -> Optional[Host]:

@@ -16,7 +16,7 @@ import pytest
 from fakes.resolve import edits, make_resolve, shots
 from fakes.resolve.windows import Bmd, Fusion
 from resolve_shots import layout, mark, shown, succeed, timeline_of
-from resolve_window import User, choose, press, see, show, until
+from resolve_window import User, choose, close_box, press, see, show, until
 from tweenbridge import Client, Timing
 from tweenbridge_resolve import app, dialog
 from tweenbridge_resolve.choice import Choice
@@ -44,6 +44,19 @@ def test_a_change_on_the_timeline_is_asked_in_the_window(films: Path) -> None:
         assert seen == ["Place anyway", "Keep frames", "Generate in-betweens"]
         assert layout(resolve) == {"Video 1": [(0, 40)], **tracks}
         assert status == 0
+
+
+def test_closing_the_window_at_the_question_keeps_the_frames_and_says_so(films: Path) -> None:
+    resolve = make_resolve()
+    mark(resolve, 4, 12)
+    clip = timeline_of(resolve)._tracks[0].items[0]
+    _, _, said = show(
+        resolve, press("Generate"), lambda w, i: i["Cancel"].Text == "Cancel",
+        lambda w, i: edits.slip(clip, 5), until("was moved, trimmed, replaced or deleted"), close_box,
+    )  # fmt: skip
+    assert said[-1].startswith("Tweenbridge: Nothing was placed. The frames are in ")
+    assert layout(resolve) == {"Video 1": [(0, 40)]}
+    assert len(list(films.rglob("*_take*.tif"))) == 7
 
 
 def test_very_many_in_betweens_are_asked_about() -> None:

@@ -161,3 +161,24 @@ def test_a_grade_that_is_set_meanwhile_is_no_change_of_the_clips(client: Client,
     made.begin()
     resolve._studio.quirks.timeline_nodes = GRADE
     assert finish(made).stage is Stage.DONE, made.question or made.error
+
+
+def test_a_copy_that_is_refused_once_is_asked_for_again(client: Client, films: Path) -> None:
+    resolve = graded(fails={"DuplicateTimeline": (1,)})
+    held(resolve)
+    assert STAYED not in succeed(resolve, client, films).result.notes
+    assert (shown(resolve, 8) == drawn(4)).all()
+
+
+def test_a_grade_that_stays_the_second_time_is_no_change_of_the_picture(client: Client, films: Path) -> None:
+    resolve = graded(fails={"DuplicateTimeline": range(2, 99)})
+    host, marked = found(resolve)
+    made = Run(host, client, marked, Choice(profile="draft", folder=str(films)), colour="Blue")
+    made.begin()
+    while made.stage is Stage.GENERATING:
+        made.step(0.05)
+    assert made.question == (
+        "The keyframes could not be checked again: the timeline’s own grade could not be left out this time."
+    )
+    made.answer(place=True)
+    assert made.stage is Stage.DONE
