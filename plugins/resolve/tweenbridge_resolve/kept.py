@@ -69,7 +69,7 @@ def _save(host: Host) -> str:
         if name in now if now is not None else saved:
             return name
     raise _refused(
-        "your settings on the Deliver page cannot be kept, and a render would change them",
+        "that would change your settings on the Deliver page, which cannot be kept",
         "Open the Deliver page once and close open dialogs, then try again.",
     )
 

@@ -155,7 +155,7 @@ def test_a_take_is_removed_after_asking(with_files: bool, client: Client, films:
         see(seen, "Cancel", "Text"), press("Generate" if with_files else "Remove"), until("is removed"),
     )  # fmt: skip
     assert seen[0] is False
-    assert "its clip on V2 and in the Media Pool? Its 7 files in" in seen[1]
+    assert "from V2 and from the Media Pool? Its 7 files in" in seen[1]
     assert seen[2] == "Keep it"
     assert layout(resolve) == {"Video 1": [(0, 40)], "In-betweens": []}
     assert [clip for folder in resolve._manager._project._pool._root._folders for clip in folder._clips] == []

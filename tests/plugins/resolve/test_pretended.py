@@ -161,6 +161,17 @@ def test_a_take_whose_clip_stays_in_the_media_pool_keeps_its_files(client: Clien
     assert len(list(films.rglob("*.tif"))) == 7
 
 
+def test_a_view_that_does_not_come_back_is_told_with_the_removal(client: Client, films: Path) -> None:
+    resolve = pretending()
+    host, what = taken(resolve, client, films)
+    resolve._studio.page = "color"
+    resolve._studio.calls.clear()
+    resolve._studio.quirks.fails = {"OpenPage": range(2, 99)}
+    said = removal.remove(host, what, with_files=False)
+    assert "is removed" in said
+    assert "The Color page was shown before: open it again." in said
+
+
 def test_files_that_cannot_be_deleted_are_told(client: Client, films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     resolve = pretending()
     host, what = taken(resolve, client, films)
