@@ -103,6 +103,9 @@ def alert(text: str) -> None:
             )
         ],
     )
+    if window is None:
+        # Some free editions have all that windows are made with, and make none.
+        return
 
     def close(_event: object) -> None:
         dispatcher.ExitLoop()

@@ -26,7 +26,7 @@ def tracks_alone(host: Host, wanted: Sequence[int]) -> Iterator[None]:
             if not _switch(host, track.index, on=False):
                 raise PluginError(
                     Trouble.STILL,
-                    f"DaVinci Resolve does not switch off track V{track.index}, which lies over the clips.",
+                    f"DaVinci Resolve did not switch off track V{track.index}, which lies over the clips.",
                     "Switch it off yourself (the film strip in its header), then try again.",
                 )
         yield

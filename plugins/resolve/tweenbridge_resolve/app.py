@@ -22,7 +22,7 @@ from .lock import Lock
 from .placement import make_plan
 from .watch import Watch
 from .window import NoWindow
-from .words import NOTHING_MADE, progress, summary, trouble
+from .words import NO_ALPHA, NOTHING_MADE, progress, summary, trouble
 
 NAME = "DaVinci Resolve"
 _TICK = 0.05
@@ -58,9 +58,8 @@ def run(
                 "Tweenbridge is at work in another window already.",
                 "Finish there, or close that window, then try again.",
             )
-        host = Host(resolve)
         with Watch(lambda text: say(f"Tweenbridge: {text}")) as watch:
-            return _ask(host, fusion, bmd, edit, say, watch)
+            return _ask(Host(resolve), fusion, bmd, edit, say, watch)
     except Exception as error:  # noqa: BLE001 - the last resort: it is reported, and kept in a file
         text = trouble(error)
         if not isinstance(error, (PluginError, TweenbridgeError)):
@@ -109,7 +108,8 @@ def _through_the_tray(host: Host, home: Path, edit: bool, say: Callable[[str], N
     title = f"{host.timeline.GetName() or 'Timeline'}: {found.title}"
     frames, rate = found.between, float(host.rate.exact)
     each = estimate.speed(home, before.engine, before.profile, host.size())
-    notes = (estimate.in_words(frames, rate, host.size(), each), *cautions(host, found.keyframes, bool(found.only)))
+    cost = estimate.in_words(frames, rate, host.size(), each)
+    notes = (cost, NO_ALPHA, *cautions(host, found.keyframes, bool(found.only)))
 
     def is_alive() -> bool:
         watch.beat()

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from . import timeline
 from .api import has, told
+from .grade import can_leave_out, graded_nodes, left_over
 from .host import Host
 from .placement import Keyframe, is_ours
 
@@ -22,8 +23,23 @@ def cautions(host: Host, keyframes: Sequence[Keyframe], alone: bool) -> Tuple[st
     Args:
         alone: the keyframes are taken without what lies above their clips.
     """
-    found = [*_graded(host), *_covered(host, keyframes, alone), *_transitions(host, keyframes)]
+    found = [*_left_over(host), *_graded(host), *_covered(host, keyframes, alone), *_transitions(host, keyframes)]
     return tuple(dict.fromkeys(found))
+
+
+def _left_over(host: Host) -> List[str]:
+    """A run that was killed may have left the user in front of a copy of the timeline."""
+    names, open_now = left_over(host), told(host.timeline.GetName)
+    found = []
+    if open_now in names:
+        found.append(f"“{open_now}” is a copy that an interrupted run left behind: open your own timeline.")
+    found += [
+        f"“{name}” in the Media Pool is a copy that an interrupted run left behind. If you have not worked in it, "
+        "delete it."
+        for name in names
+        if name != open_now
+    ]
+    return found
 
 
 # ---------------------------------------------------------------- graded twice
@@ -32,14 +48,16 @@ def cautions(host: Host, keyframes: Sequence[Keyframe], alone: bool) -> Tuple[st
 def _graded(host: Host) -> List[str]:
     """The timeline's own grade and an output LUT lie over everything, over in-betweens made of graded stills too."""
     found = []
-    graph = told(host.timeline.GetNodeGraph) if has(host.timeline, "GetNodeGraph") else None
-    if graph is not None:
-        nodes = range(1, int(told(graph.GetNumNodes) or 0) + 1)
-        if any(told(graph.GetToolsInNode, node) or told(graph.GetLUT, node) for node in nodes):
-            found.append(
-                "The timeline has a grade of its own, which in-betweens would get twice: "
-                "bypass it on the Color page (Timeline in the node editor) before you generate."
-            )
+    if graded_nodes(host) and can_leave_out(host):
+        found.append(
+            "The timeline has a grade of its own. Keyframes are captured without it, from a copy of the timeline that "
+            "is deleted again."
+        )
+    elif graded_nodes(host):
+        found.append(
+            "The timeline has a grade of its own. Bypass it on the Color page (Timeline in the node editor) before you "
+            "generate, or in-betweens get it twice."
+        )
     lut = _output_lut(host)
     if lut:
         found.append(
@@ -103,7 +121,7 @@ def _transitions(host: Host, keyframes: Sequence[Keyframe]) -> List[str]:
             return []
     spans = transitions(exported, host.start)
     return [
-        f"A transition lies over {host.text(k.frame)}: move that keyframe out of it, or both pictures are in it."
+        f"A transition lies over {host.text(k.frame)}: both clips are mixed there. Move that keyframe out of it."
         for k in keyframes
         if any(start <= k.frame < end for start, end in spans)
     ]

@@ -22,8 +22,8 @@ from .placement import Plan
 HOST = "DaVinci Resolve"
 _TICK = 0.5
 _REMEDY = (
-    "Install Tweenbridge with its tray app and start it once; or use DaVinci Resolve Studio, which has windows for "
-    "scripts; or drop two exported stills on the tray's window."
+    "Install Tweenbridge with its tray app and start it once; its window also takes two exported stills. "
+    "DaVinci Resolve Studio needs no tray app."
 )
 
 
@@ -73,7 +73,7 @@ def ask(home: Path, plan: Dict[str, Any], choice: Choice, is_alive: Callable[[],
             if not is_alive():
                 process.kill()
                 process.communicate()
-                raise PluginError(Trouble.CANCELLED, "DaVinci Resolve has ended.") from None
+                raise PluginError(Trouble.CANCELLED, "DaVinci Resolve was closed.") from None
         except BaseException:
             process.kill()
             raise

@@ -30,7 +30,7 @@ from .preview import write_preview
 from .timeline import Source
 from .waiting import wait_for_engines
 from .window import BUTTONS, EVENTS, Question, Windows, fill, show_preview, values
-from .words import progress, summary, trouble
+from .words import NO_ALPHA, progress, summary, trouble
 
 _TICK = 0.05
 _ALIVE = 2.0
@@ -196,7 +196,7 @@ class Dialog:
         if chosen.keyframes not in self._told:
             self._told[chosen.keyframes] = cautions(self._host, chosen.keyframes, bool(chosen.only))
         told = self._told[chosen.keyframes]
-        lines = [chosen.listing(self._host), "", self._cost(chosen), *(f"Note: {each}" for each in told)]
+        lines = [chosen.listing(self._host), "", self._cost(chosen), NO_ALPHA, *(f"Note: {each}" for each in told)]
         self._items["Found"].PlainText = "\n".join(lines)
 
     def _cost(self, chosen: Found) -> str:
@@ -249,7 +249,7 @@ class Dialog:
         if chosen:
             self._items["Folder"].Text = str(chosen)
         elif self._pick is None:
-            self._tell("This version has no folder window for scripts: type the folder.")
+            self._tell("This version of DaVinci Resolve has no folder window for scripts. Type the folder instead.")
 
     def _generate(self, client: Client) -> None:
         chosen = self._chosen()
@@ -258,12 +258,14 @@ class Dialog:
         choice = read_form(self._values(), self._engines, str(usual_folder()))
         if finding.changed(self._host, chosen, choice.bridge):
             self._refresh()
-            self._tell("The timeline has changed since this list was made. Look at it, then press Generate again.")
+            self._tell(
+                "The timeline has changed, so this list was made again. Check it, then press Generate in-betweens."
+            )
             return
         choices.save(choice, self._home)
         if chosen.between > estimate.MANY:
             self._ask(
-                f"This makes {self._cost(chosen)}. Is that what you mean?",
+                f"This makes {self._cost(chosen)}. Is that what you want?",
                 Generate=(f"Make {chosen.between:,} in-betweens", lambda: self._guarded(self._begin(client, chosen))),
                 Cancel=("Back", lambda: None),
             )

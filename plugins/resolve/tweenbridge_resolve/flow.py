@@ -21,17 +21,16 @@ from tweenbridge.protocol.errors import ErrorCode, ErrorInfo, TweenbridgeError
 from tweenbridge.protocol.messages import JobInfo, Priority, Release
 
 from . import survey, timeline
-from .alone import tracks_alone
+from .capture import capture
 from .choice import Choice
-from .clips import tracks_of
-from .errors import PluginError
+from .errors import PluginError, Trouble
 from .folders import chosen_folder, new_folder, pattern
 from .host import Host
 from .insertion import Order, Placed, insert, look_again, moved_note, unplaceable
 from .media import BIN
 from .placement import Keyframe, Plan, make_plan
 from .placing import Placer
-from .stills import Stills, unwritable
+from .stills import unwritable
 from .survey import Survey
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ class Run:
         self._begun = time.monotonic()
         self._before: Optional[Survey] = None
         self._notes: List[str] = []
-        self._shallow = False
+        self._captured_notes: Tuple[str, ...] = ()
         self._handle: Optional[JobHandle] = None
         self._placer = Placer(host)
         self._lost: Optional[float] = None
@@ -149,13 +148,11 @@ class Run:
         try:
             with host.view_kept():
                 self._before = survey.take(host, self.plan.keyframes, self._colour)
-                stills = Stills(host, self.folder / "keyframes")
-                with tracks_alone(host, tracks_of(host, self._only)):
-                    files = stills.take_all(self.plan.keyframes)
-                self._shallow = stills.shallow
+                captured = capture(host, self.plan.keyframes, self.folder / "keyframes", self._only)
+            self._captured_notes = captured.notes
             sources = [
                 KeyframeSource(path, position=keyframe.frame, name=keyframe.label)
-                for path, keyframe in zip(files, self.plan.keyframes)
+                for path, keyframe in zip(captured.files, self.plan.keyframes)
             ]
             self._handle = self._client.submit(
                 sources, timing=self.plan.timing, engine=choice.engine, profile=choice.profile,
@@ -262,6 +259,13 @@ class Run:
         assert self._before is not None and self._handle is not None
         # From here on the frames are the user's: the server need not keep them.
         self._client.ask(Release(job=self._handle.id))
+        missing = self.plan.frames - len(list(self.folder.glob("*.tif")))
+        if missing:
+            raise PluginError(
+                Trouble.FOLDER,
+                f"{missing} of {self.plan.frames} frames {'is' if missing == 1 else 'are'} missing in {self.folder}.",
+                "Generate the in-betweens again, and leave that folder alone meanwhile.",
+            )
         placed: Optional[Placed] = None
         with self._host.view_kept():
             change = look_again(self._host, self._order(), self._before)
@@ -299,9 +303,7 @@ class Run:
     def _done(self, placed: Placed, shift: int) -> None:
         assert self._before is not None
         followed = [moved_note(shift)] if shift != self._host.start - self._before.start else []
-        if self._shallow:
-            followed.append("Keyframes came as 8 bit, not 16, so fine gradients may show bands.")
-        notes = (*followed, *placed.notes, *self._notes, *self._host.not_restored)
+        notes = (*followed, *self._captured_notes, *placed.notes, *self._notes, *self._host.not_restored)
         shutil.rmtree(self.folder / "keyframes", ignore_errors=True)
         self.result = Result(placed.track, placed.name, placed.take, self.folder, notes)
         self.stage = Stage.DONE

@@ -100,6 +100,7 @@ class Host:
     Attributes:
         start: the timeline's first frame.
         rate: its frame rate.
+        kept_preset: the render preset that holds the user's settings where they did not come back; "" where they are.
         not_restored: sentences about what could not be put back as the user had it; whoever reports a run says them.
 
     Raises:
@@ -116,6 +117,7 @@ class Host:
         self.rate = self._rate()
         self.start = self._start()
         self.not_restored: List[str] = []
+        self.kept_preset = ""
 
     def _project(self) -> Project:
         manager = told(self.resolve.GetProjectManager)
@@ -127,14 +129,20 @@ class Host:
     def _pool(self) -> MediaPool:
         pool = told(self.project.GetMediaPool)
         if pool is None:
-            raise PluginError(Trouble.NO_TIMELINE, "DaVinci Resolve shows no media pool.", "Open a project, try again.")
+            raise PluginError(
+                Trouble.NO_TIMELINE,
+                "DaVinci Resolve does not open its Media Pool to scripts.",
+                "Close open dialogs, then try again.",
+            )
         return pool
 
     def _timeline(self) -> Timeline:
         timeline = told(self.project.GetCurrentTimeline)
         if timeline is None:
             raise PluginError(
-                Trouble.NO_TIMELINE, "No timeline is open in DaVinci Resolve.", "Open one on the Edit page, try again."
+                Trouble.NO_TIMELINE,
+                "No timeline is open in DaVinci Resolve.",
+                "Open one on the Edit page and try again.",
             )
         return timeline
 
@@ -152,7 +160,7 @@ class Host:
                 f"The timeline starts at timecode {shown}, but Resolve says that this is frame {start} "
                 f"at {self.rate} frames per second.",
                 "Check the timeline's frame rate and drop frame setting; a timeline that was made at another rate has "
-                "to be made anew.",
+                "to be made again.",
             )
         return AbsoluteFrame(start)
 
@@ -235,7 +243,7 @@ class Host:
                 return
         raise PluginError(
             Trouble.PLAYHEAD,
-            f"The playhead does not go to {wanted}.",
+            f"The playhead did not move to {wanted}.",
             "Stop the playback, close open dialogs in DaVinci Resolve, then try again.",
         )
 
@@ -262,7 +270,7 @@ class Host:
             if not self.open_page(EDIT_PAGE):
                 raise PluginError(
                     Trouble.PLAYHEAD,
-                    "DaVinci Resolve does not open its Edit page.",
+                    "DaVinci Resolve did not open the Edit page.",
                     "Close open dialogs in DaVinci Resolve, then try again.",
                 )
             self._show_timeline()
@@ -290,11 +298,11 @@ class Host:
             if not self._shows(folder):
                 self.pool.SetCurrentFolder(folder)
             if not self._shows(folder):
-                self.tell(f"The media pool showed the bin “{folder.GetName()}” before.")
+                self.tell(f"The Media Pool showed the bin “{folder.GetName()}” before: open it again.")
         if shown is not None and not self.show(shown):
-            self.tell(f"The timeline “{shown.GetName()}” was shown before.")
+            self.tell(f"The timeline “{shown.GetName()}” was shown before: open it again.")
         if page is not None and not self.open_page(page):
-            self.tell(f"The {page.capitalize()} page was shown before.")
+            self.tell(f"The {page.capitalize()} page was shown before: open it again.")
 
     def _shows(self, folder: Folder) -> bool:
         current = told(self.pool.GetCurrentFolder)
@@ -316,7 +324,9 @@ class Host:
         """The timeline that is shown instead of this one; None where it is this one."""
         if told(self._project().GetUniqueId) != told(self.project.GetUniqueId):
             name = self.project.GetName()
-            raise PluginError(Trouble.NO_TIMELINE, f"The project {name} is not open any more.", "Open it, try again.")
+            raise PluginError(
+                Trouble.NO_TIMELINE, f"The project “{name}” is not open any more.", "Open it and try again."
+            )
         return None if self._is_shown(self.timeline) else told(self.project.GetCurrentTimeline)
 
     def _show_timeline(self) -> None:

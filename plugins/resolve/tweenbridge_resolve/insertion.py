@@ -10,7 +10,7 @@ from typing import List, Optional, Sequence, Tuple
 from tweenbridge.version import __version__
 
 from . import media, survey, timeline
-from .alone import tracks_alone
+from .capture import changed_since
 from .choice import Choice
 from .clips import tracks_of
 from .errors import PluginError, Trouble
@@ -18,7 +18,6 @@ from .host import Host
 from .placement import Keyframe, Plan, choose_track, is_ours, move_plan
 from .placing import Placer
 from .recipe import KeptKeyframe, Recipe
-from .stills import Stills, differing
 from .survey import Change, Survey
 
 
@@ -63,19 +62,10 @@ def look_again(host: Host, order: Order, before: Survey) -> Change:
         return change
     keyframes = survey.follow(host, order.plan.keyframes, change.shift)
     kept = [order.folder / "keyframes" / f"keyframe_{i:03}.tif" for i in range(1, len(keyframes) + 1)]
-    again = order.folder / "keyframes-again"
     try:
-        stills = Stills(host, again)
-        with tracks_alone(host, tracks_of(host, order.only)):
-            changed = differing(kept, stills.take_all(keyframes))
-            for i in changed:
-                # A viewer that lags behind has to be told from a picture that was changed, and a render never lags.
-                stills.render(keyframes[i].frame, again / f"keyframe_{i + 1:03}.tif")
-        changed = [i for i in changed if differing(kept[i : i + 1], [again / f"keyframe_{i + 1:03}.tif"])]
+        changed = changed_since(host, keyframes, kept, order.folder / "keyframes-again", order.only)
     except PluginError as error:
-        return Change(change.shift, f"The keyframes cannot be looked at again: {error}")
-    finally:
-        shutil.rmtree(again, ignore_errors=True)
+        return Change(change.shift, f"The keyframes could not be checked again: {error}")
     if not changed:
         return change
     listed = " and ".join(keyframes[i].label for i in changed[:2])
@@ -97,7 +87,7 @@ def insert(host: Host, order: Order, placer: Placer, shift: int) -> Placed:
     item = media.import_sequence(host, order.folder, order.pattern, count, order.bin)
     notes = [note for note in [media.match_colours(host, item)] if note]
     if len(media.bins(host, order.bin)) > 1:
-        notes.append(f"There are several bins called “{order.bin}”; the clip is in the first one.")
+        notes.append(f"There are several bins called “{order.bin}”; the clip is in the one nearest to the Master bin.")
     try:
         target = choose_track(timeline.tracks(host), plan.clips, max(tracks_of(host, order.only), default=None))
         track = placer.place(item, plan.clips, target)
@@ -108,7 +98,7 @@ def insert(host: Host, order: Order, placer: Placer, shift: int) -> Placed:
         raise
     notes += _hidden(host, order, plan, track)
     if not media.keep_recipe(item, _recipe(order, plan.keyframes, target.take)):
-        notes.append("The clip does not keep how it was made, so its settings cannot be brought back.")
+        notes.append("The clip did not store its settings, so they cannot be brought back later.")
     for clip in plan.clips:
         placer.find(item, clip, track)
     return Placed(track, _shown_name(host, track) or target.name, target.take, tuple(notes))

@@ -30,7 +30,7 @@ def render_kept(host: Host) -> Iterator[None]:
     if marks is not None and any(None in (each.get("in"), each.get("out")) for each in marks.values()):
         raise _refused(
             "a render would take away your In or Out point, which can only be put back when both are set",
-            "Set both In and Out, or neither (Option or Alt+X), then try again.",
+            "Set both In and Out, or clear both (Option or Alt+X), then try again.",
         )
     project = host.project
     before = told(project.GetCurrentRenderFormatAndCodec) or {}
@@ -40,7 +40,7 @@ def render_kept(host: Host) -> Iterator[None]:
         yield
     finally:
         if host.is_alive():
-            _load(host, name)
+            _load(host, name, before)
             if before.get("format") and before.get("codec"):
                 for _ in range(2):
                     if told(project.GetCurrentRenderFormatAndCodec) != before:
@@ -58,31 +58,50 @@ def _save(host: Host) -> str:
 
     A preset of that name that is there already holds settings which once did not come back: it is the user's.
     """
-    known = _presets(host)
+    if host.kept_preset:
+        return host.kept_preset
+    known = _presets(host) or []
     for name in (_PRESET, *(f"{_PRESET} {number}" for number in range(2, 10))):
         if name in known:
             continue
-        if host.project.SaveAsNewRenderPreset(name) or name in _presets(host):
+        saved = host.project.SaveAsNewRenderPreset(name) or host.project.SaveAsNewRenderPreset(name)
+        now = _presets(host)
+        if name in now if now is not None else saved:
             return name
     raise _refused(
-        "your settings on the Deliver page cannot be kept, and a render would change them",
+        "that would change your settings on the Deliver page, which cannot be kept",
         "Open the Deliver page once and close open dialogs, then try again.",
     )
 
 
-def _presets(host: Host) -> List[str]:
-    """Names of presets of ours. What an entry of Resolve's list looks like is not documented; its name is in it."""
+def _presets(host: Host) -> Optional[List[str]]:
+    """Names of presets of ours; None where none are listed at all.
+
+    What an entry of Resolve's list looks like is not documented; its name is in it.
+    """
     listed = told(host.project.GetRenderPresetList) if has(host.project, "GetRenderPresetList") else None
-    found = [re.search(rf"{_PRESET}( \d)?", str(preset)) for preset in listed or []]
+    if not listed:
+        return None
+    found = [re.search(rf"{_PRESET}( \d)?", str(preset)) for preset in listed]
     return [each[0] for each in found if each]
 
 
-def _load(host: Host, name: str) -> None:
-    if host.project.LoadRenderPreset(name) or host.project.LoadRenderPreset(name):
-        if not host.project.DeleteRenderPreset(name):
-            host.project.DeleteRenderPreset(name)
+def _load(host: Host, name: str, before: Dict[str, str]) -> None:
+    """Bring the settings back. The preset goes only where that is seen: it is all that is left of them."""
+    project = host.project
+    loaded = project.LoadRenderPreset(name) or project.LoadRenderPreset(name)
+    if not loaded or told(project.GetCurrentRenderFormatAndCodec) not in (None, before):
+        host.kept_preset = name
+        host.tell(
+            f"Your render settings did not come back: on the Deliver page load the preset “{name}”, then delete it."
+        )
         return
-    host.tell(f"Your render settings did not come back: on the Deliver page load the preset “{name}”, then delete it.")
+    host.kept_preset = ""
+    for _ in range(2):
+        project.DeleteRenderPreset(name)
+        if name not in (_presets(host) or []):
+            return
+    host.tell(f"A preset of Tweenbridge’s is left on the Deliver page: delete “{name}”.")
 
 
 def _marks(host: Host) -> Optional[Dict[str, Dict[str, int]]]:
@@ -94,7 +113,7 @@ def _marks(host: Host) -> Optional[Dict[str, Dict[str, int]]]:
 
 def _put_marks_back(host: Host, marks: Optional[Dict[str, Dict[str, int]]]) -> None:
     if marks is None:
-        host.tell("Keyframes were rendered, which may have changed In and Out: look at them.")
+        host.tell("Keyframes were rendered, which may have changed In and Out: check them.")
         return
     for _ in range(2):
         now = _marks(host) or {}
@@ -108,8 +127,11 @@ def _put_marks_back(host: Host, marks: Optional[Dict[str, Dict[str, int]]]) -> N
                 host.timeline.SetMarkInOut(wanted["in"], wanted["out"], kind)
     if _marks(host) != marks:
         where = marks.get("video") or marks.get("audio")
-        was = "not set" if where is None else " and ".join(host.text(host.start + where[m]) for m in ("in", "out"))
-        host.tell(f"In and Out did not come back: they were {was}.")
+        if where is None:
+            host.tell("In and Out are set now and were not before: clear them (Option or Alt+X).")
+        else:
+            was = " and ".join(host.text(host.start + where[mark]) for mark in ("in", "out"))
+            host.tell(f"In and Out did not come back: they were at {was}.")
 
 
 def _refused(reason: str, remedy: str) -> PluginError:

@@ -43,7 +43,7 @@ def bin_folder(host: Host, name: str = BIN) -> Folder:
             return found[0]
     raise PluginError(
         Trouble.IMPORT,
-        f"DaVinci Resolve makes no bin “{name}” in the media pool.",
+        f"DaVinci Resolve did not make the bin “{name}” in the Media Pool.",
         "Close open dialogs in DaVinci Resolve, then try again.",
     )
 
@@ -78,16 +78,18 @@ def import_sequence(host: Host, folder: Path, pattern: str, count: int, bin_name
     # It may have been imported without being told; only where it was not, once more.
     made = made or [clip for clip in clips_of(host) if told(clip.GetUniqueId) not in known]
     made = made or [item for item in host.pool.ImportMedia([wanted]) or [] if item is not None]
-    remedy = f"The frames are in {folder}; they can be dragged into the media pool by hand."
+    remedy = f"The frames are in {folder}; they can be dragged into the Media Pool by hand."
     if not made:
-        raise PluginError(Trouble.IMPORT, "DaVinci Resolve does not import the in-betweens.", remedy)
+        raise PluginError(Trouble.IMPORT, "DaVinci Resolve did not import the in-betweens.", remedy)
     try:
+        _check_bin(host, made[0], place)
         frames = frame_count(made[0])
         if len(made) > 1 or frames not in (None, count):
             raise PluginError(
                 Trouble.IMPORT,
                 f"DaVinci Resolve imported {len(made)} clips with {frames} frames instead of one with {count}.",
-                f"Switch off Show Individual Frames in the media storage's menu. {remedy}",
+                "In the Media Storage panel's menu set Frame Display Mode to Sequence, or switch off Show Individual "
+                f"Frames. {remedy}",
             )
         # A sequence comes in at the project's rate, and clips at another rate than the timeline's are retimed.
         for _ in range(2):
@@ -98,7 +100,8 @@ def import_sequence(host: Host, folder: Path, pattern: str, count: int, bin_name
         if timecode.number(told(made[0].GetClipProperty, "FPS")) is not None and not has_rate(made[0], host.rate):
             raise PluginError(
                 Trouble.IMPORT,
-                f"The imported in-betweens keep their rate of {made[0].GetClipProperty('FPS')}, not {host.rate}.",
+                f"The imported in-betweens stay at {made[0].GetClipProperty('FPS')} frames per second; the timeline "
+                f"has {host.rate}.",
                 remedy,
             )
     except PluginError:
@@ -106,6 +109,16 @@ def import_sequence(host: Host, folder: Path, pattern: str, count: int, bin_name
             discard(host, item)
         raise
     return made[0]
+
+
+def _check_bin(host: Host, media: MediaPoolItem, place: Folder) -> None:
+    """Tell where a clip has come into another bin than the one it was meant for."""
+    wanted = told(media.GetUniqueId)
+    shown = told(host.pool.GetCurrentFolder)
+    if shown is None or told(shown.GetUniqueId) == told(place.GetUniqueId):
+        return
+    if wanted in {told(clip.GetUniqueId) for clip in told(shown.GetClipList) or [] if clip is not None}:
+        host.tell(f"The clip is in the bin “{told(shown.GetName)}”, not in “{told(place.GetName)}”.")
 
 
 def has_rate(media: MediaPoolItem, rate: Rate) -> bool:

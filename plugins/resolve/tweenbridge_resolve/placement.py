@@ -194,7 +194,7 @@ def choose_track(tracks: Sequence[Track], clips: Sequence[Clip], above: Optional
         place += 1
     if place:
         top = ordered[place - 1]
-        if _take(top.name) and not top.locked and top.enabled and top.is_free(clips):
+        if _take(top.name) >= take and not top.locked and top.enabled and top.is_free(clips):
             return Target(top.index, top.name, _take(top.name))
     return Target(
         None, _free_name(take, [track.name for track in tracks]), take, None if place == len(ordered) else place

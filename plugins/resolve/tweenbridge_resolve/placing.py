@@ -107,7 +107,7 @@ class Placer:
             self._take_away(media, [item for item in made if item is not None])
         raise PluginError(
             Trouble.PLACEMENT,
-            f"DaVinci Resolve does not place the in-betweens between {clip.a} and {clip.b} where they belong.",
+            f"DaVinci Resolve did not place the in-betweens between {clip.a} and {clip.b} where they belong.",
             "Unlock its tracks and close open dialogs, then try again.",
         )
 
@@ -129,7 +129,7 @@ class Placer:
                 return item
         raise PluginError(
             Trouble.PLACEMENT,
-            f"The in-betweens between {clip.a} and {clip.b} are not where they were placed.",
+            f"The in-betweens between {clip.a} and {clip.b} are not on the timeline where they were placed.",
             "Close open dialogs in DaVinci Resolve, then try again.",
         )
 
@@ -186,7 +186,7 @@ class Placer:
             return "The timeline is as it was."
         if len(now.tracks) == known + 1 and now.tracks[: made - 1] + now.tracks[made:] == before.tracks:
             return f"An empty track, V{made}, could not be deleted again."
-        return "Compare the tracks with your last version: not all of them are as they were."
+        return "Not all tracks are as they were: compare them with your last version, or undo the last steps."
 
 
 def delete(host: Host, unwanted: Callable[[], List[TimelineItem]]) -> bool:

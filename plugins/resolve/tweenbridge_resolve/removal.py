@@ -37,12 +37,12 @@ class Removable:
     @property
     def question(self) -> str:
         """What is asked before."""
-        clips = "its clip" if self.clips == 1 else f"its {self.clips} clips"
+        clips = "" if self.clips == 1 else f" ({self.clips} clips)"
         where = " and ".join(f"V{track}" for track in self.tracks)
-        start = f"Remove “{self.name}”: {clips} on {where}, and the clip in the media pool."
+        start = f"Remove “{self.name}”{clips} from {where} and from the Media Pool?"
         if not self.files:
             return start
-        return f"{start} Delete its {len(self.files)} files in {self.files[0].parent} as well?"
+        return f"{start} Its {len(self.files)} files in {self.files[0].parent} can be deleted as well."
 
 
 def removable(host: Host) -> Optional[Removable]:
@@ -82,16 +82,18 @@ def remove(host: Host, what: Removable, with_files: bool) -> str:
     Raises:
         PluginError: PLACEMENT, a clip does not go (its track is locked); nothing else was removed then.
     """
+    host.not_restored.clear()
     with host.view_kept():
         if not delete(host, lambda: [item for _, item in _clips(host, what.media)]):
             raise PluginError(
                 Trouble.PLACEMENT,
-                f"DaVinci Resolve does not delete “{what.name}” from the timeline.",
+                f"DaVinci Resolve did not delete “{what.name}” from the timeline.",
                 "Unlock its track, then try again.",
             )
         gone = pool.discard(host, what.media)
     if not gone:
-        return f"“{what.name}” is gone from the timeline. {' '.join(host.not_restored)}"
+        kept = ["Its files are kept."] if what.files else []
+        return " ".join([f"“{what.name}” is gone from the timeline.", *host.not_restored, *kept])
     left = 0
     for path in what.files if with_files else ():
         try:
@@ -101,5 +103,7 @@ def remove(host: Host, what: Removable, with_files: bool) -> str:
     if with_files and what.files:
         with suppress(OSError):
             what.files[0].parent.rmdir()
-    files = "" if not with_files else " with its files" if not left else f"; {left} files could not be deleted"
-    return f"“{what.name}” is removed{files}. Undo (Cmd/Ctrl+Z) brings back the clip on the timeline, not files."
+    files = "" if not with_files else f"; {left} files could not be deleted" if left else " with its files"
+    undo = "Undo (Cmd/Ctrl+Z) brings back the clip on the timeline"
+    end = f"{undo}, but not its files." if with_files else f"{undo}."
+    return " ".join([f"“{what.name}” is removed{files}.", *host.not_restored, end])

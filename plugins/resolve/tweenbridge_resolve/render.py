@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 import uuid
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
-from .api import told
+from .api import has, told
 from .errors import PluginError, Trouble
 from .host import DELIVER_PAGE, Host
 from .kept import render_kept
@@ -61,22 +61,41 @@ def _render(host: Host, frame: int, target: Path) -> None:
             _FORMAT, fitting[0]
         )
         project.SetCurrentRenderMode(_SINGLE_CLIP) or project.SetCurrentRenderMode(_SINGLE_CLIP)
-        project.SetRenderSettings(wanted) or project.SetRenderSettings(wanted)
-        return project.AddRenderJob() or ""
+        # Without them a job would be the user's own: the whole timeline, into the user's folder.
+        taken = project.SetRenderSettings(wanted) or project.SetRenderSettings(wanted)
+        return (project.AddRenderJob() or "") if taken else ""
 
     job = prepare()
     if not job and host.open_page(DELIVER_PAGE):
         # Some versions take jobs on this page only.
         job = prepare()
     if not job:
-        raise _failed(host, frame, "it takes no render job")
+        raise _failed(host, frame, "it did not take a render job")
     try:
+        if not _is_ours(host, job, target):
+            raise _failed(host, frame, "it did not take the render settings")
         if not (project.StartRendering([job]) or project.IsRenderingInProgress() or project.StartRendering([job])):
-            raise _failed(host, frame, "it does not begin to render")
+            raise _failed(host, frame, "it did not begin to render")
         _wait(host, frame, job)
     finally:
-        if not project.DeleteRenderJob(job) and not project.DeleteRenderJob(job):
-            host.tell("A job of Tweenbridge is left in the render queue: delete it.")
+        gone = project.DeleteRenderJob(job) or project.DeleteRenderJob(job)
+        if not gone or _listed(host, job) is not None:
+            host.tell("A job of Tweenbridge is left in the Render Queue: delete it.")
+
+
+def _listed(host: Host, job: str) -> Optional[Dict[str, Any]]:
+    """A job as the Render Queue lists it; None where it does not."""
+    listed = told(host.project.GetRenderJobList) if has(host.project, "GetRenderJobList") else None
+    return next((each for each in listed or [] if each.get("JobId") == job), None)
+
+
+def _is_ours(host: Host, job: str, target: Path) -> bool:
+    """A job renders into our folder, as far as it is listed: settings that did not take would leave the user's."""
+    folder = (_listed(host, job) or {}).get("TargetDir")
+    try:
+        return not folder or Path(folder).samefile(target)
+    except OSError:
+        return False
 
 
 def _wait(host: Host, frame: int, job: str) -> None:
@@ -97,6 +116,6 @@ def _wait(host: Host, frame: int, job: str) -> None:
 def _failed(host: Host, frame: int, reason: str) -> PluginError:
     return PluginError(
         Trouble.STILL,
-        f"DaVinci Resolve does not give the picture at {host.text(frame)}: {reason}.",
+        f"DaVinci Resolve could not render the frame at {host.text(frame)}: {reason}.",
         "Stop the playback, wait for renders to end, then try again.",
     )

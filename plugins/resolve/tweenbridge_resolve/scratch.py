@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Iterator, Tuple
 
 from . import media, tiff
+from .api import told
 from .errors import PluginError, Trouble
 from .host import Host
 
@@ -44,7 +45,7 @@ def scratch_timeline(resolve: Resolve) -> Iterator[Tuple[Host, MediaPoolItem, Pa
                 if timeline is None:
                     raise PluginError(
                         Trouble.NO_TIMELINE,
-                        "DaVinci Resolve makes no timeline to try things on.",
+                        "DaVinci Resolve did not make a timeline for the check.",
                         f"Delete a timeline “{NAME}” that an earlier check has left behind, then try again.",
                     )
                 try:
@@ -59,6 +60,20 @@ def scratch_timeline(resolve: Resolve) -> Iterator[Tuple[Host, MediaPoolItem, Pa
                 user.pool.DeleteFolders([place])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    left = _left(user)
+    if left:
+        raise PluginError(
+            Trouble.NO_TIMELINE, f"The {left} could not be deleted again.", "Delete it in the Media Pool."
+        )
+
+
+def _left(host: Host) -> str:
+    """What of the check is still in the project."""
+    count = int(told(host.project.GetTimelineCount) or 0)
+    timelines = [told(host.project.GetTimelineByIndex, index) for index in range(1, count + 1)]
+    if any(each is not None and told(each.GetName) == NAME for each in timelines):
+        return f"timeline “{NAME}”"
+    return f"bin “{NAME}”" if media.bins(host, NAME) else ""
 
 
 def _write(folder: Path, host: Host) -> None:

@@ -90,6 +90,7 @@ class Checks:
             ("Placing", self.placing),
             ("Playhead", self.playhead),
             ("Stills", self.stills),
+            ("Alpha", self.alpha),
             ("Rendering one frame", self.rendering),
             ("Upper tracks", self.upper_tracks),
             ("Occupied track", self.occupied),
@@ -161,6 +162,14 @@ class Checks:
         shown = self._shown(pixel)[0]
         if shown != frame:
             raise _failed(f"frame {frame} of the sequence was asked for, and frame {shown} is in the picture")
+
+    def alpha(self) -> str:
+        if not has(self._host.project, "ExportCurrentFrameAsStill"):
+            raise Note("this version exports no stills, and renders have no alpha.")
+        still = tiff.read(Stills(self._host, self._folder / "alpha").take(self._start, "alpha").read_bytes())
+        if still is not None and still.channels == 4:
+            return "stills have it, and so have in-betweens"
+        return "stills have none: transparent areas become black"
 
     def rendering(self) -> str:
         path = render_frame(self._host, self._start + 5, self._folder)

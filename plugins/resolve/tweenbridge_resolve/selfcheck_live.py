@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Callable, Sequence, Tuple
 from . import media, survey, timeline
 from .alone import tracks_alone
 from .errors import PluginError, Trouble
+from .grade import without_grade
 from .host import Host
 from .placement import Clip, Keyframe, Target
 from .placing import Placer, delete
@@ -39,6 +40,7 @@ class LiveChecks:
             ("After a render", self.after_render),
             ("Clips that move", self.moving),
             ("Tracks alone", self.alone),
+            ("A timeline's grade", self.ungraded),
             ("A track in between", self.inserting),
             ("Transitions", self.transitions),
             ("Colour management", self.colours),
@@ -91,6 +93,16 @@ class LiveChecks:
         if [track.enabled for track in timeline.tracks(self._host)] != before or self._host.not_restored:
             raise _failed("tracks that were switched off for a still are not on again")
         return "others are off for a still, and on again"
+
+    def ungraded(self) -> str:
+        """A copy of the timeline whose first node is off, which then is gone again."""
+        with without_grade(self._host, (1,)) as view:
+            if not view.nodes:
+                raise Note("keyframes cannot be captured without it here: bypass it yourself.")
+        lost, self._host.not_restored = self._host.not_restored, []
+        if lost:
+            raise _failed(" ".join(lost))
+        return "keyframes are captured without it, from a copy that is gone again"
 
     def inserting(self) -> str:
         known = len(timeline.tracks(self._host))

@@ -31,6 +31,7 @@ class Stills:
     Attributes:
         rendered: frames that needed a render.
         shallow: pictures came with fewer than 16 bits, rendered too.
+        alpha: all pictures that were taken last have it.
     """
 
     def __init__(self, host: Host, folder: Path) -> None:
@@ -41,6 +42,7 @@ class Stills:
         """What the viewer may still show from the playhead's last place; while that is not known, no still counts."""
         self.rendered: List[int] = []
         self.shallow = False
+        self.alpha = False
 
     def take_all(self, keyframes: Sequence[Keyframe]) -> Tuple[Path, ...]:
         """One file for each keyframe, all of the same size.
@@ -55,12 +57,14 @@ class Stills:
             for path, frame in zip(files, frames.values()):
                 if frame not in self.rendered:
                     self.render(frame, path)
-        sizes = {(still.width, still.height) for still in map(_still, files) if still is not None}
+        pictures = [still for still in map(_still, files) if still is not None]
+        self.alpha = all(still.channels in (2, 4) for still in pictures)
+        sizes = {(still.width, still.height) for still in pictures}
         if len(sizes) > 1:
             listed = ", ".join(f"{width} x {height}" for width, height in sorted(sizes))
             raise PluginError(
                 Trouble.STILL,
-                f"DaVinci Resolve gives keyframes of different sizes: {listed}.",
+                f"DaVinci Resolve gave keyframes of different sizes: {listed}.",
                 "Set a timeline resolution in the project settings, then try again.",
             )
         return files
@@ -102,7 +106,7 @@ class Stills:
         if still is None:
             raise PluginError(
                 Trouble.STILL,
-                f"What DaVinci Resolve renders at {self._host.text(frame)} is not a whole TIFF file.",
+                f"What DaVinci Resolve rendered at {self._host.text(frame)} is not a complete TIFF file.",
                 "Check that the disk is not full, then try again.",
             )
         return still

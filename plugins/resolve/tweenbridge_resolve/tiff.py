@@ -57,7 +57,7 @@ class Still:
 def alike(a: Still, b: Still) -> bool:
     """Two pictures show the same: to the bit, or, as a still and a render of one frame, to a shade wherever looked at.
 
-    Compressed pictures are alike only to the bit.
+    Alpha counts where both have it. Compressed pictures are alike only to the bit.
     """
     if a.digest == b.digest:
         return True
@@ -66,7 +66,7 @@ def alike(a: Still, b: Still) -> bool:
     places = [(x, y) for y in _spread(a.height) for x in _spread(a.width)]
     for x, y in places:
         one, other = a.pixel(x, y), b.pixel(x, y)
-        if one is None or other is None or any(abs(p - q) > _SHADE for p, q in zip(one[:3], other[:3])):
+        if one is None or other is None or any(abs(p - q) > _SHADE for p, q in zip(one, other)):
             return False
     return True
 

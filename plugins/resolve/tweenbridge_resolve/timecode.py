@@ -125,7 +125,7 @@ def text(frame: int, rate: Rate) -> str:
         raise PluginError(
             Trouble.TIMECODE,
             f"Frame {frame} lies before timecode 00:00:00:00.",
-            "Let the timeline start later: right-click it in the media pool, Timelines > Starting Timecode.",
+            "Let the timeline start later: right-click it in the Media Pool, Timelines > Starting Timecode.",
         )
     hours, minutes, seconds, frames = fields(frame, rate)
     digits = len(str(rate.nominal - 1))

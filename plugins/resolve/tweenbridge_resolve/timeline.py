@@ -190,7 +190,7 @@ def add_track(host: Host, name: str, above: Optional[int] = None) -> int:
     if index is None:
         raise PluginError(
             Trouble.PLACEMENT,
-            "DaVinci Resolve adds no video track.",
+            "DaVinci Resolve did not add a video track.",
             "Show the Edit page and close open dialogs, then try again.",
         )
     for _ in range(2):

@@ -8,6 +8,8 @@ from .errors import PluginError
 from .flow import Run, Stage
 
 NOTHING_MADE = "Nothing was made."
+NO_ALPHA = "Transparent areas become black: DaVinci Resolve exports stills without alpha."
+"""Said of every run before it starts: no version is known whose stills have alpha, and no call tells what is opaque."""
 
 
 def progress(run: Run) -> str:

@@ -46,6 +46,6 @@ def is_opaque(image: FloatArray) -> bool:
 
 def opaque(image: FloatArray) -> FloatArray:
     """An RGBA image with alpha 1. Mixing leaves 65534 of 65535, through which compositing shows what lies below."""
-    whole = image.copy()
+    whole: FloatArray = image.copy()
     whole[..., 3] = 1
     return whole

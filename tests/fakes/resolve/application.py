@@ -12,9 +12,9 @@ from .quirks import Quirks
 from .timelines import Timeline, TimelineItem
 
 _ENDED = {
-    "en": {"Complete": "Complete", "Failed": "Failed"},
-    "pt": {"Complete": "Concluído", "Failed": "Falhou"},
-    "de": {"Complete": "Abgeschlossen", "Failed": "Fehlgeschlagen"},
+    "en": {"Ready": "Ready", "Complete": "Complete", "Failed": "Failed"},
+    "pt": {"Ready": "Pronto", "Complete": "Concluído", "Failed": "Falhou"},
+    "de": {"Ready": "Bereit", "Complete": "Abgeschlossen", "Failed": "Fehlgeschlagen"},
 }
 """How a render ended, in the interface's language."""
 PAGES = ("media", "cut", "edit", "fusion", "color", "fairlight", "deliver")
@@ -25,7 +25,9 @@ class Studio:
 
     def __init__(self, quirks):
         self.quirks, self.page, self.cached_files, self.has_quit = quirks, "edit", {}, False
-        self.calls = Counter()
+        self.calls, self.project = Counter(), None
+        self.blocked = None
+        """A dialog is in the way of every call; set by whoever closes it."""
 
     def colour_settings(self):
         """What the settings say of colour."""
@@ -57,7 +59,7 @@ class Project(ApiObject):
         self._timelines, self._current = [], None
         self._pool = MediaPool(studio, self)
         self._render = {"format": "mov", "codec": "H264", "mode": 0, "settings": {"CustomName": "the user's"}}
-        self._presets, self._jobs, self._numbers = {}, {}, 0
+        self._presets, self._jobs, self._numbers, self._rendered = {}, {}, 0, []
 
     def _absent(self):
         return () if self._studio.quirks.has_stills else ("ExportCurrentFrameAsStill",)
@@ -102,7 +104,9 @@ class Project(ApiObject):
         quirks = self._studio.quirks
         if self._current is None or not os.path.isdir(os.path.dirname(filePath)):
             return False
-        pictures.write_tiff(filePath, self._current._viewer(), quirks.still_scale, quirks.still_bits)
+        pictures.write_tiff(
+            filePath, self._current._viewer(), quirks.still_scale, quirks.still_bits, quirks.still_alpha
+        )
         if quirks.broken_stills > 0:
             quirks.broken_stills -= 1
             with open(filePath, "r+b") as file:
@@ -140,7 +144,7 @@ class Project(ApiObject):
         return True
 
     def GetRenderPresetList(self):
-        return [{"RenderPresetName": name} for name in self._presets]
+        return ["H.264 Master", *({"RenderPresetName": name} for name in self._presets)]
 
     def SaveAsNewRenderPreset(self, presetName):
         if presetName in self._presets or self._studio.quirks.presets_refused:
@@ -168,6 +172,13 @@ class Project(ApiObject):
     def DeleteRenderJob(self, jobId):
         return self._jobs.pop(jobId, None) is not None
 
+    def GetRenderJobList(self):
+        told = ("TargetDir", "MarkIn", "MarkOut")
+        return [
+            {"JobId": name, **{key: job["settings"][key] for key in told if key in job["settings"]}}
+            for name, job in self._jobs.items()
+        ]
+
     def StartRendering(self, jobIds, isInteractiveMode=False):
         for job in jobIds:
             self._work(self._jobs[job])
@@ -175,13 +186,18 @@ class Project(ApiObject):
 
     def _work(self, job):
         settings = job["settings"]
+        self._rendered.append(settings)
+        if "MarkIn" not in settings:
+            # The whole timeline, into whatever folder the user has chosen.
+            job["status"] = "Complete"
+            return
         if self._studio.quirks.render_fails or (job["format"], job["codec"]) != ("tif", "RGB16"):
             job["status"] = "Failed"
             return
         for frame in range(settings["MarkIn"], settings["MarkOut"] + 1):
             name = f"{settings['CustomName']}{frame:08}.tif"
             path = os.path.join(settings["TargetDir"], name)
-            pictures.write_tiff(path, self._current._picture(frame), bits=self._studio.quirks.render_bits)
+            pictures.write_tiff(path, self._current._graded(frame), bits=self._studio.quirks.render_bits)
         job["status"] = "Complete"
 
     def StopRendering(self):
@@ -192,6 +208,8 @@ class Project(ApiObject):
 
     def GetRenderJobStatus(self, jobId):
         failed = self._jobs[jobId]["status"] == "Failed"
+        if self._jobs[jobId]["status"] == "Ready":
+            return {"JobStatus": _ENDED[self._studio.quirks.language]["Ready"], "CompletionPercentage": 0}
         word = _ENDED[self._studio.quirks.language][self._jobs[jobId]["status"]]
         error = {"Error": "The Fusion composition could not be processed."} if failed else {}
         return {"JobStatus": word, "CompletionPercentage": 40 if failed else 100, **error}
@@ -244,7 +262,7 @@ class Resolve(ApiObject):
 def make_resolve(quirks=None, rate="24", drop=False, start="01:00:00:00", frames=40, project_rate=None):
     """A Resolve with a timeline that shows one drawn clip of so many frames on its only track."""
     studio = Studio(quirks or Quirks())
-    project = Project(studio, "Show: reel 1", project_rate or rate, drop)
+    project = studio.project = Project(studio, "Show: reel 1", project_rate or rate, drop)
     timeline = Timeline(studio, "Shot 12", rate, drop, start)
     project._timelines.append(timeline)
     project._current = timeline

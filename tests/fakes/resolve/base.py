@@ -26,6 +26,8 @@ class ApiObject:
             if name in self._absent():
                 return None
             studio = self.__dict__.get("_studio")
+            if studio is not None and studio.blocked is not None:
+                assert studio.blocked.wait(10), "nobody closes the dialog"
             if studio is not None and name in studio.quirks.fails:
                 real = super().__getattribute__(name)
                 return lambda *arguments: studio.quirks.fails_with if studio.refuses(name) else real(*arguments)
@@ -43,8 +45,6 @@ class Annotated(ApiObject):
     def __init__(self):
         super().__init__()
         self._markers = {}
-        self._blocked = None
-        """Set by whoever closes the dialog that is in the way; None where there is none."""
 
     def AddMarker(self, frameId, color, name, note, duration, customData=""):
         if frameId in self._markers:
@@ -54,8 +54,6 @@ class Annotated(ApiObject):
         return True
 
     def GetMarkers(self):
-        if self._blocked is not None:
-            assert self._blocked.wait(10), "nobody closes the dialog"
         return {frame: dict(marker) for frame, marker in self._markers.items()}
 
     def GetMarkerByCustomData(self, customData):

@@ -130,6 +130,8 @@ class MediaPool(ApiObject):
         return True
 
     def DeleteClips(self, clips):
+        if self._studio.quirks.keeps_media:
+            return True
         for folder in walk(self._root):
             folder._clips = [clip for clip in folder._clips if clip not in clips]
         for timeline in self._project._timelines:
@@ -164,6 +166,8 @@ class MediaPool(ApiObject):
         return timeline
 
     def DeleteTimelines(self, timeline):
+        if self._studio.quirks.keeps_timelines:
+            return True
         self._project._timelines = [known for known in self._project._timelines if known not in timeline]
         if self._project._current in timeline:
             self._project._current = next(iter(self._project._timelines), None)

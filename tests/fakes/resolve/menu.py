@@ -1,9 +1,10 @@
 """Workspace > Scripts > Tweenbridge, in a process of its own: runs the launcher as Resolve does.
 
-    python menu.py LAUNCHER [--windows]
+    python menu.py LAUNCHER [--windows | --no-window]
 
 The launcher gets `resolve`, `fusion` and `bmd`, no `__file__`, and whatever Python this is. With windows, a user
-presses Generate, waits, and closes. Prints the tracks and what is on them as JSON.
+presses Generate, waits, and closes; with --no-window there is all that windows are made with, and none comes. Prints
+the tracks and what is on them as JSON.
 """
 
 from __future__ import annotations
@@ -41,13 +42,18 @@ class User:
 
 
 def main():
-    windows = "--windows" in sys.argv
+    windows, none_comes = "--windows" in sys.argv, "--no-window" in sys.argv
     resolve = make_resolve(Quirks(studio=windows))
     timeline = resolve.GetProjectManager().GetCurrentProject().GetCurrentTimeline()
     for frame in (3, 9):
         timeline.AddMarker(frame, "Blue", f"K{frame}", "", 1)
     launcher, user = sys.argv[1], User()
-    given = {"resolve": resolve, "fusion": Fusion(windows), "bmd": Bmd(user), "__name__": "__main__"}
+    given = {
+        "resolve": resolve,
+        "fusion": Fusion(windows or none_comes),
+        "bmd": Bmd(user, 0 if none_comes else 99),
+        "__name__": "__main__",
+    }
     sys.path = [entry for entry in sys.path if "site-packages" not in entry]
     sys.argv = [""]
     exec(compile(Path(launcher).read_text(encoding="utf-8"), launcher, "exec"), given)

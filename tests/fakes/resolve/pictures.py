@@ -35,12 +35,27 @@ def with_title(samples):
     return titled
 
 
+def brighter(samples, by):
+    """The same, brighter."""
+    return array.array("H", [min(65535, sample + by) for sample in samples]) if by else samples
+
+
 def black():
     """Where nothing lies on the timeline."""
     return array.array("H", bytes(WIDTH * HEIGHT * 6))
 
 
-def write_tiff(path, samples, scale=1, bits=16):
+def _with_alpha(samples, width):
+    """Four samples to a pixel; the left third is transparent."""
+    four = array.array("H")
+    for pixel in range(len(samples) // 3):
+        opaque = pixel % width >= width // 3
+        four.extend(samples[3 * pixel : 3 * pixel + 3] if opaque else (0, 0, 0))
+        four.append(65535 if opaque else 0)
+    return four
+
+
+def write_tiff(path, samples, scale=1, bits=16, alpha=False):
     """Write a picture big-endian, in two strips, with a date in it, as cameras and editors do."""
     width, height = WIDTH // scale, HEIGHT // scale
     if scale > 1:
@@ -49,28 +64,33 @@ def write_tiff(path, samples, scale=1, bits=16):
         for row in rows:
             for x in range(width):
                 samples.extend(row[3 * x * scale : 3 * x * scale + 3])
-    big = array.array("H", samples)
+    channels = 4 if alpha else 3
+    big = array.array("H", _with_alpha(samples, width) if alpha else samples)
     if sys.byteorder == "little":
         big.byteswap()
     data = big.tobytes() if bits == 16 else bytes(sample >> 8 for sample in samples)
+    assert bits == 16 or not alpha
     upper = (height + 1) // 2
-    cut = upper * width * 3 * bits // 8
+    cut = upper * width * channels * bits // 8
     start = 8
     date = b"2026:11:28 10:00:00\0"
     extra = start + len(data)
-    bits_at, offsets_at, counts_at, date_at = extra, extra + 6, extra + 14, extra + 22
+    bits_at, offsets_at = extra, extra + 2 * channels
+    counts_at, date_at = offsets_at + 8, offsets_at + 16
     directory_at = date_at + len(date)
     entries = [
         (256, 3, 1, struct.pack(">HH", width, 0)), (257, 3, 1, struct.pack(">HH", height, 0)),
-        (258, 3, 3, struct.pack(">I", bits_at)), (259, 3, 1, struct.pack(">HH", 1, 0)),
+        (258, 3, channels, struct.pack(">I", bits_at)), (259, 3, 1, struct.pack(">HH", 1, 0)),
         (262, 3, 1, struct.pack(">HH", 2, 0)), (273, 4, 2, struct.pack(">I", offsets_at)),
-        (277, 3, 1, struct.pack(">HH", 3, 0)), (278, 3, 1, struct.pack(">HH", upper, 0)),
+        (277, 3, 1, struct.pack(">HH", channels, 0)), (278, 3, 1, struct.pack(">HH", upper, 0)),
         (279, 4, 2, struct.pack(">I", counts_at)), (284, 3, 1, struct.pack(">HH", 1, 0)),
         (306, 2, len(date), struct.pack(">I", date_at)),
     ]  # fmt: skip
+    if alpha:
+        entries.append((338, 3, 1, struct.pack(">HH", 2, 0)))
     with open(path, "wb") as file:
         file.write(b"MM\0*" + struct.pack(">I", directory_at) + data)
-        file.write(struct.pack(">3H", bits, bits, bits))
+        file.write(struct.pack(f">{channels}H", *[bits] * channels))
         file.write(struct.pack(">II", start, start + cut) + struct.pack(">II", cut, len(data) - cut) + date)
         file.write(struct.pack(">H", len(entries)))
         for tag, kind, count, value in entries:
@@ -85,4 +105,4 @@ def read_image(path):
     pixels = oiio.ImageBuf(str(path)).get_pixels(oiio.UINT16)
     height, width, _ = pixels.shape
     rows, columns = [y * height // HEIGHT for y in range(HEIGHT)], [x * width // WIDTH for x in range(WIDTH)]
-    return array.array("H", pixels[rows][:, columns].tobytes())
+    return array.array("H", pixels[rows][:, columns, :3].tobytes())

@@ -45,6 +45,8 @@ class Quirks:
     """Third-party metadata can be read again."""
     misplaces: int = 0
     """Clips come to lie so many frames late."""
+    keeps_media: bool = False
+    """MediaPool.DeleteClips says True and deletes nothing."""
     keeps_clips: bool = False
     """Timeline.DeleteClips deletes nothing."""
     stale_lists: int = 0
@@ -73,12 +75,22 @@ class Quirks:
     """LoadRenderPreset loads nothing."""
     timeline_nodes: tuple = (((), ""),)
     """The timeline's own node graph: for each node its tools and its LUT. A plain one has an empty node."""
+    nodes_switch: str = "takes"
+    """What Graph.SetNodeEnabled does: "takes", "ignored" (says True and changes nothing), "refused", "raises",
+    "missing"."""
+    duplicates: str = "made"
+    """What Timeline.DuplicateTimeline does: "made", "unsaid" (makes one and answers None), "nothing", "raises",
+    "missing"."""
+    keeps_timelines: bool = False
+    """MediaPool.DeleteTimelines says True and deletes nothing."""
     output_lut: str = ""
     """The project's output LUT."""
     colour_science: str = "davinciYRGB"
     """Of the project; "davinciYRGBColorManagedv2" is managed: what is imported is read as `Input Color Space` says."""
     input_space_refused: bool = False
     """SetClipProperty("Input Color Space") says True and changes nothing."""
+    still_alpha: bool = False
+    """Stills have a fourth sample: the left third of every picture is transparent. No version is known that does so."""
     still_bits: int = 16
     render_bits: int = 16
     inserts_tracks: bool = True

@@ -63,20 +63,34 @@ class TimelineItem(Annotated):
 
 
 class Graph(ApiObject):
-    """A node graph: for each node its tools and its LUT."""
+    """A timeline's node graph: for each node its tools and its LUT, and whether it is on, which no call tells."""
 
-    def __init__(self, nodes):
+    def __init__(self, studio, switches):
         super().__init__()
-        self._nodes = list(nodes)
+        self._studio, self._switches = studio, switches
+
+    def _absent(self):
+        return ("SetNodeEnabled",) if self._studio.quirks.nodes_switch == "missing" else ()
+
+    def _nodes(self):
+        return self._studio.quirks.timeline_nodes
 
     def GetNumNodes(self):
-        return len(self._nodes)
+        return len(self._nodes())
 
     def GetLUT(self, nodeIndex):
-        return self._nodes[nodeIndex - 1][1]
+        return self._nodes()[nodeIndex - 1][1]
 
     def GetToolsInNode(self, nodeIndex):
-        return list(self._nodes[nodeIndex - 1][0]) or None
+        return list(self._nodes()[nodeIndex - 1][0]) or None
+
+    def SetNodeEnabled(self, nodeIndex, isEnabled):
+        how = self._studio.quirks.nodes_switch
+        if how == "raises":
+            raise RuntimeError("the graph is gone")
+        if how == "takes":
+            self._switches[nodeIndex] = isEnabled
+        return how != "refused"
 
 
 class Track:
@@ -104,10 +118,13 @@ class Timeline(Annotated):
         self._unlisted = 0
         self._transitions = []
         """(cut, frames before it, frames after it)."""
+        self._switches = {}
+        """Of its own grade's nodes: False for those that are off."""
 
     def _absent(self):
         quirks = self._studio.quirks
         here = {"GetSettings": quirks.settings_only, "GetMarkInOut": quirks.mark_in_out,
+                "DuplicateTimeline": quirks.duplicates != "missing",
                 "GetSelectedClips": quirks.has_selection}  # fmt: skip
         return [name for name, there in here.items() if not there]
 
@@ -154,6 +171,12 @@ class Timeline(Annotated):
                         return pictures.with_title(shown) if titled else shown
         return pictures.with_title(pictures.black()) if titled else pictures.black()
 
+    def _graded(self, frame):
+        """The same under the timeline's own grade: each node that is on and has anything in it brightens."""
+        nodes = enumerate(self._studio.quirks.timeline_nodes, start=1)
+        on = sum(any(node) and self._switches.get(number, True) for number, node in nodes)
+        return pictures.brighter(self._picture(frame), 4000 * on)
+
     # ------------------------------------------------------------ the API
 
     def GetName(self):
@@ -161,6 +184,29 @@ class Timeline(Annotated):
 
     def GetUniqueId(self):
         return self._id
+
+    def DuplicateTimeline(self, timelineName=None):
+        project = self._studio.project
+        if self._studio.quirks.duplicates == "raises":
+            raise RuntimeError("no")
+        if self._studio.quirks.duplicates == "nothing" or timelineName in [each._name for each in project._timelines]:
+            return None
+        copy = Timeline(self._studio, timelineName or f"{self._name} copy", self._rate, self._drop)
+        copy._start, copy._playhead, copy._size = self._start, self._start, self._size
+        copy._switches = dict(self._switches)
+        copy._markers = {frame: dict(marker) for frame, marker in self._markers.items()}
+        for track in self._tracks:
+            twin = Track(track.name)
+            twin.locked, twin.enabled = track.locked, track.enabled
+            for item in track.items:
+                twin.items.append(TimelineItem(item._media, item._start, item._length, item._source, item._index))
+                twin.items[-1]._title = item._title
+            copy._tracks.append(twin)
+        del copy._tracks[0]
+        project._timelines.append(copy)
+        # As Resolve does: the new one is shown at once.
+        project._current = copy
+        return None if self._studio.quirks.duplicates == "unsaid" else copy
 
     def GetStartFrame(self):
         return self._start + self._studio.quirks.lies_about_start
@@ -216,11 +262,11 @@ class Timeline(Annotated):
         """What the viewer has drawn so far, which may still be the place before."""
         if self._stale > 0:
             self._stale -= 1
-            return self._picture(self._previous)
-        return self._picture(self._playhead)
+            return self._graded(self._previous)
+        return self._graded(self._playhead)
 
     def GetNodeGraph(self):
-        return Graph(self._studio.quirks.timeline_nodes)
+        return Graph(self._studio, self._switches)
 
     def GetMarkInOut(self):
         return {kind: dict(marks) for kind, marks in self._marks.items()}

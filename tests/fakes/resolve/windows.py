@@ -157,11 +157,11 @@ class Bmd:
     """The module that scripts get as `bmd`: makes dispatchers whose windows a scripted user sees.
 
     Args:
-        makes_windows: AddWindow gives a window; else None.
+        makes_windows: how often AddWindow gives a window, then None.
         user: called at every turn of a loop with the window that is shown; does what a user would.
     """
 
-    def __init__(self, user, makes_windows=True):
+    def __init__(self, user, makes_windows=99):
         self.user, self.windows, self.makes_windows = user, [], makes_windows
 
     def UIDispatcher(self, ui):
@@ -177,6 +177,7 @@ class Dispatcher:
     def AddWindow(self, properties, children):
         if not self._bmd.makes_windows:
             return None
+        self._bmd.makes_windows -= 1
         window = Window(properties, children)
         self._bmd.windows.append(window)
         return window

@@ -15,6 +15,7 @@ for folder in (ROOT / "plugins" / "resolve", ROOT / "tests", Path(__file__).pare
 
 from fakes.real_server import RealServer  # noqa: E402 - the path is set above
 from tweenbridge import Client  # noqa: E402
+from tweenbridge_resolve import dialog, folders  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +37,14 @@ def client(studio_home: Path) -> Iterator[Client]:
 def films(tmp_path: Path) -> Path:
     """The folder that image sequences are kept in."""
     return tmp_path / "films"
+
+
+@pytest.fixture
+def home(studio_home: Path, monkeypatch: pytest.MonkeyPatch, films: Path) -> Iterator[Path]:
+    """The data folder as the user's own, which forgets earlier runs; sequences go into `films`."""
+    monkeypatch.setenv("TWEENBRIDGE_HOME", str(studio_home))
+    monkeypatch.setattr(dialog, "usual_folder", lambda: films)
+    monkeypatch.setattr(folders, "usual_folder", lambda: films)
+    yield studio_home
+    for kept in ("resolve-choice.json", "resolve-speed.json"):
+        (studio_home / kept).unlink(missing_ok=True)

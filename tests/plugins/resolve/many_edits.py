@@ -36,6 +36,7 @@ FAILING = (
     "AddTrack", "AppendToTimeline", "DeleteClips", "DeleteTrack", "GetItemListInTrack", "GetTrackCount", "GetMarkers",
     "ImportMedia", "SetClipProperty", "OpenPage", "SetCurrentTimecode", "GetCurrentFolder", "SetTrackName",
     "SetTrackEnable", "ExportCurrentFrameAsStill", "GetUniqueId", "SaveAsNewRenderPreset", "LoadRenderPreset",
+    "DuplicateTimeline", "DeleteTimelines", "SetNodeEnabled", "GetTimelineByIndex", "SetCurrentTimeline",
 )  # fmt: skip
 
 
@@ -54,12 +55,14 @@ def world(chance: random.Random) -> tuple[Any, Quirks]:
         overlaps=chance.choice(["dropped", "ghost"]),
         misplaces=chance.choice([0] * 9 + [1]),
         renders_on_deliver_only=chance.random() < 0.5,
+        timeline_nodes=chance.choice([(((), ""),)] * 3 + [((("Lift Gamma Gain",), ""), ((), "Film look.cube"))]),
     )
     if chance.random() < 0.4:
         quirks.fails = {chance.choice(FAILING): (chance.randint(1, 8),)}
         quirks.fails_with = chance.choice([None, False])
     resolve = make_resolve(quirks)
     timeline = resolve._manager._project._current
+    timeline._switches[2] = chance.random() < 0.5
     kind = chance.choice(["markers", "gap", "cut"])
     if kind == "markers":
         for frame in (4, 12):
@@ -212,6 +215,7 @@ def snapshot(resolve: Any) -> dict[str, Any]:
         "playhead": timeline._playhead,
         "start": timeline._start,
         "In and Out": {kind: dict(marks) for kind, marks in timeline._marks.items()},
+        "grade": dict(timeline._switches),
         "markers": {frame: marker["color"] for frame, marker in timeline._markers.items()},
         "render": dict(project._render),
         "presets": sorted(project._presets),

@@ -158,7 +158,7 @@ def test_a_track_that_does_not_go_off_is_said_and_nothing_is_made(client: Client
     shots.title(resolve, 0, 30)
     timeline_of(resolve).SetCurrentTimecode("01:00:00:12")
     before = layout(resolve)
-    with pytest.raises(PluginError, match="does not switch off track V2"):
+    with pytest.raises(PluginError, match="did not switch off track V2"):
         make(resolve, client, films)
     assert layout(resolve) == before
     assert not films.exists() or not list(films.iterdir())
@@ -204,13 +204,6 @@ def test_a_plain_timeline_needs_no_word() -> None:
     assert said_before(resolve) == ""
 
 
-@pytest.mark.parametrize("nodes", [((("Lift Gamma Gain",), ""),), (((), ""), ((), "Film look.cube"))])
-def test_the_timelines_own_grade_is_said(nodes: Any) -> None:
-    resolve = make_resolve(Quirks(timeline_nodes=nodes))
-    mark(resolve, 4, 12)
-    assert "The timeline has a grade of its own, which in-betweens would get twice" in said_before(resolve)
-
-
 def test_an_output_lut_is_said() -> None:
     resolve = make_resolve(Quirks(output_lut="Film look.cube"))
     mark(resolve, 4, 12)
@@ -232,7 +225,7 @@ def test_a_transition_over_a_keyframe_is_named() -> None:
     shots.two_clips(resolve, second=(10, 14))
     timeline_of(resolve)._transitions = [(10, 4, 4)]
     mark(resolve, 5, 6)
-    assert said_before(resolve).startswith("A transition lies over 01:00:00:06: move that keyframe out of it")
+    assert said_before(resolve).startswith("A transition lies over 01:00:00:06: both clips are mixed there")
     assert "01:00:00:05" not in said_before(resolve)
 
 

@@ -59,7 +59,7 @@ def test_the_question_is_taken_back_when_resolve_ends(tmp_path: Path, monkeypatc
     command = f"{shlex.quote(sys.executable)} {shlex.quote(str(program))} serve"
     monkeypatch.setenv("TWEENBRIDGE_SERVER_COMMAND", command)
     before = time.monotonic()
-    with pytest.raises(PluginError, match="DaVinci Resolve has ended") as caught:
+    with pytest.raises(PluginError, match="DaVinci Resolve was closed") as caught:
         confirm.ask(tmp_path, {}, BEFORE, lambda: not (tmp_path / "pid").exists())
     assert caught.value.code is Trouble.CANCELLED
     assert time.monotonic() < before + 20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,13 @@ from fakes.resolve.windows import Bmd, Fusion
 from resolve_shots import layout, mark, succeed, timeline_of, view
 from resolve_window import Step, User, choose, close_box, press, put, see, show, until
 from tweenbridge import Client, Spacing, Timing
-from tweenbridge_resolve import app, choice, dialog, folders
+from tweenbridge_resolve import app, choice, dialog
 from tweenbridge_resolve.choice import Choice
 from tweenbridge_resolve.dialog import Dialog
 from tweenbridge_resolve.flow import Run
+from tweenbridge_resolve.words import NO_ALPHA
 
-
-@pytest.fixture(autouse=True)
-def home(studio_home: Path, monkeypatch: pytest.MonkeyPatch, films: Path) -> Iterator[Path]:
-    monkeypatch.setenv("TWEENBRIDGE_HOME", str(studio_home))
-    monkeypatch.setattr(dialog, "usual_folder", lambda: films)
-    monkeypatch.setattr(folders, "usual_folder", lambda: films)
-    yield studio_home
-    (studio_home / "resolve-choice.json").unlink(missing_ok=True)
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_two_presses_make_in_betweens(films: Path) -> None:
@@ -39,6 +32,7 @@ def test_two_presses_make_in_betweens(films: Path) -> None:
     (summary,) = seen
     # How long it takes follows where an earlier run tells the speed.
     assert summary.startswith(f"{listing}\n\n7 in-betweens (0.3 s of the timeline), up to 1 MB on disk")
+    assert summary.endswith(f"\n{NO_ALPHA}")
     assert layout(resolve)["In-betweens"] == [(5, 7)]
     assert view(resolve) == before
     assert said[-1].startswith("Tweenbridge: 7 in-betweens are on track V2, In-betweens. The frames are in ")
@@ -178,6 +172,18 @@ def test_closing_the_window_in_mid_run_asks_first(films: Path, home: Path, monke
         while not client.jobs()[0].state.is_final:
             assert time.monotonic() < end, "the job goes on though the window was closed"
             time.sleep(0.05)
+
+
+def test_going_on_after_the_close_box_makes_what_was_begun() -> None:
+    resolve = make_resolve()
+    mark(resolve, 4, 12)
+    status, _, said = show(
+        resolve, press("Generate"), lambda window, items: items["Cancel"].Text == "Cancel", close_box,
+        lambda window, items: items["Generate"].Text == "Go on" and window.press("Generate"),
+        until("are on track V2"), lambda window, items: items["Generate"].Text == "Generate in-betweens",
+    )  # fmt: skip
+    assert status == 0, said
+    assert layout(resolve)["In-betweens"] == [(5, 7)]
 
 
 def test_it_closes_when_resolve_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fakes.resolve import make_resolve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from resolve_shots import mark, timeline_of
 from tweenbridge import Spacing, Timing, TweenbridgeError
@@ -119,6 +119,8 @@ def test_a_newer_recipe_is_understood() -> None:
     assert recipe.from_text("[" * 100_000) is None
 
 
+# It writes a file each time, which takes as long as the disk does.
+@settings(deadline=None)
 @given(made=choices)
 def test_a_choice_is_remembered(made: Choice, tmp_path_factory: pytest.TempPathFactory) -> None:
     home = tmp_path_factory.getbasetemp() / "choices"

@@ -201,15 +201,15 @@ def test_render_settings_come_back(client: Client, films: Path) -> None:
 # ---------------------------------------------------------------- what it refuses
 
 REFUSED = {
-    "rate stays": (Quirks(rate_locked=True), "keep their rate of 24.0, not 25", True),
-    "nothing is imported": (Quirks(import_fails=True), "does not import", True),
+    "rate stays": (Quirks(rate_locked=True), "stay at 24.0 frames per second; the timeline has 25", True),
+    "nothing is imported": (Quirks(import_fails=True), "did not import", True),
     "one clip a frame": (Quirks(individual_frames=True), "imported 7 clips", True),
-    "no track": (Quirks(no_new_tracks=True), "adds no video track", True),
-    "elsewhere": (Quirks(misplaces=1), "does not place the in-betweens between K4", True),
-    "no picture": (Quirks(has_stills=False, render_fails=True), "does not give the picture at 01:00:00:04", False),
-    "playhead": (Quirks(stuck_playhead=10**6), "The playhead does not go to 01:00:00:04", False),
+    "no track": (Quirks(no_new_tracks=True), "did not add a video track", True),
+    "elsewhere": (Quirks(misplaces=1), "did not place the in-betweens between K4", True),
+    "no picture": (Quirks(has_stills=False, render_fails=True), "could not render the frame at 01:00:00:04", False),
+    "playhead": (Quirks(stuck_playhead=10**6), "The playhead did not move to 01:00:00:04", False),
     "start": (Quirks(lies_about_start=2), "Resolve says that this is frame 90002", False),
-    "page": (Quirks(edit_page_opens=False), "does not open its Edit page", False),
+    "page": (Quirks(edit_page_opens=False), "did not open the Edit page", False),
 }
 
 
@@ -246,7 +246,7 @@ def test_what_cannot_be_taken_away_again_is_said(client: Client, films: Path) ->
     mark(resolve, 4, 12)
     made = run(resolve, client, films)
     assert made.stage is Stage.FAILED
-    assert "does not place the in-betweens between K4" in made.error[0]
+    assert "did not place the in-betweens between K4" in made.error[0]
     assert made.error[1].startswith("They could not be taken away again from track V2: undo the last steps")
     assert "The timeline is as it was" not in made.error[1]
     pool = resolve.GetProjectManager().GetCurrentProject().GetMediaPool()

@@ -66,7 +66,7 @@ def test_where_settings_cannot_be_kept_nothing_is_rendered(client: Client, films
     made, said = attempt(resolve, client, films)
     assert made is None
     assert state(resolve) == before
-    assert "your settings on the Deliver page cannot be kept, and a render would change them" in said
+    assert "that would change your settings on the Deliver page, which cannot be kept" in said
 
 
 def test_where_only_one_of_in_and_out_is_set_nothing_is_rendered(client: Client, films: Path) -> None:

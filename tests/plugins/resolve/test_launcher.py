@@ -114,6 +114,15 @@ def test_without_its_files_it_says_so(recorded: str | None, bundle: Path, tmp_pa
     assert list(tracks) == ["Video 1"]
 
 
+def test_where_no_window_comes_it_says_so_on_the_console(bundle: Path, tmp_path: Path) -> None:
+    launcher = tmp_path / "Utility" / resolve_build.LAUNCHER
+    launcher.parent.mkdir()
+    shutil.copy(bundle / resolve_build.LAUNCHER, launcher)
+    _, said, console = menu(sys.executable, launcher, tmp_path / "home", tmp_path / "user", "--no-window")
+    assert said == []
+    assert console.startswith("Tweenbridge: Tweenbridge's files are not where they were installed.")
+
+
 def test_libraries_for_another_python_are_missed_by_name(bundle: Path, studio_home: Path, tmp_path: Path) -> None:
     shutil.copytree(bundle, tmp_path / "Utility")
     tag = "abi3" if sys.version_info >= (3, 12) else "cp{}{}".format(*sys.version_info)
@@ -198,4 +207,4 @@ def test_with_neither_windows_nor_a_tray_it_says_what_to_do(bundle: Path, studio
     )  # fmt: skip
     assert list(tracks) == ["Video 1"]
     assert "has no windows for scripts" in console
-    assert "drop two exported stills on the tray's window" in console
+    assert "its window also takes two exported stills" in console

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import struct
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes.resolve import Quirks, make_resolve
-from resolve_shots import check_every_frame, layout, mark, succeed, timeline_of
+from fakes.resolve.timelines import Track
+from resolve_shots import check_every_frame, layout, mark, read, succeed, timeline_of
 from tweenbridge import Client
 from tweenbridge_resolve import host as hosts
+from tweenbridge_resolve import tiff
 from tweenbridge_resolve.folders import chosen_folder
 
 MANAGED = "davinciYRGBColorManagedv2"
@@ -48,6 +52,26 @@ def test_shallow_stills_are_rendered_and_shallow_renders_are_said(
     assert any("8 bit, not 16" in note for note in notes) == told
 
 
+def test_alpha_is_carried_where_stills_have_it(client: Client, films: Path) -> None:
+    resolve = make_resolve(Quirks(still_alpha=True))
+    mark(resolve, 4, 12)
+    made = succeed(resolve, client, films)
+    assert "These stills have alpha, and so have the in-betweens." in made.result.notes
+    for path in made.folder.glob("*.tif"):
+        pixels = read(path)
+        assert pixels.shape == (54, 96, 4)
+        assert (pixels[:, :30, 3] == 0).all()
+        assert (pixels[:, 34:, 3] > 65500).all()
+
+
+def test_what_becomes_transparent_meanwhile_is_a_change() -> None:
+    opaque, clear = ((0.2, 0.3, 0.4, alpha) for alpha in (1, 0))
+    stills = [tiff.Still(1, 1, 16, 4, str(p), struct.pack("<4H", *(round(65535 * v) for v in p)), "<")
+              for p in (opaque, clear)]  # fmt: skip
+    assert tiff.alike(stills[0], stills[0])
+    assert not tiff.alike(*stills)
+
+
 def test_sequences_have_names_that_relinking_and_edls_can_tell_apart(client: Client, films: Path) -> None:
     resolve = make_resolve()
     mark(resolve, 4, 12)
@@ -67,7 +91,7 @@ def test_two_bins_are_told_and_a_bin_that_was_moved_is_found(client: Client, fil
     assert len(deep._clips) == 1
     pool.AddSubFolder(pool._root, "Tweenbridge")
     [note] = succeed(resolve, client, films).result.notes
-    assert note == "There are several bins called “Tweenbridge”; the clip is in the first one."
+    assert note == "There are several bins called “Tweenbridge”; the clip is in the one nearest to the Master bin."
 
 
 def test_two_tracks_of_one_name_are_never_made(client: Client, films: Path) -> None:
@@ -80,6 +104,26 @@ def test_two_tracks_of_one_name_are_never_made(client: Client, films: Path) -> N
     made = succeed(resolve, client, films)
     assert (made.result.track, made.result.name) == (3, "In-betweens 2")
     assert list(layout(resolve)) == ["Video 1", "In-betweens", "In-betweens 2"]
+
+
+def test_two_tracks_of_the_users_with_our_name_are_told_apart_by_number(client: Client, films: Path) -> None:
+    resolve = make_resolve()
+    timeline_of(resolve)._tracks += [Track("In-betweens"), Track("In-betweens")]
+    mark(resolve, 4, 12)
+    first, second = (succeed(resolve, client, films) for _ in range(2))
+    assert [(made.result.track, made.result.name, made.result.take) for made in (first, second)] == [
+        (3, "In-betweens", 1), (4, "In-betweens take 2", 2)
+    ]  # fmt: skip
+    assert [len(track.items) for track in timeline_of(resolve)._tracks] == [1, 0, 1, 1]
+
+
+def test_a_track_of_our_name_above_a_take_is_not_taken_for_that_take(client: Client, films: Path) -> None:
+    resolve = make_resolve()
+    mark(resolve, 4, 12)
+    succeed(resolve, client, films)
+    timeline_of(resolve)._tracks.append(Track("In-betweens"))
+    made = succeed(resolve, client, films)
+    assert (made.result.track, made.result.name, made.result.take) == (4, "In-betweens take 2", 2)
 
 
 # ---------------------------------------------------------------- where things are
@@ -109,3 +153,21 @@ def test_resolve_in_home_resolve_is_found(tmp_path: Path, monkeypatch: pytest.Mo
     (usual / "Developer/Scripting/Modules").mkdir(parents=True)
     assert hosts._modules() == str(usual / "Developer/Scripting/Modules")
     assert "RESOLVE_SCRIPT_LIB" not in hosts.os.environ
+
+
+@pytest.mark.parametrize("chosen", ["", "/opt/python3.12"])
+def test_the_scripting_module_is_told_which_python_runs(
+    chosen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It loads a Python library of its own where FUSION_PYTHON3_HOME does not say; what the user has set stays."""
+    (tmp_path / "Modules").mkdir()
+    module = "import os\nSEEN = os.environ.get('FUSION_PYTHON3_HOME')\ndef scriptapp(name):\n    return name\n"
+    (tmp_path / "Modules" / "DaVinciResolveScript.py").write_text(module, encoding="utf-8")
+    monkeypatch.setenv("RESOLVE_SCRIPT_API", str(tmp_path))
+    monkeypatch.setenv("FUSION_PYTHON3_HOME", chosen)
+    if not chosen:
+        monkeypatch.delenv("FUSION_PYTHON3_HOME")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "modules", {**sys.modules})
+    resolve, loaded = hosts.connect()
+    assert (resolve, loaded.SEEN) == ("Resolve", chosen or sys.base_prefix)

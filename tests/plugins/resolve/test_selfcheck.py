@@ -15,10 +15,7 @@ from tweenbridge_resolve import selfcheck
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture(autouse=True)
-def home(studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TWEENBRIDGE_HOME", str(studio_home))
-    return studio_home
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def check(quirks: Quirks) -> tuple[int, dict[str, tuple[str, str]], str]:
@@ -44,25 +41,29 @@ def test_a_good_resolve() -> None:
     assert {outcome for outcome, _ in lines.values()} == {"ok"}, lines
     assert lines["Placing"][1] == "frame-accurate; endFrame is the frame after the last one"
     assert lines["A whole run"][1] == "5 in-betweens came from the server and lie on V4, In-betweens take 3"
-    assert last == "20 ok, 0 to note, 0 failed."
+    assert last == "22 ok, 0 to note, 0 failed."
 
 
 @pytest.mark.parametrize(
     ("quirks", "title", "outcome", "sentence"),
     [
         (Quirks(exclusive_end=False), "Placing", "ok", "endFrame is the last frame"),
+        (Quirks(still_alpha=True), "Alpha", "ok", "stills have it, and so have in-betweens"),
+        (Quirks(), "Alpha", "ok", "stills have none: transparent areas become black"),
         (Quirks(has_stills=False), "Stills", "note", "every keyframe is rendered"),
         (Quirks(stale_stills=2), "Stills", "ok", "every frame shows itself"),
         (Quirks(stale_stills=60), "Stills", "FAIL", "frame 0 of the sequence was asked for, and frame 10 is in the"),
         (Quirks(mark_in_out=False), "In and Out", "note", "use markers"),
         (Quirks(preset_sticks=True), "After a render", "FAIL", "Your render settings did not come back"),
         (Quirks(inserts_tracks=False), "A track in between", "note", "on top only"),
-        (Quirks(tracks_stay_on=True), "Tracks alone", "FAIL", "does not switch off track V"),
+        (Quirks(tracks_stay_on=True), "Tracks alone", "FAIL", "did not switch off track V"),
+        (Quirks(nodes_switch="refused"), "A timeline's grade", "note", "bypass it yourself"),
+        (Quirks(duplicates="nothing"), "A timeline's grade", "note", "bypass it yourself"),
         (Quirks(colour_science="acescct"), "Colour management", "note", "ACES Input Transform"),
         (Quirks(), "Selected clips", "note", "21.0.4 does"),
-        (Quirks(misplaces=1), "Placing", "FAIL", "does not place"),
-        (Quirks(render_fails=True), "Rendering one frame", "FAIL", "does not give the picture"),
-        (Quirks(stuck_playhead=10**6), "Playhead", "FAIL", "does not go to"),
+        (Quirks(misplaces=1), "Placing", "FAIL", "did not place"),
+        (Quirks(render_fails=True), "Rendering one frame", "FAIL", "could not render the frame"),
+        (Quirks(stuck_playhead=10**6), "Playhead", "FAIL", "did not move to"),
     ],
 )
 def test_others(quirks: Quirks, title: str, outcome: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ CALLERS = {
     "render",
     "kept",
     "alone",
+    "grade",
     "cautions",
     "clips",
     "removal",

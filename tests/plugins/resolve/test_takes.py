@@ -161,4 +161,4 @@ def test_a_clip_that_forgets_is_said_so(client: Client, films: Path, monkeypatch
     resolve = make_resolve()
     mark(resolve, 4, 12)
     made = succeed(resolve, client, films)
-    assert "does not keep how it was made" in made.result.notes[0]
+    assert "did not store its settings" in made.result.notes[0]
