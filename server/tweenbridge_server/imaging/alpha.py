@@ -40,7 +40,7 @@ def with_alpha(image: FloatArray) -> FloatArray:
 
 
 def is_opaque(image: FloatArray) -> bool:
-    """Whether an RGBA image (H, W, 4) has alpha 1 everywhere; an RGB image is none."""
+    """Whether an RGBA image (H, W, 4) has alpha 1 everywhere; never true of an RGB image."""
     return image.shape[2] == 4 and bool((image[..., 3] == 1).all())
 
 

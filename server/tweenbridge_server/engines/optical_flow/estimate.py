@@ -54,6 +54,7 @@ _CLEARLY, _FAVOURED = 0.9, 1.4
 """Where they match better than this, layers may bring the keyframes together so much worse than free motion does, which
 has chance matches."""
 _UNDECIDED = 1.0
+"""The cost of layers in flat drawings: what brings the keyframes together better decides."""
 _BY_ITSELF = 1.0
 """Depth, in pixels of own motion, from which a pixel counts as moving by itself."""
 _UNFOUND = 0.2
@@ -108,9 +109,9 @@ def _cost_of_layers(a: Picture, b: Picture, hypotheses: Hypotheses) -> float:
     Infinite where nothing moves affinely. Flat drawings are undecided: next to nothing in them can tell one motion from
     another.
     """
-    here, there = features(a), features(b)
     if not hypotheses.affine:
         return math.inf
+    here, there = features(a), features(b)
     if is_flat(here):
         return _UNDECIDED
     worth = texture(here, reach=5, full=10.0)
